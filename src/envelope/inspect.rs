@@ -1,0 +1,111 @@
+//! What a header says to everybody: the provider's claims, unverified (SPEC R35).
+
+use std::collections::BTreeMap;
+
+use super::open::SealedHeader;
+use crate::error::Result;
+use crate::format::layout::Chunks;
+use crate::format::record::{Costs, KeyId, Kind, Record};
+
+/// Everything that anyone can read of an object without a key. None of it is authentic.
+#[derive(Debug, Clone, serde::Serialize)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// Format version.
+    pub version: u8,
+    /// Suite.
+    pub suite: u8,
+    /// Bytes of the header.
+    pub header_len: usize,
+    /// Bytes of the header that records, statement and tag take; the rest is room.
+    pub header_used: usize,
+    /// Random id of the object, hex.
+    pub object_id: String,
+    /// Plaintext length as the maker stated it.
+    pub stated_plaintext_len: Option<u64>,
+    /// Plaintext length as the object's length gives it; absent where the length is not known or of no object.
+    pub plaintext_len: Option<u64>,
+    /// The public context.
+    pub context: BTreeMap<String, String>,
+    /// Bytes of the sealed private metadata.
+    pub metadata_len: Option<usize>,
+    /// How often the access list was changed.
+    pub generation: u64,
+    /// Whether the object is bound to a place.
+    pub has_location: bool,
+    /// The ways in.
+    pub records: Vec<RecordInspection>,
+}
+
+/// One way in.
+#[derive(Debug, Clone, serde::Serialize)]
+#[non_exhaustive]
+pub struct RecordInspection {
+    /// `symmetric`, `pair`, `passphrase`, or `unknown`.
+    pub kind: &'static str,
+    /// Number of the kind in the format.
+    pub code: u8,
+    /// The key it is for; absent for anonymous, passphrase and unknown records.
+    pub key_id: Option<KeyId>,
+    /// Public text of the writer.
+    pub label: Option<String>,
+    /// Bytes of the record.
+    pub len: usize,
+    /// Argon2id costs: KiB, passes, lanes.
+    pub argon2id: Option<(u32, u32, u32)>,
+}
+
+/// Reads the header that `object` begins with. `object_len` is the length of the whole object in bytes, where it is known.
+///
+/// # Errors
+/// `Format` or `Limit`, by SPEC sections 2 to 4.
+pub fn inspect(object: &[u8], object_len: Option<u64>) -> Result<Inspection> {
+    let sealed = SealedHeader::parse(object)?;
+    let header = sealed.header()?;
+    let header_len = u64::try_from(sealed.len()).unwrap_or(u64::MAX);
+    let body = object_len.and_then(|len| len.checked_sub(header_len));
+    let records: Vec<_> = header.records().map(|record| describe(&record)).collect();
+    let record_bytes = records.iter().map(|record| record.len).sum();
+    Ok(Inspection {
+        version: 1,
+        suite: 1,
+        header_len: sealed.len(),
+        header_used: crate::format::header::exact_len(
+            header.statement().len(),
+            header.location.is_some(),
+            record_bytes,
+        ),
+        object_id: header.object_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        stated_plaintext_len: header.plaintext_len,
+        plaintext_len: body.and_then(|len| Chunks::of_body(len).ok()).map(Chunks::plaintext_len),
+        context: header.context()?.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+        metadata_len: header.metadata.map(<[u8]>::len),
+        generation: header.generation,
+        has_location: header.location.is_some(),
+        records,
+    })
+}
+
+fn describe(record: &Record<'_>) -> RecordInspection {
+    match record {
+        Record::Unknown { code, raw } => RecordInspection {
+            kind: "unknown",
+            code: *code,
+            key_id: None,
+            label: None,
+            len: raw.len(),
+            argon2id: None,
+        },
+        Record::Known(known) => RecordInspection {
+            kind: known.kind.name(),
+            code: known.kind.code(),
+            key_id: Some(known.key_id).filter(|id| !id.is_anonymous()),
+            label: Some(known.label.to_owned()).filter(|label| !label.is_empty()),
+            len: known.raw.len(),
+            argon2id: (known.kind == Kind::Passphrase)
+                .then(|| Costs::parse(known.parameters).ok())
+                .flatten()
+                .map(|costs| (costs.m, costs.t, costs.p)),
+        },
+    }
+}

@@ -1,0 +1,71 @@
+//! The key of one body. Only a sealed or a verified header makes one (SPEC R30, R34, R36).
+
+use crate::error::{Error, Result};
+use crate::format::layout::BODY_PREFIX;
+use crate::keys::DataKey;
+use crate::primitives::aead::AesGcm;
+use crate::primitives::secret::equal;
+
+/// AES-256-GCM key and base nonce of a body, with the bytes that stand in front of its chunks.
+pub(crate) struct PayloadKey {
+    aead: AesGcm,
+    base_nonce: [u8; 12],
+    prefix: [u8; BODY_PREFIX],
+}
+
+impl PayloadKey {
+    /// R30, for a new body.
+    pub(crate) fn derive(data_key: &DataKey, salt: [u8; 24], statement_hash: &[u8; 32]) -> Self {
+        let keys = data_key.body(&salt, statement_hash);
+        let keys = keys.expose();
+        let (mut key, mut base_nonce) = ([0; 32], [0; 12]);
+        key.copy_from_slice(&keys[..32]);
+        base_nonce.copy_from_slice(&keys[32..44]);
+        let mut prefix = [0; BODY_PREFIX];
+        prefix[..24].copy_from_slice(&salt);
+        prefix[24..].copy_from_slice(&keys[44..]);
+        let aead = AesGcm::new(&key);
+        zeroize::Zeroize::zeroize(&mut key);
+        Self { aead, base_nonce, prefix }
+    }
+
+    /// R35: for a body met; another commitment is AUTH, before any chunk is read.
+    pub(crate) fn verify(
+        data_key: &DataKey,
+        prefix: &[u8; BODY_PREFIX],
+        statement_hash: &[u8; 32],
+    ) -> Result<Self> {
+        let mut salt = [0; 24];
+        salt.copy_from_slice(&prefix[..24]);
+        let payload = Self::derive(data_key, salt, statement_hash);
+        if equal(&payload.prefix, prefix) { Ok(payload) } else { Err(Error::Auth) }
+    }
+
+    /// Salt and commitment.
+    pub(crate) const fn prefix(&self) -> &[u8; BODY_PREFIX] {
+        &self.prefix
+    }
+
+    pub(crate) fn commitment(&self) -> [u8; 32] {
+        let mut commitment = [0; 32];
+        commitment.copy_from_slice(&self.prefix[24..]);
+        commitment
+    }
+
+    /// Seals chunk `index` in place and returns its tag. The caller seals each index once (R34).
+    pub(crate) fn seal_chunk(&self, index: u64, chunk: &mut [u8]) -> Result<[u8; 16]> {
+        self.aead.seal(self.nonce(index), &[], chunk).map_err(|_| Error::Auth)
+    }
+
+    /// Opens chunk `index` in place where its tag is right.
+    pub(crate) fn open_chunk(&self, index: u64, chunk: &mut [u8], tag: &[u8; 16]) -> Result<()> {
+        self.aead.open(self.nonce(index), &[], chunk, tag).map_err(|_| Error::Auth)
+    }
+
+    /// Base nonce XOR the chunk number as a big-endian integer of 12 bytes.
+    fn nonce(&self, index: u64) -> [u8; 12] {
+        let mut nonce = self.base_nonce;
+        nonce[4..].iter_mut().zip(index.to_be_bytes()).for_each(|(n, i)| *n ^= i);
+        nonce
+    }
+}

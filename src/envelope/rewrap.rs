@@ -1,0 +1,246 @@
+//! Rewrap: another access list for the same data key; the body is neither read nor changed (SPEC R46).
+
+use super::open::SealedHeader;
+use super::seal::{finish, location};
+use crate::error::{Detail, Error, Result};
+use crate::format::context::{Expected, Floor};
+use crate::format::header::{self, AccessList, Header};
+use crate::format::layout::BODY_PREFIX;
+use crate::format::record::{KeyId, Kind, Known, Record};
+use crate::keys::{Binding, Keyring};
+use crate::primitives::random::Randomness;
+
+/// R21, R51: an origin does not survive a rewrap by anyone but its signer.
+const ORIGIN: u8 = 6;
+
+/// What a rewrap changes.
+///
+/// ```
+/// # fn main() -> keystead::Result<()> {
+/// use keystead::{Changes, Context, Keyring, MasterKey};
+/// let old = Keyring::new(MasterKey::generate()?);
+/// let new = Keyring::new(MasterKey::generate()?);
+/// let object = keystead::encrypt(&old, b"the body stays as it is", &Context::new())?;
+///
+/// let rewrapped = keystead::rewrap(&object, &old, &Context::new(), &Changes::replace_with(&new))?;
+/// let object = [&rewrapped.header, &object[rewrapped.old_len..]].concat();
+/// assert!(keystead::decrypt(&old, &object, &Context::new()).is_err());
+/// assert!(keystead::decrypt(&new, &object, &Context::new()).is_ok());
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    add: Option<&'a Keyring>,
+    drop_opener: bool,
+    drop: Vec<KeyId>,
+    drop_records: Vec<usize>,
+    location: Option<Option<(&'a str, &'a str)>>,
+    header_len: Option<usize>,
+    fresh_run: bool,
+}
+
+impl<'a> Changes<'a> {
+    /// Nothing but the generation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The keys of `new` take the place of the key that opened; all others stay.
+    #[must_use]
+    pub fn replace_with(new: &'a Keyring) -> Self {
+        Self { add: Some(new), drop_opener: true, ..Self::default() }
+    }
+
+    /// The keys of `new` are added.
+    #[must_use]
+    pub fn add(new: &'a Keyring) -> Self {
+        Self { add: Some(new), ..Self::default() }
+    }
+
+    /// Takes away the record of a key. Who held it can still open bytes that he kept, and forge older ones; only
+    /// [`reencrypt`](crate::reencrypt) ends that.
+    #[must_use]
+    pub fn drop_key(mut self, id: KeyId) -> Self {
+        self.drop.push(id);
+        self
+    }
+
+    /// Takes away the record at this position, from 0: the way to name an anonymous or a passphrase record.
+    #[must_use]
+    pub fn drop_record(mut self, position: usize) -> Self {
+        self.drop_records.push(position);
+        self
+    }
+
+    /// Binds the object to another place (SPEC R19).
+    #[must_use]
+    pub const fn location(mut self, store: &'a str, path: &'a str) -> Self {
+        self.location = Some(Some((store, path)));
+        self
+    }
+
+    /// Takes away the binding to a place.
+    #[must_use]
+    pub const fn no_location(mut self) -> Self {
+        self.location = Some(None);
+        self
+    }
+
+    /// A header of this many bytes, a multiple of 8; the default is the old length, or the least that fits where that is more.
+    #[must_use]
+    pub const fn header_len(mut self, len: usize) -> Self {
+        self.header_len = Some(len);
+        self
+    }
+
+    /// Makes new run keys for this object alone (SPEC R28).
+    #[must_use]
+    pub const fn fresh_run(mut self) -> Self {
+        self.fresh_run = true;
+        self
+    }
+}
+
+/// A new header for an old body.
+#[derive(Debug)]
+pub struct Rewrapped {
+    /// It takes the place of the first [`old_len`](Self::old_len) bytes of the object.
+    pub header: Vec<u8>,
+    /// Bytes of the header that it replaces. Where the lengths are equal, it can be written over it.
+    pub old_len: usize,
+    /// What the caller may demand from now on (SPEC R38).
+    pub floor: Floor,
+    /// Ways in that this version does not know and that are still there: no revocation is complete while this is not 0.
+    pub unknown_ways_in: usize,
+    /// Whether an origin record was dropped, for only its signer can renew it (SPEC R51).
+    pub origin_dropped: bool,
+}
+
+/// Rewraps the object that begins with `prefix`: at least its header and the 56 bytes behind it.
+///
+/// # Errors
+/// As opening has; `Usage` by SPEC R46; `Limit` where the header does not fit into 65,536 bytes or the generation is at its end.
+pub fn rewrap<'e>(
+    prefix: &[u8],
+    keys: &Keyring,
+    expected: impl Into<Expected<'e>>,
+    changes: &Changes<'_>,
+) -> Result<Rewrapped> {
+    let fresh = changes.fresh_run;
+    let new = changes.add.map_or(0, |new| new.iter().map(|key| key.randomness(fresh)).sum());
+    rewrap_with(prefix, keys, expected.into(), changes, &mut Randomness::draw(new)?)
+}
+
+/// The same with given randomness: what each new record takes, in order.
+pub(crate) fn rewrap_with(
+    prefix: &[u8],
+    keys: &Keyring,
+    expected: Expected<'_>,
+    changes: &Changes<'_>,
+    randomness: &mut Randomness,
+) -> Result<Rewrapped> {
+    let sealed = SealedHeader::parse(prefix)?;
+    let opened = sealed.unwrap(keys, expected)?;
+    let commitment = prefix[sealed.len()..].first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
+    let (_, found) = opened.payload(commitment)?;
+    let old = sealed.header()?;
+    let empty = Keyring::empty();
+    let new = changes.add.unwrap_or(&empty);
+
+    let mut access = AccessList {
+        generation: old
+            .generation
+            .checked_add(1)
+            .ok_or_else(|| Error::limit("the generation is at its end"))?,
+        location: old.location.copied(),
+        count: 0,
+        records: Vec::new(),
+    };
+    if let Some(place) = changes.location {
+        access.location =
+            place.map(|(store, path)| location(&opened.data_key, store, path)).transpose()?;
+    }
+    let (unknown_ways_in, origin_dropped) = keep(&old, opened.record, changes, new, &mut access)?;
+
+    let statement_hash = *opened.statement_hash();
+    let binding = Binding { object_id: old.object_id, statement_hash: &statement_hash };
+    for key in new.iter() {
+        let fresh = changes.fresh_run;
+        key.wrap(&binding, &opened.data_key, fresh, randomness, &mut access.records)?;
+        access.count += 1;
+    }
+
+    let exact =
+        header::exact_len(old.statement().len(), access.location.is_some(), access.records.len());
+    let len = changes.header_len.unwrap_or_else(|| exact.max(sealed.len()));
+    if !len.is_multiple_of(8) {
+        return Err(Error::usage("a header length is a multiple of 8"));
+    }
+    let header = finish(old.statement(), &access, len, &opened.data_key)?;
+    let tag = Header::parse(&header)?.tag();
+    let floor = Floor { generation: access.generation, tag, ..found };
+    Ok(Rewrapped { header, old_len: sealed.len(), floor, unknown_ways_in, origin_dropped })
+}
+
+/// Copies the records that stay. Says how many of them are unknown, and whether an origin fell.
+fn keep(
+    old: &Header<'_>,
+    opener: usize,
+    changes: &Changes<'_>,
+    new: &Keyring,
+    access: &mut AccessList,
+) -> Result<(usize, bool)> {
+    let mut unknown = 0;
+    let mut origin_dropped = false;
+    let mut known = new.len();
+    let mut not_met = changes.drop.clone();
+    for (index, record) in old.records().enumerate() {
+        let opened = changes.drop_opener && index == opener;
+        let mut dropped = opened || changes.drop_records.contains(&index);
+        match record {
+            Record::Unknown { code: ORIGIN, .. } => {
+                origin_dropped = true;
+                dropped = true;
+            }
+            Record::Unknown { .. } if !dropped => unknown += 1,
+            Record::Unknown { .. } => {}
+            Record::Known(record) => {
+                not_met.retain(|id| *id != record.key_id);
+                dropped |= !record.key_id.is_anonymous() && changes.drop.contains(&record.key_id);
+                if !dropped {
+                    check_new(&record, new)?;
+                    known += 1;
+                }
+            }
+        }
+        if !dropped {
+            access.records.extend_from_slice(record.raw());
+            access.count += 1;
+        }
+    }
+    if let Some(id) = not_met.first() {
+        let detail = Detail::new(format!("no record of this object has the key id {id}"));
+        return Err(Error::usage(detail.hint("`keystead inspect` lists the key ids")));
+    }
+    if let Some(position) = changes.drop_records.iter().find(|p| **p >= old.records().count()) {
+        return Err(Error::usage(format!("the object has no record at position {position}")));
+    }
+    if known == 0 {
+        let what = "dropping the last key would leave nobody who can open the object";
+        return Err(Error::usage(what));
+    }
+    Ok((unknown, origin_dropped))
+}
+
+/// R46: a key that is there already is not added again.
+fn check_new(kept: &Known<'_>, new: &Keyring) -> Result<()> {
+    let twice = new.iter().any(|key| key.kind() == kept.kind && key.id() == kept.key_id);
+    if !twice {
+        return Ok(());
+    }
+    Err(Error::usage(match kept.kind {
+        Kind::Passphrase => "the object has a passphrase already".to_owned(),
+        _ => format!("the key {} opens this object already", kept.key_id),
+    }))
+}

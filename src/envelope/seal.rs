@@ -1,0 +1,212 @@
+//! A new header: one data key for many holders (SPEC sections 3 to 5).
+
+use zeroize::Zeroizing;
+
+use super::payload::PayloadKey;
+use crate::error::{Error, Result};
+use crate::format::context::{Context, Metadata};
+use crate::format::header::{self, AccessList, IDENTITY};
+use crate::format::layout::Chunks;
+use crate::keys::{Binding, DataKey, Keyring};
+use crate::primitives::aead::AesGcm;
+use crate::primitives::random::Randomness;
+use crate::primitives::sha256;
+
+/// What an object is made with beside keys and context. The default is what [`encrypt`](crate::encrypt) does.
+///
+/// ```
+/// use keystead::{Metadata, Options};
+/// let options = Options::new()
+///     .metadata(Metadata::new().with(Metadata::NAME, "report.pdf"))
+///     .header_len(4096);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub(crate) plaintext_len: Option<u64>,
+    pub(crate) metadata: Metadata,
+    pub(crate) location: Option<(String, String)>,
+    pub(crate) header_len: Option<usize>,
+    pub(crate) fresh_run: bool,
+}
+
+impl Options {
+    /// No metadata, no location, a header of exactly the size needed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// States the length of the plaintext in the object (SPEC R10). A stream that then gets another number of bytes fails; one-shot calls state it by
+    /// themselves.
+    #[must_use]
+    pub const fn plaintext_len(mut self, len: u64) -> Self {
+        self.plaintext_len = Some(len);
+        self
+    }
+
+    /// Private pairs, sealed (SPEC R14).
+    #[must_use]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Binds the object to its place: the customer's logical name of the store, and the path in it (SPEC R19).
+    #[must_use]
+    pub fn location(mut self, store: impl Into<String>, path: impl Into<String>) -> Self {
+        self.location = Some((store.into(), path.into()));
+        self
+    }
+
+    /// A header of this many bytes, a multiple of 8 up to 65,536: room for later keys, or one length for a whole store (SPEC R6).
+    #[must_use]
+    pub const fn header_len(mut self, len: usize) -> Self {
+        self.header_len = Some(len);
+        self
+    }
+
+    /// Makes a run key for this object alone, so that nobody sees which objects were made together (SPEC R28). It costs one KEM operation for each public key.
+    #[must_use]
+    pub const fn fresh_run(mut self) -> Self {
+        self.fresh_run = true;
+        self
+    }
+}
+
+/// A finished header, and the key of the body that belongs to it.
+pub(crate) struct Sealed {
+    pub(crate) header: Vec<u8>,
+    pub(crate) payload: PayloadKey,
+}
+
+/// Sizes that are known before anything is encrypted.
+pub(crate) fn sealed_header_len(
+    keys: &Keyring,
+    context: &Context,
+    options: &Options,
+) -> Result<usize> {
+    let statement = statement_len(context, options)?;
+    let records = keys.iter().try_fold(0, |sum, key| Ok::<_, Error>(sum + key.record_len()?))?;
+    let exact = header::exact_len(statement, options.location.is_some(), records);
+    Ok(options.header_len.unwrap_or(exact))
+}
+
+fn statement_len(context: &Context, options: &Options) -> Result<usize> {
+    let len = if options.plaintext_len.is_some() { 8 } else { 0 };
+    let context = if context.is_empty() { 0 } else { 2 + context.encode()?.len() };
+    let metadata =
+        if options.metadata.is_empty() { 0 } else { 2 + options.metadata.encode()?.len() + 16 };
+    Ok(16 + 1 + len + context + metadata)
+}
+
+/// Makes a header with randomness from the operating system: one call for all of it.
+pub(crate) fn seal(keys: &Keyring, context: &Context, options: &Options) -> Result<Sealed> {
+    let records: usize = keys.iter().map(|key| key.randomness(options.fresh_run)).sum();
+    let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
+    seal_with(keys, context, options, &mut randomness)
+}
+
+/// The same with given randomness: data key, object id, salt, then what each record takes in order.
+pub(crate) fn seal_with(
+    keys: &Keyring,
+    context: &Context,
+    options: &Options,
+    randomness: &mut Randomness,
+) -> Result<Sealed> {
+    context.check_unreserved()?;
+    seal_as_keystead(keys, context, options, randomness)
+}
+
+/// The same for callers that may use reserved names (R13).
+pub(crate) fn seal_as_keystead(
+    keys: &Keyring,
+    context: &Context,
+    options: &Options,
+    randomness: &mut Randomness,
+) -> Result<Sealed> {
+    options.metadata.check_unreserved()?;
+    if keys.is_empty() {
+        return Err(Error::usage("an object needs at least one key that opens it"));
+    }
+    if keys.len() > header::MAX_RECORDS {
+        let what = format!("{} keys; an object has room for {}", keys.len(), header::MAX_RECORDS);
+        return Err(Error::limit(what));
+    }
+    let len = sealed_header_len(keys, context, options)?;
+    if !len.is_multiple_of(8) {
+        return Err(Error::usage("a header length is a multiple of 8"));
+    }
+    if let Some(len) = options.plaintext_len {
+        Chunks::of_plaintext(len)?;
+    }
+
+    // R25, R8, R30: everything random of the object itself.
+    let data_key = DataKey::new(randomness.take_secret()?);
+    let object_id: [u8; 16] = randomness.take()?;
+    let salt: [u8; 24] = randomness.take()?;
+
+    let statement = statement(&object_id, context, options, &data_key)?;
+    let statement_hash = statement_hash(&statement);
+    let binding = Binding { object_id: &object_id, statement_hash: &statement_hash };
+    let location = options.location.as_ref().map(|(store, path)| location(&data_key, store, path));
+    let mut access = AccessList {
+        generation: 0,
+        location: location.transpose()?,
+        count: keys.len(),
+        records: Vec::with_capacity(len),
+    };
+    for key in keys.iter() {
+        key.wrap(&binding, &data_key, options.fresh_run, randomness, &mut access.records)?;
+    }
+    let header = finish(&statement, &access, len, &data_key)?;
+    header::Header::parse(&header)?;
+    let payload = PayloadKey::derive(&data_key, salt, &statement_hash);
+    Ok(Sealed { header, payload })
+}
+
+/// R17.
+pub(crate) fn statement_hash(statement: &[u8]) -> [u8; 32] {
+    sha256(&[&IDENTITY, statement])
+}
+
+/// R19, for a writer: a store has a name, and no NUL byte in it.
+pub(crate) fn location(data_key: &DataKey, store: &str, path: &str) -> Result<[u8; 32]> {
+    if store.is_empty() || store.contains('\0') {
+        return Err(Error::usage("a store name is not empty and has no NUL byte"));
+    }
+    Ok(data_key.location(store, path))
+}
+
+/// Encodes, pads and tags a header (R24).
+pub(crate) fn finish(
+    statement: &[u8],
+    access: &AccessList,
+    len: usize,
+    data_key: &DataKey,
+) -> Result<Vec<u8>> {
+    let mut header = header::encode(statement, access, len)?;
+    let tag = data_key.header_tag(&header);
+    header.extend_from_slice(&tag);
+    Ok(header)
+}
+
+/// R15, R16.
+fn statement(
+    object_id: &[u8; 16],
+    context: &Context,
+    options: &Options,
+    data_key: &DataKey,
+) -> Result<Vec<u8>> {
+    let has_metadata = !options.metadata.is_empty();
+    let mut statement =
+        header::encode_statement(object_id, options.plaintext_len, context, has_metadata)?;
+    if has_metadata {
+        let mut sealed = Zeroizing::new(options.metadata.encode()?);
+        let aead = AesGcm::new(data_key.metadata_key().expose());
+        let aad = [&IDENTITY[..], &statement].concat();
+        let tag = aead.seal([0; 12], &aad, &mut sealed).map_err(|_| Error::Auth)?;
+        sealed.extend_from_slice(&tag);
+        header::push_metadata(&sealed, &mut statement)?;
+    }
+    Ok(statement)
+}

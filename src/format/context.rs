@@ -1,0 +1,267 @@
+//! The caller's public pairs, and what a caller may demand of an object before it opens (SPEC R11, R37, R38).
+
+use std::collections::BTreeMap;
+
+use super::pairs::{self, MAX_PAIRS_LEN, Values};
+use crate::error::{Error, Result};
+
+/// Public, authenticated name=value pairs that belong to an object, as AAD does to a message: visible to the provider,
+/// not changeable by it, and demanded again when the object is opened.
+///
+/// At most 64 pairs and 16,384 bytes, names of 1 to 255 bytes (SPEC R11, R12). Names that begin with
+/// `keystead.` are reserved (R13). Limits are checked when the object is made.
+///
+/// ```
+/// use keystead::Context;
+/// let context = Context::from([("invoice", "42")]).with("tenant", "acme");
+/// assert_eq!(context.get("tenant"), Some("acme"));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context(BTreeMap<String, String>);
+
+impl Context {
+    /// No pairs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a pair; a name that is there already gets the new value.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// The value of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// All pairs in canonical order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    /// Whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Opens whatever context an object has: the opt-out that one grep finds (SPEC R37).
+    #[must_use]
+    pub const fn unchecked() -> Expected<'static> {
+        Expected::of(Pairs::Unchecked)
+    }
+
+    /// Demands that these pairs are among an object's; it may have others.
+    #[must_use]
+    pub const fn included(&self) -> Expected<'_> {
+        Expected::of(Pairs::Include(self))
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        pairs::encode(self.iter().map(|(n, v)| (n, v.as_bytes())), &mut out)?;
+        if out.len() > MAX_PAIRS_LEN {
+            return Err(Error::limit(format!(
+                "the context takes {} bytes; at most {MAX_PAIRS_LEN} fit",
+                out.len()
+            )));
+        }
+        Ok(out)
+    }
+
+    /// From an encoding that the header parser has accepted.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut map = BTreeMap::new();
+        if !bytes.is_empty() {
+            pairs::parse(bytes, Values::Text, |name, value| {
+                map.insert(name.to_owned(), String::from_utf8_lossy(value).into_owned());
+            })?;
+        }
+        Ok(Self(map))
+    }
+
+    pub(crate) fn check_unreserved(&self) -> Result<()> {
+        pairs::check_unreserved(self.0.keys().map(String::as_str))
+    }
+}
+
+impl<N: Into<String>, V: Into<String>, const LEN: usize> From<[(N, V); LEN]> for Context {
+    fn from(pairs: [(N, V); LEN]) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Context {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect())
+    }
+}
+
+/// Private pairs of an object: sealed, seen only by who opens it. Values are any bytes.
+///
+/// At most 64 pairs and 16,368 bytes (SPEC R14).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Metadata(BTreeMap<String, Vec<u8>>);
+
+impl Metadata {
+    /// The original file name (SPEC R14).
+    pub const NAME: &'static str = "keystead.name";
+    /// The media type (SPEC R14).
+    pub const MEDIA_TYPE: &'static str = "keystead.media-type";
+    /// The time of the last change, RFC 3339 in UTC (SPEC R14).
+    pub const MODIFIED: &'static str = "keystead.modified";
+
+    /// No pairs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a pair; a name that is there already gets the new value.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// The value of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(Vec::as_slice)
+    }
+
+    /// All pairs in canonical order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_slice()))
+    }
+
+    /// Whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// R13, with the three names that R14 gives meaning to.
+    pub(crate) fn check_unreserved(&self) -> Result<()> {
+        let known = [Self::NAME, Self::MEDIA_TYPE, Self::MODIFIED];
+        let names = self.0.keys().map(String::as_str);
+        pairs::check_unreserved(names.filter(|name| !known.contains(name)))
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        pairs::encode(self.iter(), &mut out)?;
+        Ok(out)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut map = BTreeMap::new();
+        pairs::parse(bytes, Values::Bytes, |name, value| {
+            map.insert(name.to_owned(), value.to_vec());
+        })?;
+        Ok(Self(map))
+    }
+}
+
+/// Names only: the values are private.
+impl std::fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What the caller demands of an object before any byte of its body is read (SPEC R37, R38).
+///
+/// `&Context` converts into it and means exactly that context. Location and floor are added to any of the forms.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    pub(crate) pairs: Pairs<'a>,
+    pub(crate) location: Option<(&'a str, &'a str)>,
+    pub(crate) floor: Option<Floor>,
+    pub(crate) held: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pairs<'a> {
+    Exactly(&'a Context),
+    Include(&'a Context),
+    Unchecked,
+}
+
+impl<'a> Expected<'a> {
+    const fn of(pairs: Pairs<'a>) -> Self {
+        Self { pairs, location: None, floor: None, held: false }
+    }
+
+    /// Demands that a key opens it that only holders have: records for public keys, which anyone can make, are not tried (R39).
+    #[must_use]
+    pub const fn held(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
+    /// Demands that the object was bound to this place: the customer's logical name of the store, and the path in it (R19).
+    #[must_use]
+    pub const fn at(mut self, store: &'a str, path: &'a str) -> Self {
+        self.location = Some((store, path));
+        self
+    }
+
+    /// Demands that the header is not older than one seen before (R38).
+    #[must_use]
+    pub const fn not_before(mut self, floor: Floor) -> Self {
+        self.floor = Some(floor);
+        self
+    }
+
+    /// R37.
+    pub(crate) fn check_context(&self, found: &Context) -> Result<()> {
+        let fits = match self.pairs {
+            Pairs::Unchecked => true,
+            Pairs::Exactly(wanted) => wanted == found,
+            Pairs::Include(wanted) => wanted.iter().all(|(n, v)| found.get(n) == Some(v)),
+        };
+        if fits { Ok(()) } else { Err(Error::context("the object has another context")) }
+    }
+}
+
+impl<'a> From<&'a Context> for Expected<'a> {
+    fn from(context: &'a Context) -> Self {
+        Self::of(Pairs::Exactly(context))
+    }
+}
+
+/// The newest header that the caller has seen of an object (SPEC R38). Opening gives one; keep it where the provider cannot write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floor {
+    /// The commitment of its body, which says which object and which encryption of it.
+    pub commitment: [u8; 32],
+    /// Its generation.
+    pub generation: u64,
+    /// Its header tag.
+    pub tag: [u8; 32],
+}
+
+impl Floor {
+    /// R38: a generation further above the floor is not believed.
+    const MAX_ADVANCE: u64 = 1 << 20;
+
+    /// R38: whether `found` may follow this floor.
+    pub(crate) fn check(&self, found: &Self) -> Result<()> {
+        let rollback = found.commitment != self.commitment
+            || found.generation < self.generation
+            || (found.generation == self.generation && found.tag != self.tag);
+        if rollback {
+            return Err(Error::Rollback { found: found.generation, floor: self.generation });
+        }
+        if found.generation - self.generation > Self::MAX_ADVANCE {
+            return Err(Error::Auth);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,310 @@
+//! The header: preamble, statement, access list, padding, tag (SPEC sections 2 to 4). A view over bytes that the parser has
+//! accepted; what it says is the provider's claim until the tag has verified.
+
+use super::bytes::{Cursor, too_short};
+use super::context::Context;
+use super::layout::MAX_PLAINTEXT;
+use super::pairs::{self, MAX_PAIRS_LEN, Values};
+use super::record::{Kind, Record};
+use crate::error::{Detail, Error, Result};
+
+/// R4: a byte that is not ASCII, the name, a line feed.
+pub(crate) const MAGIC: [u8; 5] = *b"\x8bKST\n";
+/// Magic, version 1, suite 1: what R16 and R17 begin with.
+pub(crate) const IDENTITY: [u8; 7] = *b"\x8bKST\n\x01\x01";
+/// Magic, version, suite, header length.
+pub(crate) const PREAMBLE: usize = 9;
+/// The header tag.
+pub(crate) const HEADER_TAG: usize = 32;
+/// R6.
+pub(crate) const MAX_HEADER: usize = 65_536;
+/// R20.
+pub(crate) const MAX_RECORDS: usize = 20;
+/// R14: the shortest pair and its tag.
+const MIN_METADATA: usize = 20;
+
+const LENGTH: u8 = 0x01;
+const CONTEXT: u8 = 0x02;
+const METADATA: u8 = 0x04;
+const LOCATION: u8 = 0x01;
+
+/// A parsed header, borrowed from its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Header<'a> {
+    bytes: &'a [u8],
+    statement: &'a [u8],
+    pub(crate) object_id: &'a [u8; 16],
+    pub(crate) plaintext_len: Option<u64>,
+    context: &'a [u8],
+    pub(crate) metadata: Option<&'a [u8]>,
+    pub(crate) generation: u64,
+    pub(crate) location: Option<&'a [u8; 32]>,
+    records: &'a [u8],
+    count: usize,
+}
+
+/// The length of the whole header, from the first nine bytes (R4 to R6).
+pub(crate) fn header_len(preamble: &[u8]) -> Result<usize> {
+    let mut cursor = Cursor::new(preamble);
+    let seen = preamble.len().min(MAGIC.len());
+    if preamble[..seen] != MAGIC[..seen] {
+        return Err(Error::format(not_ours(preamble)));
+    }
+    cursor.take(MAGIC.len())?;
+    let (version, suite) = (cursor.u8()?, cursor.u8()?);
+    if version != 1 || suite != 1 {
+        let what = format!("version {version}, suite {suite}: made by a newer keystead");
+        return Err(Error::format(Detail::new(what).hint("upgrade keystead to open it")));
+    }
+    let len = usize::from(cursor.u16()?) * 8;
+    if len > MAX_HEADER {
+        return Err(Error::limit(format!(
+            "a header of {len} bytes; at most {MAX_HEADER} are read"
+        )));
+    }
+    Ok(len)
+}
+
+fn not_ours(start: &[u8]) -> Detail {
+    let detail = Detail::new("not a keystead object");
+    if start.is_empty() {
+        detail.hint("the input is empty")
+    } else if start.starts_with(b"\x8bKST\r\n") || start.starts_with(b"\xef\xbf\xbdKST") {
+        detail.hint("it was damaged by a transfer in text mode; fetch it again in binary mode")
+    } else if start.starts_with(b"-----BEGI") || start.starts_with(b"i0tTVAo") {
+        detail
+            .hint("it looks like text; armored objects begin with -----BEGIN KEYSTEAD OBJECT-----")
+    } else if start.starts_with(b"age-encry") {
+        detail.hint("it is an age file")
+    } else {
+        detail
+    }
+}
+
+impl<'a> Header<'a> {
+    /// Parses the header at the start of `input`; bytes behind it are not looked at.
+    pub(crate) fn parse(input: &'a [u8]) -> Result<Self> {
+        let len = header_len(input)?;
+        let bytes = input.get(..len).ok_or_else(too_short)?;
+        let inner = len.checked_sub(HEADER_TAG).and_then(|end| bytes.get(PREAMBLE..end));
+        let inner = inner.ok_or_else(too_short)?;
+        let mut cursor = Cursor::new(inner);
+
+        let object_id = cursor.array()?;
+        let flags = cursor.u8()?;
+        if flags & !(LENGTH | CONTEXT | METADATA) != 0 {
+            return Err(Error::format("statement flags that this version does not know"));
+        }
+        let plaintext_len = if flags & LENGTH == 0 { None } else { Some(cursor.u64()?) };
+        if plaintext_len.is_some_and(|len| len > MAX_PLAINTEXT) {
+            return Err(Error::limit("a stated plaintext length above 4 PiB - 1"));
+        }
+        let context = if flags & CONTEXT == 0 { &[] } else { context(&mut cursor)? };
+        let metadata = if flags & METADATA == 0 { None } else { Some(metadata(&mut cursor)?) };
+        let statement = &inner[..inner.len() - cursor.rest().len()];
+
+        let generation = cursor.u64()?;
+        let flags = cursor.u8()?;
+        if flags & !LOCATION != 0 {
+            return Err(Error::format("access list flags that this version does not know"));
+        }
+        let location = if flags & LOCATION == 0 { None } else { Some(cursor.array()?) };
+        let count = usize::from(cursor.u8()?);
+        if count == 0 {
+            return Err(Error::format("an access list without records"));
+        }
+        if count > MAX_RECORDS {
+            return Err(Error::limit(format!("{count} records; at most {MAX_RECORDS} are read")));
+        }
+        let records = cursor.rest();
+        for _ in 0..count {
+            Record::parse(&mut cursor)?;
+        }
+        let padding = cursor.rest();
+        let records = &records[..records.len() - padding.len()];
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(Error::format("padding that is not zero"));
+        }
+        let header = Self {
+            bytes,
+            statement,
+            object_id,
+            plaintext_len,
+            context,
+            metadata,
+            generation,
+            location,
+            records,
+            count,
+        };
+        header.check_records()?;
+        Ok(header)
+    }
+
+    /// R23: what must not stand twice.
+    fn check_records(&self) -> Result<()> {
+        for (index, record) in self.records().enumerate() {
+            for earlier in self.records().take(index) {
+                let twice = match (&record, &earlier) {
+                    (Record::Known(a), Record::Known(b)) if a.kind == b.kind => {
+                        a.kind == Kind::Passphrase
+                            || (a.key_id == b.key_id && !a.key_id.is_anonymous())
+                    }
+                    _ => false,
+                };
+                if twice || record.raw() == earlier.raw() {
+                    return Err(Error::format("a record that stands twice"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole header.
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Everything that the header tag covers (R24).
+    pub(crate) fn tagged(&self) -> &'a [u8] {
+        &self.bytes[..self.bytes.len() - HEADER_TAG]
+    }
+
+    pub(crate) fn tag(&self) -> [u8; HEADER_TAG] {
+        let mut tag = [0; HEADER_TAG];
+        tag.copy_from_slice(&self.bytes[self.bytes.len() - HEADER_TAG..]);
+        tag
+    }
+
+    /// The statement as it stands, for its hash and for copying (R17).
+    pub(crate) const fn statement(&self) -> &'a [u8] {
+        self.statement
+    }
+
+    /// The statement without its metadata field (R15).
+    pub(crate) fn public_statement(&self) -> &'a [u8] {
+        let field = self.metadata.map_or(0, |sealed| 2 + sealed.len());
+        &self.statement[..self.statement.len() - field]
+    }
+
+    pub(crate) fn context(&self) -> Result<Context> {
+        Context::decode(self.context)
+    }
+
+    /// The records in the writer's order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> {
+        let mut cursor = Cursor::new(self.records);
+        // The parser has read each of them once.
+        (0..self.count).map_while(move |_| Record::parse(&mut cursor).ok())
+    }
+}
+
+fn context<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8]> {
+    let len = usize::from(cursor.u16()?);
+    if len > MAX_PAIRS_LEN {
+        return Err(Error::limit(format!("a context of {len} bytes")));
+    }
+    let bytes = cursor.take(len)?;
+    pairs::parse(bytes, Values::Text, |_, _| ())?;
+    Ok(bytes)
+}
+
+fn metadata<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8]> {
+    let len = usize::from(cursor.u16()?);
+    if len < MIN_METADATA {
+        return Err(Error::format("sealed metadata of less than 20 bytes"));
+    }
+    if len > MAX_PAIRS_LEN {
+        return Err(Error::limit(format!("sealed metadata of {len} bytes")));
+    }
+    cursor.take(len)
+}
+
+/// The public statement of a new object (R15); the metadata field follows by [`push_metadata`].
+pub(crate) fn encode_statement(
+    object_id: &[u8; 16],
+    plaintext_len: Option<u64>,
+    context: &Context,
+    has_metadata: bool,
+) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(64);
+    out.extend_from_slice(object_id);
+    let mut flags = 0;
+    if plaintext_len.is_some() {
+        flags |= LENGTH;
+    }
+    if !context.is_empty() {
+        flags |= CONTEXT;
+    }
+    if has_metadata {
+        flags |= METADATA;
+    }
+    out.push(flags);
+    if let Some(len) = plaintext_len {
+        out.extend_from_slice(&len.to_be_bytes());
+    }
+    if !context.is_empty() {
+        let pairs = context.encode()?;
+        push_field(&pairs, "the context", &mut out)?;
+    }
+    Ok(out)
+}
+
+/// Appends the sealed metadata to a statement (R14).
+pub(crate) fn push_metadata(sealed: &[u8], statement: &mut Vec<u8>) -> Result<()> {
+    push_field(sealed, "the metadata", statement)
+}
+
+fn push_field(bytes: &[u8], what: &str, out: &mut Vec<u8>) -> Result<()> {
+    let too_long =
+        || Error::limit(format!("{what} takes {} bytes; at most {MAX_PAIRS_LEN} fit", bytes.len()));
+    let len = u16::try_from(bytes.len()).map_err(|_| too_long())?;
+    if bytes.len() > MAX_PAIRS_LEN {
+        return Err(too_long());
+    }
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// The part of a header that may change, to be written.
+pub(crate) struct AccessList {
+    pub(crate) generation: u64,
+    pub(crate) location: Option<[u8; 32]>,
+    pub(crate) count: usize,
+    pub(crate) records: Vec<u8>,
+}
+
+/// Bytes that a header needs at least, a multiple of 8.
+pub(crate) fn exact_len(statement: usize, has_location: bool, records: usize) -> usize {
+    let location = if has_location { 32 } else { 0 };
+    (PREAMBLE + statement + 8 + 1 + location + 1 + records + HEADER_TAG).next_multiple_of(8)
+}
+
+/// The header without its tag, padded (R6, R7). `len` is a multiple of 8 that [`exact_len`] fits into.
+pub(crate) fn encode(statement: &[u8], access: &AccessList, len: usize) -> Result<Vec<u8>> {
+    let needed = exact_len(statement.len(), access.location.is_some(), access.records.len());
+    if access.count == 0 {
+        return Err(Error::usage("an object needs at least one key that opens it"));
+    }
+    if access.count > MAX_RECORDS {
+        let what = format!("{} keys; an object has room for {MAX_RECORDS}", access.count);
+        return Err(Error::limit(what));
+    }
+    if needed > len || len > MAX_HEADER {
+        let what = format!("the header takes {needed} bytes; it was given {len} of {MAX_HEADER}");
+        return Err(Error::limit(what));
+    }
+    let units = u16::try_from(len / 8).map_err(|_| too_short())?;
+    let mut out = Vec::with_capacity(len);
+    out.extend_from_slice(&IDENTITY);
+    out.extend_from_slice(&units.to_be_bytes());
+    out.extend_from_slice(statement);
+    out.extend_from_slice(&access.generation.to_be_bytes());
+    out.push(if access.location.is_some() { LOCATION } else { 0 });
+    out.extend_from_slice(access.location.as_ref().map_or(&[][..], |l| l));
+    out.push(u8::try_from(access.count).map_err(|_| too_short())?);
+    out.extend_from_slice(&access.records);
+    out.resize(len - HEADER_TAG, 0);
+    Ok(out)
+}

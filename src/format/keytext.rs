@@ -1,0 +1,72 @@
+//! Keys as text: Bech32 as age writes it (SPEC R43). Bytes in, text out; which bytes are a key is said one floor up.
+
+use bech32::primitives::decode::CheckedHrpstring;
+use bech32::{Bech32, Checksum, Hrp};
+use zeroize::Zeroizing;
+
+use crate::error::{Detail, Error, Result};
+
+/// A symmetric key, upper case.
+pub(crate) const SYMMETRIC: &str = "KEYSTEAD-SYMMETRIC-KEY-";
+/// A private key, age's own, upper case.
+pub(crate) const PRIVATE: &str = "AGE-SECRET-KEY-PQ-";
+/// A public key, age's own, lower case.
+pub(crate) const PUBLIC: &str = "age1pq";
+
+/// Longest text of a key: a public key of 1,216 bytes with prefix and checksum.
+const MAX_TEXT: usize = 2_048;
+
+/// Bech32 without its length limit, as age uses it.
+enum UnlimitedBech32 {}
+
+impl Checksum for UnlimitedBech32 {
+    type MidstateRepr = <Bech32 as Checksum>::MidstateRepr;
+    type CorrectionField = <Bech32 as Checksum>::CorrectionField;
+    const ROOT_GENERATOR: Self::CorrectionField = Bech32::ROOT_GENERATOR;
+    const ROOT_EXPONENTS: std::ops::RangeInclusive<usize> = Bech32::ROOT_EXPONENTS;
+    const CODE_LENGTH: usize = MAX_TEXT;
+    const CHECKSUM_LENGTH: usize = Bech32::CHECKSUM_LENGTH;
+    const GENERATOR_SH: [Self::MidstateRepr; 5] = Bech32::GENERATOR_SH;
+    const TARGET_RESIDUE: Self::MidstateRepr = Bech32::TARGET_RESIDUE;
+}
+
+/// Key bytes as text; the case of the prefix is the case of the text.
+pub(crate) fn encode(prefix: &str, key: &[u8]) -> Result<Zeroizing<String>> {
+    let hrp = Hrp::parse(prefix).map_err(|_| Error::key_file("a key prefix that is not one"))?;
+    let text = if prefix.bytes().any(|b| b.is_ascii_uppercase()) {
+        bech32::encode_upper::<UnlimitedBech32>(hrp, key)
+    } else {
+        bech32::encode_lower::<UnlimitedBech32>(hrp, key)
+    };
+    text.map(Zeroizing::new).map_err(|_| Error::key_file("a key too long for its text"))
+}
+
+/// The bytes of a key text with this prefix, in its own case; anything else is KEYFILE.
+pub(crate) fn decode<const N: usize>(prefix: &str, text: &str) -> Result<Zeroizing<[u8; N]>> {
+    let typo = || {
+        let detail = Detail::new(format!(
+            "a key that begins with {prefix}1 has a wrong character or length"
+        ));
+        Error::key_file(detail.hint("compare it with the original, character by character"))
+    };
+    let upper = prefix.bytes().any(|b| b.is_ascii_uppercase());
+    let other_case = |b: u8| if upper { b.is_ascii_lowercase() } else { b.is_ascii_uppercase() };
+    if text.len() > MAX_TEXT || text.bytes().any(other_case) {
+        return Err(typo());
+    }
+    let checked = CheckedHrpstring::new::<UnlimitedBech32>(text).map_err(|_| typo())?;
+    if !checked.hrp().as_str().eq_ignore_ascii_case(prefix) {
+        return Err(typo());
+    }
+    // R43: padding of at most four bits, all zero.
+    checked.validate_segwit_padding().map_err(|_| typo())?;
+    let mut key = Zeroizing::new([0; N]);
+    let mut bytes = checked.byte_iter();
+    for byte in key.iter_mut() {
+        *byte = bytes.next().ok_or_else(typo)?;
+    }
+    if bytes.next().is_some() {
+        return Err(typo());
+    }
+    Ok(key)
+}

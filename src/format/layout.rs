@@ -1,0 +1,101 @@
+//! Arithmetic of the body: where chunks and plaintext bytes lie (SPEC R31 to R33).
+
+use crate::error::{Error, Result};
+
+/// Plaintext bytes of a full chunk (R31).
+pub(crate) const CHUNK: usize = 16_384;
+/// Bytes of a GCM tag.
+pub(crate) const TAG: usize = 16;
+/// A full chunk with its tag.
+pub(crate) const SEALED_CHUNK: usize = CHUNK + TAG;
+/// Salt and commitment, in front of the chunks (R30).
+pub(crate) const BODY_PREFIX: usize = 24 + 32;
+/// R31: 4 PiB - 1.
+pub(crate) const MAX_PLAINTEXT: u64 = (1 << 52) - 1;
+
+const CHUNK_64: u64 = 16_384;
+const SEALED_CHUNK_64: u64 = 16_400;
+const TAG_64: u64 = 16;
+const BODY_PREFIX_64: u64 = 56;
+
+/// The chunks of one body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chunks {
+    /// Number of the last chunk, which is always shorter than the others (R31).
+    pub(crate) last: u64,
+    /// Plaintext bytes of the last chunk, below [`CHUNK`].
+    pub(crate) last_len: usize,
+}
+
+impl Chunks {
+    /// Of a plaintext length; LIMIT above R31.
+    pub(crate) fn of_plaintext(len: u64) -> Result<Self> {
+        if len > MAX_PLAINTEXT {
+            return Err(Error::limit(format!("{len} bytes; an object holds at most 4 PiB - 1")));
+        }
+        let last_len = usize::try_from(len % CHUNK_64).map_err(|_| Error::Auth)?;
+        Ok(Self { last: len / CHUNK_64, last_len })
+    }
+
+    /// Of a body length; one that no plaintext has is a cut object, AUTH (R32).
+    pub(crate) fn of_body(len: u64) -> Result<Self> {
+        let sealed = len.checked_sub(BODY_PREFIX_64).ok_or(Error::Auth)?;
+        let last_len = (sealed % SEALED_CHUNK_64).checked_sub(TAG_64).ok_or(Error::Auth)?;
+        let last_len = usize::try_from(last_len).map_err(|_| Error::Auth)?;
+        let chunks = Self { last: sealed / SEALED_CHUNK_64, last_len };
+        if chunks.plaintext_len() > MAX_PLAINTEXT {
+            return Err(Error::limit("the body is longer than 4 PiB"));
+        }
+        Ok(chunks)
+    }
+
+    pub(crate) fn plaintext_len(self) -> u64 {
+        self.last * CHUNK_64 + u64::try_from(self.last_len).unwrap_or(0)
+    }
+
+    /// Length of the body: prefix, full chunks, the last one.
+    pub(crate) fn body_len(self) -> u64 {
+        BODY_PREFIX_64
+            + self.last * SEALED_CHUNK_64
+            + u64::try_from(self.last_len).unwrap_or(0)
+            + TAG_64
+    }
+
+    /// Sealed bytes of chunk `index`, at most the last.
+    pub(crate) fn sealed_len(self, index: u64) -> usize {
+        if index == self.last { self.last_len + TAG } else { SEALED_CHUNK }
+    }
+}
+
+/// Where chunk `index` begins, from the start of the body (R33).
+pub(crate) const fn chunk_offset(index: u64) -> u64 {
+    BODY_PREFIX_64 + index * SEALED_CHUNK_64
+}
+
+/// The chunk of a plaintext position, and the place in it (R33).
+pub(crate) fn locate(position: u64) -> (u64, usize) {
+    (position / CHUNK_64, usize::try_from(position % CHUNK_64).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_agree_both_ways() {
+        for len in [0, 1, 16_383, 16_384, 16_385, 32_768, 256 * 16_384 + 1, MAX_PLAINTEXT] {
+            let chunks = Chunks::of_plaintext(len).unwrap();
+            assert_eq!(chunks.plaintext_len(), len);
+            assert_eq!(Chunks::of_body(chunks.body_len()).unwrap(), chunks);
+        }
+        assert!(matches!(Chunks::of_plaintext(MAX_PLAINTEXT + 1), Err(Error::Limit(_))));
+    }
+
+    #[test]
+    fn lengths_that_no_plaintext_has_are_cut_objects() {
+        for len in [0, 55, 56, 71, 56 + 16_400, 56 + 16_400 + 15] {
+            assert!(matches!(Chunks::of_body(len), Err(Error::Auth)), "{len}");
+        }
+        assert!(matches!(Chunks::of_body(u64::MAX), Err(Error::Limit(_) | Error::Auth)));
+    }
+}

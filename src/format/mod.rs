@@ -1,0 +1,13 @@
+//! Bits: header, records, layout arithmetic, text forms. No keys, no input or output, no clock, no randomness.
+//!
+//! One verb pair: encode and decode (parse, where the result borrows). Everything here follows SPEC sections 2 to 4, 6 and 8.
+
+pub(crate) mod armor;
+pub(crate) mod bytes;
+pub(crate) mod context;
+pub(crate) mod header;
+pub(crate) mod keytext;
+pub(crate) mod labels;
+pub(crate) mod layout;
+pub(crate) mod pairs;
+pub(crate) mod record;

@@ -1,0 +1,65 @@
+//! What every kind of record shares: the binding, and the XAES-256-GCM wrap of the data key (SPEC R25, R26).
+
+use crate::error::{Error, Result};
+use crate::format::header::IDENTITY;
+use crate::format::labels;
+use crate::format::record::{self, KeyId, Kind, Known};
+use crate::keys::DataKey;
+use crate::primitives::random::Randomness;
+use crate::primitives::secret::Secret;
+use crate::primitives::sha256;
+use crate::primitives::xaes::Xaes;
+
+/// What a wrap belongs to: one object and its statement.
+#[derive(Clone, Copy)]
+pub(crate) struct Binding<'a> {
+    pub(crate) object_id: &'a [u8; 16],
+    pub(crate) statement_hash: &'a [u8; 32],
+}
+
+impl Binding<'_> {
+    /// R26: the fixed 32 bytes that are the AAD of a wrap.
+    fn of(&self, kind: Kind, key_id: KeyId, parameters: &[u8]) -> [u8; 32] {
+        sha256(&[
+            labels::BINDING,
+            &IDENTITY[5..],
+            self.object_id,
+            self.statement_hash,
+            &[kind.code()],
+            key_id.as_bytes(),
+            parameters,
+        ])
+    }
+
+    /// R25: wraps the data key and appends the whole record.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a record, each once")]
+    pub(crate) fn wrap(
+        &self,
+        wrapping: &Xaes,
+        (kind, key_id, parameters): (Kind, KeyId, &[u8]),
+        label: &str,
+        data_key: &DataKey,
+        randomness: &mut Randomness,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let nonce: [u8; 24] = randomness.take()?;
+        let mut wrapped = [0; 48];
+        wrapped[..32].copy_from_slice(data_key.secret().expose());
+        let (text, tag) = wrapped.split_at_mut(32);
+        let aad = self.of(kind, key_id, parameters);
+        tag.copy_from_slice(&wrapping.seal(&nonce, &aad, text).map_err(|_| Error::Auth)?);
+        record::encode(kind, key_id, parameters, (&nonce, &wrapped), label, out)
+    }
+
+    /// The data key in a record; it is accepted only once the header tag and the commitment have verified under it.
+    pub(crate) fn unwrap(&self, wrapping: &Xaes, record: &Known<'_>) -> Result<DataKey> {
+        let aad = self.of(record.kind, record.key_id, record.parameters);
+        let (text, tag) = record.wrapped.split_last_chunk::<16>().ok_or(Error::Auth)?;
+        let mut opened = Ok(());
+        let data_key = Secret::make(|out| {
+            out.copy_from_slice(text);
+            opened = wrapping.open(record.nonce, &aad, out, tag);
+        });
+        opened.map(|()| DataKey::new(data_key)).map_err(|_| Error::Auth)
+    }
+}

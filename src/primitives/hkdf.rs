@@ -1,0 +1,24 @@
+//! HKDF, RFC 5869: Expand with SHA-512 for everything of ours, Extract and Expand with SHA-256 inside HPKE.
+
+use super::backend;
+use super::secret::Secret;
+
+/// HKDF-Expand with SHA-512 of a 32-byte PRK; `out` is at most 255 × 64 bytes.
+pub(crate) fn expand(prk: &Secret<32>, info: &[&[u8]], out: &mut [u8]) {
+    backend::expand_sha512(prk.expose(), info, out).expect("an output of at most 16,320 bytes");
+}
+
+/// HKDF-Expand with SHA-512 to a new secret.
+pub(crate) fn expand_secret<const N: usize>(prk: &Secret<32>, info: &[&[u8]]) -> Secret<N> {
+    Secret::make(|out| expand(prk, info, out))
+}
+
+/// HKDF-Expand with SHA-256.
+pub(crate) fn expand_sha256(prk: &Secret<32>, info: &[&[u8]], out: &mut [u8]) {
+    backend::expand_sha256(prk.expose(), info, out).expect("an output of at most 8,160 bytes");
+}
+
+/// HKDF-Extract with SHA-256 of joined parts.
+pub(crate) fn extract_sha256(salt: &[u8], ikm: &[&[u8]]) -> Secret<32> {
+    Secret::make(|out| *out = backend::extract_sha256(salt, ikm))
+}

@@ -1,0 +1,118 @@
+//! HPKE single-shot base mode, RFC 9180 section 6.1, for one suite: KEM 0x647a MLKEM768-X25519 (draft-ietf-hpke-pq-03),
+//! KDF 0x0001 HKDF-SHA256, AEAD 0x0002 AES-256-GCM.
+
+use x_wing::kem::{Decapsulator, KeyExport, KeyInit, TryDecapsulate, TryKeyInit};
+use x_wing::{DecapsulationKeyRejectNonContrib, EncapsulationKey};
+use zeroize::Zeroize;
+
+use super::Unauthentic;
+use super::aead::AesGcm;
+use super::hkdf;
+use super::secret::Secret;
+
+/// Bytes of an encapsulated key: ML-KEM-768 ciphertext and X25519 share.
+pub(crate) const ENC: usize = 1_120;
+/// Bytes of a public key.
+pub(crate) const PUBLIC: usize = 1_216;
+/// Random bytes of one encapsulation.
+pub(crate) const RANDOM: usize = 64;
+
+const SUITE_ID: &[u8] = b"HPKE\x64\x7a\x00\x01\x00\x02";
+
+/// A public key that has passed the checks of FIPS 203 section 7.2, and whose X25519 half takes part in the secret.
+pub(crate) struct PublicKey(EncapsulationKey);
+
+impl PublicKey {
+    pub(crate) fn from_bytes(bytes: &[u8; PUBLIC]) -> Result<Self, Unauthentic> {
+        let key = EncapsulationKey::new(bytes.into()).map_err(|_| Unauthentic)?;
+        check_canonical(bytes)?;
+        // A low-order point gives the all-zero output with every private key (RFC 7748 section 6.1), so any will do to find out.
+        let mut enc = [0; ENC];
+        enc[ENC - 32..].copy_from_slice(&bytes[PUBLIC - 32..]);
+        let any = DecapsulationKeyRejectNonContrib::new(&[0; 32].into());
+        any.try_decapsulate(&enc.into()).map_err(|_| Unauthentic)?;
+        Ok(Self(key))
+    }
+}
+
+/// A private key, built from its 32-byte seed; it wipes itself.
+pub(crate) struct PrivateKey(DecapsulationKeyRejectNonContrib);
+
+impl PrivateKey {
+    pub(crate) fn from_seed(seed: &Secret<32>) -> Self {
+        Self(DecapsulationKeyRejectNonContrib::new(seed.expose().into()))
+    }
+
+    pub(crate) fn public(&self) -> (PublicKey, [u8; PUBLIC]) {
+        let key = self.0.encapsulation_key();
+        (PublicKey(key.clone()), key.to_bytes().into())
+    }
+}
+
+/// SealBase of 32 bytes: the encapsulated key and the sealed bytes.
+pub(crate) fn seal(
+    public: &PublicKey,
+    info: &[u8],
+    aad: &[u8],
+    secret: &Secret<32>,
+    randomness: &[u8; RANDOM],
+) -> Result<([u8; ENC], [u8; 48]), Unauthentic> {
+    let (enc, mut shared) = public.0.encapsulate_deterministic(randomness.into());
+    let (aead, nonce) = key_schedule(&Secret::copy_of(shared.as_ref()), info);
+    shared.zeroize();
+    let mut sealed = [0; 48];
+    sealed[..32].copy_from_slice(secret.expose());
+    let (text, tag) = sealed.split_at_mut(32);
+    tag.copy_from_slice(&aead.seal(nonce, aad, text)?);
+    Ok((enc.into(), sealed))
+}
+
+/// OpenBase of 32 bytes. A share that gives the all-zero output is refused (RFC 9180 section 7.1.4).
+pub(crate) fn open(
+    private: &PrivateKey,
+    enc: &[u8; ENC],
+    info: &[u8],
+    aad: &[u8],
+    sealed: &[u8; 48],
+) -> Result<Secret<32>, Unauthentic> {
+    check_canonical(enc)?;
+    let mut shared = private.0.try_decapsulate(enc.into()).map_err(|_| Unauthentic)?;
+    let (aead, nonce) = key_schedule(&Secret::copy_of(shared.as_ref()), info);
+    shared.zeroize();
+    let (text, tag) = sealed.split_last_chunk::<16>().ok_or(Unauthentic)?;
+    let mut opened = Ok(());
+    let secret = Secret::make(|out| {
+        out.copy_from_slice(text);
+        opened = aead.open(nonce, aad, out, tag);
+    });
+    opened.map(|()| secret)
+}
+
+/// The X25519 share or key in the last 32 bytes, little-endian with its top bit, is below 2^255 - 19.
+fn check_canonical(bytes: &[u8]) -> Result<(), Unauthentic> {
+    let Some(share) = bytes.last_chunk::<32>() else { return Err(Unauthentic) };
+    let above = share[31] > 0x7f
+        || (share[31] == 0x7f && share[1..31].iter().all(|b| *b == 0xff) && share[0] >= 0xed);
+    if above { Err(Unauthentic) } else { Ok(()) }
+}
+
+/// RFC 9180 section 5.1 in base mode: no psk, so its id and value are empty.
+fn key_schedule(shared: &Secret<32>, info: &[u8]) -> (AesGcm, [u8; 12]) {
+    let psk_id_hash = labeled_extract(b"", b"psk_id_hash", b"");
+    let info_hash = labeled_extract(b"", b"info_hash", info);
+    let context = [&[0][..], psk_id_hash.expose(), info_hash.expose()].concat();
+    let secret = labeled_extract(shared.expose(), b"secret", b"");
+    let key = Secret::make(|out| labeled_expand(&secret, b"key", &context, out));
+    let mut nonce = [0; 12];
+    labeled_expand(&secret, b"base_nonce", &context, &mut nonce);
+    (AesGcm::new(key.expose()), nonce)
+}
+
+fn labeled_extract(salt: &[u8], label: &[u8], ikm: &[u8]) -> Secret<32> {
+    hkdf::extract_sha256(salt, &[b"HPKE-v1", SUITE_ID, label, ikm])
+}
+
+fn labeled_expand<const N: usize>(prk: &Secret<32>, label: &[u8], info: &[u8], out: &mut [u8; N]) {
+    let len = u16::try_from(N).expect("a key or a nonce").to_be_bytes();
+    hkdf::expand_sha256(prk, &[&len, b"HPKE-v1", SUITE_ID, label, info], out);
+}

@@ -1,0 +1,238 @@
+//! Whole objects in memory: into a new buffer, into the caller's, or in place. Nothing is released unless all of it verified.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::chunks;
+use super::decryptor::Details;
+use crate::envelope::{Options, PayloadKey, Sealed, SealedHeader, seal, sealed_header_len};
+use crate::error::{Error, Result};
+use crate::format::context::{Context, Expected};
+use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, SEALED_CHUNK, TAG};
+use crate::keys::Keyring;
+
+/// Encrypts to a new buffer that any key of `keys` opens.
+///
+/// # Errors
+/// `Usage` without keys or with a reserved name in the context; `Limit` by SPEC section 10; `Io` where the system's generator fails.
+pub fn encrypt(keys: &Keyring, plaintext: &[u8], context: &Context) -> Result<Vec<u8>> {
+    encrypt_with(keys, plaintext, context, &Options::new())
+}
+
+/// [`encrypt`] with metadata, location, header room or a fresh run.
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn encrypt_with(
+    keys: &Keyring,
+    plaintext: &[u8],
+    context: &Context,
+    options: &Options,
+) -> Result<Vec<u8>> {
+    let sealed = seal(keys, context, &stated(options, plaintext))?;
+    encrypt_sealed(&sealed, plaintext)
+}
+
+/// The object of a header just made.
+pub(crate) fn encrypt_sealed(sealed: &Sealed, plaintext: &[u8]) -> Result<Vec<u8>> {
+    let mut object = vec![0; object_len(sealed.header.len(), plaintext.len())?];
+    write(sealed, plaintext, &mut object)?;
+    Ok(object)
+}
+
+/// Encrypts into the front of `out` and returns how many bytes it took: [`encrypted_len`] of them.
+///
+/// # Errors
+/// As [`encrypt`]; `Usage` where `out` is too small, which names the size, and then nothing was written.
+pub fn encrypt_into(
+    keys: &Keyring,
+    plaintext: &[u8],
+    context: &Context,
+    options: &Options,
+    out: &mut [u8],
+) -> Result<usize> {
+    let options = stated(options, plaintext);
+    let needed = object_len(sealed_header_len(keys, context, &options)?, plaintext.len())?;
+    let have = out.len();
+    let out = out.get_mut(..needed).ok_or_else(|| too_small(needed, have))?;
+    let sealed = seal(keys, context, &options)?;
+    write(&sealed, plaintext, out)?;
+    Ok(needed)
+}
+
+/// Encrypts a buffer in place: it grows by header, salt, commitment and tags. After an error it is empty and wiped.
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn encrypt_in_place(
+    keys: &Keyring,
+    buffer: &mut Vec<u8>,
+    context: &Context,
+    options: &Options,
+) -> Result<()> {
+    let result = seal(keys, context, &stated(options, buffer))
+        .and_then(|sealed| move_and_seal(&sealed, buffer));
+    if result.is_err() {
+        buffer.zeroize();
+    }
+    result
+}
+
+/// Bytes of the object that a plaintext of `plaintext_len` bytes becomes.
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn encrypted_len(
+    keys: &Keyring,
+    plaintext_len: usize,
+    context: &Context,
+    options: &Options,
+) -> Result<usize> {
+    let options = options.clone().plaintext_len(len_u64(plaintext_len)?);
+    object_len(sealed_header_len(keys, context, &options)?, plaintext_len)
+}
+
+/// Decrypts to a new buffer. `expected` is the exact [`Context`], or what [`Context::included`] and [`Context::unchecked`] give.
+///
+/// # Errors
+/// The classes of SPEC R52; another context is `Context` before any byte of the body is read.
+pub fn decrypt<'e>(
+    keys: &Keyring,
+    object: &[u8],
+    expected: impl Into<Expected<'e>>,
+) -> Result<Vec<u8>> {
+    decrypt_with_details(keys, object, expected).map(|(plaintext, _)| plaintext)
+}
+
+/// [`decrypt`], and which key opened, its grade, the context and the private metadata.
+///
+/// # Errors
+/// As [`decrypt`].
+pub fn decrypt_with_details<'e>(
+    keys: &Keyring,
+    object: &[u8],
+    expected: impl Into<Expected<'e>>,
+) -> Result<(Vec<u8>, Details)> {
+    let (key, details, sealed, len) = open(keys, object, expected.into())?;
+    let mut out = Zeroizing::new(vec![0; len]);
+    chunks::open(&key, sealed, &mut out)?;
+    Ok((std::mem::take(&mut *out), details))
+}
+
+/// Decrypts into the front of `out` and returns how many bytes it took. After an error `out` holds no plaintext.
+///
+/// # Errors
+/// As [`decrypt`]; `Usage` where `out` is too small, which names the size.
+pub fn decrypt_into<'e>(
+    keys: &Keyring,
+    object: &[u8],
+    expected: impl Into<Expected<'e>>,
+    out: &mut [u8],
+) -> Result<usize> {
+    let (key, _, sealed, len) = open(keys, object, expected.into())?;
+    let have = out.len();
+    let out = out.get_mut(..len).ok_or_else(|| too_small(len, have))?;
+    chunks::open(&key, sealed, out)?;
+    Ok(len)
+}
+
+/// Decrypts a buffer in place: the object becomes its plaintext. After an error it is empty and wiped.
+///
+/// # Errors
+/// As [`decrypt`].
+pub fn decrypt_in_place<'e>(
+    keys: &Keyring,
+    buffer: &mut Vec<u8>,
+    expected: impl Into<Expected<'e>>,
+) -> Result<()> {
+    let result = open_and_move(keys, buffer, expected.into());
+    if result.is_err() {
+        buffer.zeroize();
+    }
+    result
+}
+
+fn stated(options: &Options, plaintext: &[u8]) -> Options {
+    let mut options = options.clone();
+    options.plaintext_len = u64::try_from(plaintext.len()).ok();
+    options
+}
+
+fn len_u64(len: usize) -> Result<u64> {
+    u64::try_from(len).map_err(|_| Error::limit("more bytes than an object holds"))
+}
+
+fn object_len(header: usize, plaintext: usize) -> Result<usize> {
+    let body = Chunks::of_plaintext(len_u64(plaintext)?)?.body_len();
+    let body = usize::try_from(body).ok().and_then(|body| body.checked_add(header));
+    body.ok_or_else(|| Error::limit("the object is longer than memory can be"))
+}
+
+fn too_small(needed: usize, have: usize) -> Error {
+    Error::usage(format!("the output buffer has {have} bytes; {needed} are needed"))
+}
+
+/// Header, body prefix and chunks into a buffer of exactly their size.
+fn write(sealed: &Sealed, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
+    let (header, body) = out.split_at_mut(sealed.header.len());
+    header.copy_from_slice(&sealed.header);
+    let (prefix, body) = body.split_at_mut(BODY_PREFIX);
+    prefix.copy_from_slice(sealed.payload.prefix());
+    chunks::seal(&sealed.payload, plaintext, body)
+}
+
+/// Moves each chunk to its place, the last first, so that none is overwritten before it moved.
+fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
+    let len = buffer.len();
+    let front = sealed.header.len() + BODY_PREFIX;
+    buffer.resize(object_len(sealed.header.len(), len)?, 0);
+    for index in (0..=len / CHUNK).rev() {
+        let start = index * CHUNK;
+        let end = len.min(start + CHUNK);
+        let place = front + index * SEALED_CHUNK;
+        buffer.copy_within(start..end, place);
+        let chunk = &mut buffer[place..place + (end - start) + TAG];
+        let (text, tag) = chunk.split_at_mut(end - start);
+        tag.copy_from_slice(&sealed.payload.seal_chunk(len_u64(index)?, text)?);
+    }
+    buffer[..sealed.header.len()].copy_from_slice(&sealed.header);
+    buffer[sealed.header.len()..front].copy_from_slice(sealed.payload.prefix());
+    Ok(())
+}
+
+/// Opens each chunk where it stands and moves it to the front.
+fn open_and_move(keys: &Keyring, buffer: &mut Vec<u8>, expected: Expected<'_>) -> Result<()> {
+    let (key, _, sealed, len) = open(keys, buffer, expected)?;
+    let front = buffer.len() - sealed.len();
+    for index in 0..=len / CHUNK {
+        let start = index * CHUNK;
+        let text_len = CHUNK.min(len - start);
+        let place = front + index * SEALED_CHUNK;
+        let chunk = &mut buffer[place..place + text_len + TAG];
+        let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
+        key.open_chunk(len_u64(index)?, text, tag)?;
+        buffer.copy_within(place..place + text_len, start);
+    }
+    buffer[len..].zeroize();
+    buffer.truncate(len);
+    Ok(())
+}
+
+/// Everything before the first chunk (SPEC R35): the payload key, what was learnt, the sealed chunks, the plaintext's length.
+fn open<'o>(
+    keys: &Keyring,
+    object: &'o [u8],
+    expected: Expected<'_>,
+) -> Result<(PayloadKey, Details, &'o [u8], usize)> {
+    let header = SealedHeader::parse(object)?;
+    let opened = header.unwrap(keys, expected)?;
+    let body = &object[header.len()..];
+    let (prefix, sealed) = body.split_first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
+    let (key, details) = Details::verify(opened, prefix)?;
+    let chunks = Chunks::of_body(len_u64(body.len())?)?;
+    // R32: the stated length and the object's must agree.
+    if details.plaintext_len.is_some_and(|stated| stated != chunks.plaintext_len()) {
+        return Err(Error::Auth);
+    }
+    let len = usize::try_from(chunks.plaintext_len()).map_err(|_| Error::Auth)?;
+    Ok((key, details, sealed, len))
+}

@@ -1,0 +1,241 @@
+//! Decrypting a stream of any length in constant memory. What it gives has been verified; the end is verified too.
+
+use std::io::{self, Read};
+
+use zeroize::Zeroizing;
+
+use crate::envelope::{OpenedBy, OpenedHeader, PayloadKey, SealedHeader};
+use crate::error::{Error, ErrorClass, Result};
+use crate::format::context::{Context, Expected, Floor, Metadata};
+use crate::format::header::{PREAMBLE, header_len};
+use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
+use crate::keys::Keyring;
+
+/// What opening an object tells: all of it is authentic.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Details {
+    /// Which key opened, and what that says about the maker.
+    pub opened_by: OpenedBy,
+    /// The public context.
+    pub context: Context,
+    /// The private metadata.
+    pub metadata: Metadata,
+    /// The random id of the object.
+    pub object_id: [u8; 16],
+    /// The plaintext length, where the maker stated it.
+    pub plaintext_len: Option<u64>,
+    /// What the caller may demand from now on, so that nobody puts an older header back.
+    pub floor: Floor,
+}
+
+impl Details {
+    /// Commitment, floor, metadata: everything between the header and the first chunk (SPEC R35).
+    pub(crate) fn verify(
+        opened: OpenedHeader,
+        prefix: &[u8; BODY_PREFIX],
+    ) -> Result<(PayloadKey, Self)> {
+        let (payload, floor) = opened.payload(prefix)?;
+        let metadata = opened.metadata(&payload)?;
+        let details = Self {
+            opened_by: opened.opened_by(),
+            context: opened.context().clone(),
+            metadata,
+            object_id: *opened.object_id(),
+            plaintext_len: opened.plaintext_len(),
+            floor,
+        };
+        Ok((payload, details))
+    }
+}
+
+/// A reader of the plaintext. It gives each chunk after it verified, and reports the end only after the last chunk verified; an error repeats.
+///
+/// It holds one chunk, 16,400 bytes, whatever the length.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use keystead::{Context, Decryptor, Keyring, MasterKey};
+/// # use std::io::Read;
+/// # let keys = Keyring::new(MasterKey::generate()?);
+/// # let object = keystead::encrypt(&keys, b"meet at noon", &Context::new())?;
+/// let mut reader = Decryptor::new(&object[..], &keys, &Context::new())?;
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text)?;              // an error here: what came before it is authentic, the rest is not there
+/// println!("opened by {}", reader.details().opened_by.key_id);
+/// # Ok(()) }
+/// ```
+///
+/// The context is always named:
+///
+/// ```compile_fail
+/// # let keys = keystead::Keyring::empty();
+/// keystead::Decryptor::new(&b""[..], &keys);
+/// ```
+pub struct Decryptor<R> {
+    inner: R,
+    key: PayloadKey,
+    details: Details,
+    expected: Option<Chunks>,
+    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    ready: std::ops::Range<usize>,
+    index: u64,
+    state: State,
+}
+
+enum State {
+    Reading,
+    Done,
+    Failed(ErrorClass, io::ErrorKind),
+}
+
+impl<R: Read> Decryptor<R> {
+    /// Reads and verifies header and commitment from `inner`.
+    ///
+    /// # Errors
+    /// The classes of SPEC R52; no chunk was read by then.
+    pub fn new<'e>(
+        mut inner: R,
+        keys: &Keyring,
+        expected: impl Into<Expected<'e>>,
+    ) -> Result<Self> {
+        let sealed = read_header(&mut inner)?;
+        Self::from_header(sealed.unwrap(keys, expected)?, inner)
+    }
+
+    /// From a header that was unwrapped before; `body` begins behind it: step *open*.
+    ///
+    /// # Errors
+    /// `Auth`, `Rollback`, or `Io` where reading fails.
+    pub fn from_header(header: OpenedHeader, mut body: R) -> Result<Self> {
+        let mut prefix = [0; BODY_PREFIX];
+        if read_full(&mut body, &mut prefix)? < BODY_PREFIX {
+            return Err(Error::Auth);
+        }
+        let (key, details) = Details::verify(header, &prefix)?;
+        Ok(Self {
+            inner: body,
+            key,
+            expected: details.plaintext_len.map(Chunks::of_plaintext).transpose()?,
+            details,
+            chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+            ready: 0..0,
+            index: 0,
+            state: State::Reading,
+        })
+    }
+
+    /// What opening told.
+    pub const fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// The reader below.
+    pub fn into_inner(self) -> R {
+        self.inner
+    }
+
+    /// Verified plaintext that was not read yet; empty at the verified end.
+    fn fill(&mut self) -> Result<&[u8]> {
+        if self.ready.is_empty() {
+            match self.state {
+                State::Reading => self.next_chunk().inspect_err(|error| {
+                    let kind =
+                        if let Error::Io(e) = error { e.kind() } else { io::ErrorKind::Other };
+                    self.state = State::Failed(error.class(), kind);
+                })?,
+                State::Done => {}
+                State::Failed(ErrorClass::Io, kind) => return Err(io::Error::from(kind).into()),
+                State::Failed(ErrorClass::Limit, _) => return Err(too_many()),
+                State::Failed(..) => return Err(Error::Auth),
+            }
+        }
+        Ok(&self.chunk[self.ready.clone()])
+    }
+
+    fn next_chunk(&mut self) -> Result<()> {
+        let len = read_full(&mut self.inner, &mut self.chunk[..])?;
+        // R31: a full chunk is never the last; a short one always is.
+        let last = len < SEALED_CHUNK;
+        // R32: a chunk that the stated length does not allow is refused before it is released.
+        if let Some(expected) = self.expected {
+            let fits = self.index <= expected.last && len == expected.sealed_len(self.index);
+            if !fits || last != (self.index == expected.last) {
+                return Err(Error::Auth);
+            }
+        }
+        let sealed = &mut self.chunk[..len];
+        let (text, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
+        self.key.open_chunk(self.index, text, tag)?;
+        self.ready = 0..text.len();
+        self.index += 1;
+        if last {
+            self.state = State::Done;
+        } else if self.index >= 1 << 38 {
+            return Err(too_many());
+        }
+        Ok(())
+    }
+}
+
+fn too_many() -> Error {
+    Error::limit("more chunks than 4 PiB - 1 of plaintext takes")
+}
+
+impl<R: Read> Read for Decryptor<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        let ready = self.fill()?;
+        let taken = ready.len().min(out.len());
+        out[..taken].copy_from_slice(&ready[..taken]);
+        self.ready.start += taken;
+        Ok(taken)
+    }
+}
+
+impl<R: Read> io::BufRead for Decryptor<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.fill()?)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.ready.start = self.ready.end.min(self.ready.start.saturating_add(amount));
+    }
+}
+
+impl<R> std::fmt::Debug for Decryptor<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decryptor")
+            .field("opened_by", &self.details.opened_by)
+            .field("chunk", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads exactly one header: at most 65,536 bytes, and none before its length was checked.
+pub(crate) fn read_header(input: &mut impl Read) -> Result<SealedHeader> {
+    let mut preamble = [0; PREAMBLE];
+    let read = read_full(input, &mut preamble)?;
+    let len = header_len(&preamble[..read])?;
+    let mut bytes = vec![0; len.max(PREAMBLE)];
+    bytes[..PREAMBLE].copy_from_slice(&preamble);
+    let read = PREAMBLE + read_full(input, &mut bytes[PREAMBLE..])?;
+    bytes.truncate(read);
+    SealedHeader::from_vec(bytes)
+}
+
+/// Fills `out` as far as the input goes.
+pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < out.len() {
+        match input.read(&mut out[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,153 @@
+//! Encrypting a stream of any length in constant memory.
+
+use std::io::{self, Write};
+
+use zeroize::Zeroizing;
+
+use crate::envelope::{Options, PayloadKey, Sealed, seal};
+use crate::error::{Error, Result};
+use crate::format::context::Context;
+use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
+use crate::keys::Keyring;
+
+/// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without it, it does not decrypt.
+///
+/// It holds one chunk, 16,400 bytes, whatever the length.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use keystead::{Context, Encryptor, Keyring, MasterKey};
+/// use std::io::Write;
+/// let keys = Keyring::new(MasterKey::generate()?);
+/// let mut out = Encryptor::new(Vec::new(), &keys, &Context::new())?;
+/// out.write_all(b"any number of bytes")?;
+/// let object = out.finish()?;
+/// # assert_eq!(keystead::decrypt(&keys, &object, &Context::new())?, b"any number of bytes");
+/// # Ok(()) }
+/// ```
+///
+/// Writing after `finish` does not compile, for `finish` consumes:
+///
+/// ```compile_fail
+/// # use keystead::{Context, Encryptor, Keyring, MasterKey};
+/// # use std::io::Write;
+/// # let keys = Keyring::new(MasterKey::generate().unwrap());
+/// let mut out = Encryptor::new(Vec::new(), &keys, &Context::new()).unwrap();
+/// out.finish().unwrap();
+/// out.write_all(b"more").unwrap();
+/// ```
+pub struct Encryptor<W> {
+    inner: W,
+    key: PayloadKey,
+    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    filled: usize,
+    index: u64,
+    left: Option<u64>,
+    failed: bool,
+}
+
+impl<W: Write> Encryptor<W> {
+    /// Writes the header to `inner`; any key of `keys` opens the object.
+    ///
+    /// # Errors
+    /// As [`encrypt`](crate::encrypt), and `Io` where writing fails.
+    pub fn new(inner: W, keys: &Keyring, context: &Context) -> Result<Self> {
+        Self::with_options(inner, keys, context, &Options::new())
+    }
+
+    /// [`new`](Self::new) with metadata, location, stated length, header room or a fresh run.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        inner: W,
+        keys: &Keyring,
+        context: &Context,
+        options: &Options,
+    ) -> Result<Self> {
+        let sealed = seal(keys, context, options)?;
+        Self::from_sealed(inner, sealed, options.plaintext_len)
+    }
+
+    pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
+        inner.write_all(&sealed.header)?;
+        inner.write_all(sealed.payload.prefix())?;
+        Ok(Self {
+            inner,
+            key: sealed.payload,
+            chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+            filled: 0,
+            index: 0,
+            left: stated,
+            failed: false,
+        })
+    }
+
+    /// Seals the last chunk, flushes, and gives the writer back.
+    ///
+    /// # Errors
+    /// `Io` where writing fails or failed before, or where fewer bytes came than were stated: then the object does not decrypt.
+    pub fn finish(mut self) -> Result<W> {
+        self.check()?;
+        if self.left.is_some_and(|left| left > 0) {
+            return Err(
+                io::Error::other("fewer bytes came than the stated plaintext length").into()
+            );
+        }
+        self.flush_chunk()?;
+        self.inner.flush()?;
+        Ok(self.inner)
+    }
+
+    /// A write that failed may have reached the output in part; going on would leave a hole.
+    fn check(&self) -> io::Result<()> {
+        if self.failed { Err(io::Error::other("an earlier write failed")) } else { Ok(()) }
+    }
+
+    fn flush_chunk(&mut self) -> Result<()> {
+        self.failed = true;
+        let (text, tag) = self.chunk.split_at_mut(self.filled);
+        let sealed = self.key.seal_chunk(self.index, text)?;
+        tag[..TAG].copy_from_slice(&sealed);
+        self.inner.write_all(&self.chunk[..self.filled + TAG])?;
+        // R31: 2^38 chunks; the last must still fit.
+        self.index += 1;
+        if self.index >= 1 << 38 {
+            return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
+        }
+        self.filled = 0;
+        self.failed = false;
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Encryptor<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        let taken = bytes.len().min(CHUNK - self.filled);
+        if let Some(left) = &mut self.left {
+            let taken = u64::try_from(taken).map_err(io::Error::other)?;
+            *left = left.checked_sub(taken).ok_or_else(|| {
+                self.failed = true;
+                io::Error::other("more bytes came than the stated plaintext length")
+            })?;
+        }
+        self.chunk[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+        self.filled += taken;
+        if self.filled == CHUNK {
+            self.flush_chunk()?;
+        }
+        Ok(taken)
+    }
+
+    /// Flushes the writer below. A chunk that is not full stays here: an object has one chunking.
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<W> std::fmt::Debug for Encryptor<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encryptor").field("chunk", &self.index).finish_non_exhaustive()
+    }
+}

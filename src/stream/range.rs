@@ -1,0 +1,197 @@
+//! Reading any range of an object: only its chunks are read and verified (SPEC R33).
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use zeroize::Zeroizing;
+
+use super::decryptor::{Details, read_full, read_header};
+use crate::envelope::PayloadKey;
+use crate::error::{Error, Result};
+use crate::format::context::Expected;
+use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
+use crate::keys::Keyring;
+
+/// A reader that seeks. It verifies each chunk that it touches, and the last one before it says where the end is.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use keystead::{Context, Keyring, MasterKey, RangeReader};
+/// # let keys = Keyring::new(MasterKey::generate()?);
+/// # let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new())?;
+/// let mut reader = RangeReader::new(std::io::Cursor::new(object), &keys, &Context::new())?;
+/// let mut bytes = [0; 16];
+/// reader.read_exact_at(50_000, &mut bytes)?;       // one chunk is read
+/// # assert_eq!(bytes, [7; 16]);
+/// # Ok(()) }
+/// ```
+pub struct RangeReader<R> {
+    inner: R,
+    body: u64,
+    key: PayloadKey,
+    details: Details,
+    chunks: Chunks,
+    length_verified: bool,
+    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    loaded: Option<(u64, usize)>,
+    position: u64,
+}
+
+impl<R: Read + Seek> RangeReader<R> {
+    /// Reads and verifies header and commitment from the start of `inner`.
+    ///
+    /// # Errors
+    /// The classes of SPEC R52.
+    pub fn new<'e>(
+        mut inner: R,
+        keys: &Keyring,
+        expected: impl Into<Expected<'e>>,
+    ) -> Result<Self> {
+        let end = inner.seek(SeekFrom::End(0))?;
+        inner.seek(SeekFrom::Start(0))?;
+        let sealed = read_header(&mut inner)?;
+        let opened = sealed.unwrap(keys, expected)?;
+        let body = u64::try_from(sealed.len()).map_err(|_| Error::Auth)?;
+        let mut prefix = [0; BODY_PREFIX];
+        if read_full(&mut inner, &mut prefix)? < BODY_PREFIX {
+            return Err(Error::Auth);
+        }
+        let (key, details) = Details::verify(opened, &prefix)?;
+        let chunks = Chunks::of_body(end.saturating_sub(body))?;
+        let stated = details.plaintext_len;
+        // R32: a stated length is a fact, and the object's must agree with it.
+        if stated.is_some_and(|stated| stated != chunks.plaintext_len()) {
+            return Err(Error::Auth);
+        }
+        Ok(Self {
+            inner,
+            body,
+            key,
+            details,
+            chunks,
+            length_verified: stated.is_some(),
+            chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+            loaded: None,
+            position: 0,
+        })
+    }
+
+    /// What opening told.
+    pub const fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// The plaintext length, verified: by the statement, or by opening the last chunk.
+    ///
+    /// # Errors
+    /// `Auth` where the last chunk does not verify.
+    pub fn verified_len(&mut self) -> Result<u64> {
+        if !self.length_verified {
+            self.load(self.chunks.last)?;
+            self.length_verified = true;
+        }
+        Ok(self.chunks.plaintext_len())
+    }
+
+    /// Reads from `offset` what `out` has room for, and less only at the verified end.
+    ///
+    /// # Errors
+    /// `Auth` where a chunk does not verify; then `out` holds nothing of this call.
+    pub fn read_at(&mut self, offset: u64, out: &mut [u8]) -> Result<usize> {
+        let wanted = u64::try_from(out.len()).map_err(|_| Error::limit("a range above 2^64"))?;
+        // R33: a range that reaches the claimed end asserts the end.
+        if offset.saturating_add(wanted) >= self.chunks.plaintext_len() {
+            self.verified_len()?;
+        }
+        let mut filled = 0;
+        while filled < out.len() {
+            let at = offset.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
+            match self.copy_from_chunk(at, &mut out[filled..]) {
+                Ok(0) => break,
+                Ok(copied) => filled += copied,
+                Err(error) => {
+                    zeroize::Zeroize::zeroize(&mut out[..filled]);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Reads from `offset` exactly as many bytes as `out` has.
+    ///
+    /// # Errors
+    /// As [`read_at`](Self::read_at); `Usage` where the range passes the end.
+    pub fn read_exact_at(&mut self, offset: u64, out: &mut [u8]) -> Result<()> {
+        if self.read_at(offset, out)? == out.len() {
+            return Ok(());
+        }
+        zeroize::Zeroize::zeroize(out);
+        Err(Error::usage(format!(
+            "the range ends behind the plaintext of {} bytes",
+            self.chunks.plaintext_len()
+        )))
+    }
+
+    /// Copies what one chunk has from `position`; nothing at the end.
+    fn copy_from_chunk(&mut self, position: u64, out: &mut [u8]) -> Result<usize> {
+        if position >= self.chunks.plaintext_len() {
+            return Ok(0);
+        }
+        let (index, start) = locate(position);
+        let len = self.load(index)?;
+        let taken = out.len().min(len.saturating_sub(start));
+        out[..taken].copy_from_slice(&self.chunk[start..start + taken]);
+        Ok(taken)
+    }
+
+    /// Opens chunk `index` unless it is at hand; gives its plaintext length.
+    fn load(&mut self, index: u64) -> Result<usize> {
+        if let Some((loaded, len)) = self.loaded {
+            if loaded == index {
+                return Ok(len);
+            }
+        }
+        self.loaded = None;
+        let sealed_len = self.chunks.sealed_len(index);
+        self.inner.seek(SeekFrom::Start(self.body + chunk_offset(index)))?;
+        let sealed = &mut self.chunk[..sealed_len];
+        if read_full(&mut self.inner, sealed)? < sealed_len {
+            return Err(Error::Auth);
+        }
+        let (text, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
+        self.key.open_chunk(index, text, tag)?;
+        let len = text.len();
+        self.loaded = Some((index, len));
+        Ok(len)
+    }
+}
+
+impl<R: Read + Seek> Read for RangeReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        // One chunk at most: a caller that reads on gets the next.
+        let (_, start) = locate(self.position);
+        let room = out.len().min(SEALED_CHUNK - TAG - start);
+        let read = self.read_at(self.position, &mut out[..room])?;
+        self.position += u64::try_from(read).unwrap_or(0);
+        Ok(read)
+    }
+}
+
+impl<R: Read + Seek> Seek for RangeReader<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.verified_len()?.checked_add_signed(offset),
+        };
+        let before = || io::Error::new(io::ErrorKind::InvalidInput, "a position before the start");
+        self.position = position.ok_or_else(before)?;
+        Ok(self.position)
+    }
+}
+
+impl<R> std::fmt::Debug for RangeReader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RangeReader").field("position", &self.position).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! Whole objects as streams: verify one, or make a new one of it.
+
+use std::io::{self, BufRead, Read, Write};
+
+use super::decryptor::{Decryptor, Details};
+use super::encryptor::Encryptor;
+use crate::envelope::{Options, seal_as_keystead};
+use crate::error::{Error, Result};
+use crate::format::context::Expected;
+use crate::keys::Keyring;
+use crate::primitives::random::Randomness;
+
+/// Reads a whole object and verifies every chunk and the end; gives what it told and the plaintext's length in bytes. Constant memory.
+///
+/// # Errors
+/// The classes of SPEC R52.
+pub fn verify<'e>(
+    object: impl Read,
+    keys: &Keyring,
+    expected: impl Into<Expected<'e>>,
+) -> Result<(Details, u64)> {
+    let mut reader = Decryptor::new(object, keys, expected)?;
+    let mut len = 0;
+    loop {
+        let read = reader.fill_buf().map_err(Error::from_io)?.len();
+        if read == 0 {
+            return Ok((reader.details().clone(), len));
+        }
+        reader.consume(read);
+        len += u64::try_from(read).unwrap_or(0);
+    }
+}
+
+/// Makes a new object of an old one: new id, new data key, new body, the same context and private metadata (SPEC R47). Only this ends what someone who once
+/// held the old data key can do. Constant memory; after an error what was written to `out` does not decrypt.
+///
+/// The options' metadata is taken from the old object; stated length, location, header length and run are the caller's.
+///
+/// # Errors
+/// The classes of SPEC R52.
+pub fn reencrypt<'e, W: Write>(
+    object: impl Read,
+    keys: &Keyring,
+    expected: impl Into<Expected<'e>>,
+    new_keys: &Keyring,
+    options: &Options,
+    out: W,
+) -> Result<(W, Details)> {
+    let mut reader = Decryptor::new(object, keys, expected)?;
+    let details = reader.details().clone();
+    let mut options = options.clone().metadata(details.metadata.clone());
+    options.plaintext_len = options.plaintext_len.or(details.plaintext_len);
+    let records: usize = new_keys.iter().map(|key| key.randomness(options.fresh_run)).sum();
+    let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
+    let sealed = seal_as_keystead(new_keys, &details.context, &options, &mut randomness)?;
+    let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
+    io::copy(&mut reader, &mut writer).map_err(Error::from_io)?;
+    Ok((writer.finish()?, details))
+}

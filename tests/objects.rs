@@ -1,0 +1,76 @@
+//! Objects as users see them: every way in and out of the library agrees.
+
+use std::io::{Cursor, Read, Write};
+
+use keystead::{
+    Context, Decryptor, Encryptor, Keyring, MasterKey, Options, PassphraseCosts, RangeReader,
+};
+
+const SIZES: [usize; 10] =
+    [0, 1, 1_024, 16_383, 16_384, 16_385, 32_767, 32_768, 50_000, 256 * 16_384 + 1];
+
+fn rings() -> Vec<(&'static str, Keyring)> {
+    let cheap =
+        |p: &str| MasterKey::passphrase(p).unwrap().with_passphrase_costs(PassphraseCosts::FLOOR);
+    vec![
+        ("symmetric", Keyring::new(MasterKey::generate().unwrap())),
+        ("pair", Keyring::new(MasterKey::generate_pair().unwrap())),
+        ("passphrase", Keyring::new(cheap("correct horse"))),
+        ("anonymous", Keyring::new(MasterKey::generate().unwrap().anonymous())),
+        ("anonymous pair", Keyring::new(MasterKey::generate_pair().unwrap().anonymous())),
+    ]
+}
+
+fn plaintext(len: usize) -> Vec<u8> {
+    (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
+#[test]
+fn every_way_agrees() {
+    let context = Context::from([("tenant", "acme"), ("invoice", "42")]);
+    for (name, keys) in rings() {
+        for len in SIZES {
+            let text = plaintext(len);
+            let object = keystead::encrypt(&keys, &text, &context).unwrap();
+            assert_eq!(keystead::decrypt(&keys, &object, &context).unwrap(), text, "{name} {len}");
+
+            let options = Options::new();
+            let size = keystead::encrypted_len(&keys, len, &context, &options).unwrap();
+            assert_eq!(size, object.len());
+            let mut out = vec![0; size + 3];
+            let used = keystead::encrypt_into(&keys, &text, &context, &options, &mut out).unwrap();
+            let mut plain = vec![0; len + 1];
+            let got = keystead::decrypt_into(&keys, &out[..used], &context, &mut plain).unwrap();
+            assert_eq!(&plain[..got], &text);
+
+            let mut buffer = text.clone();
+            keystead::encrypt_in_place(&keys, &mut buffer, &context, &options).unwrap();
+            assert_eq!(buffer.len(), size);
+            keystead::decrypt_in_place(&keys, &mut buffer, &context).unwrap();
+            assert_eq!(buffer, text);
+
+            let mut writer = Encryptor::new(Vec::new(), &keys, &context).unwrap();
+            for piece in text.chunks(7_001) {
+                writer.write_all(piece).unwrap();
+            }
+            let streamed = writer.finish().unwrap();
+            let mut read = Vec::new();
+            let mut reader = Decryptor::new(&streamed[..], &keys, &context).unwrap();
+            reader.read_to_end(&mut read).unwrap();
+            assert_eq!(read, text);
+
+            let mut ranges = RangeReader::new(Cursor::new(&streamed), &keys, &context).unwrap();
+            assert_eq!(ranges.verified_len().unwrap(), u64::try_from(len).unwrap());
+            let mut read = Vec::new();
+            ranges.read_to_end(&mut read).unwrap();
+            assert_eq!(read, text);
+        }
+    }
+}
+
+#[test]
+fn a_kibibyte_under_one_symmetric_key_grows_by_240() {
+    let keys = Keyring::new(MasterKey::generate().unwrap());
+    let object = keystead::encrypt(&keys, &[0; 1_024], &Context::new()).unwrap();
+    assert_eq!(object.len(), 1_024 + 240);
+}
