@@ -34,7 +34,7 @@
 //! | format | encode, decode | [`Context`], [`Metadata`], [`Expected`], [`Floor`], [`KeyId`], [`armor()`], [`dearmor()`] |
 //! | errors | | [`Error`], [`ErrorClass`] |
 //!
-//! The bytes are specified in `SPEC.md`; rules are cited as `R1` to `R53`.
+//! The bytes are specified in `SPEC.md`; its rules are cited by their numbers, such as `R36`.
 //!
 //! ## Which call
 //!
@@ -87,3 +87,8 @@ pub use stream::{
     decrypt_with_details, encrypt, encrypt_in_place, encrypt_into, encrypt_key_file, encrypt_with,
     encrypted_len, is_encrypted_key_file, read_key_file, reencrypt, verify,
 };
+
+/// The Rust examples of README.md run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """An independent reader of keystead objects, written from SPEC.md and the standards that it names, without the library.
 
-    python3 tests/reference.py FILE...        check vector files (tests/vectors/README.md)
-    python3 tests/reference.py --open OBJECT [--key TEXT]... [--passphrase P]
-                                              write the plaintext to stdout; context, location and floor stay UNCHECKED
+    python3 tests/reference.py FILE...                                            check vector files (tests/vectors/README.md)
+    python3 tests/reference.py --open OBJECT [--key TEXT]... [--passphrase P]     plaintext to stdout; context etc. UNCHECKED
 
-Needs Python 3.11 and PyPI `cryptography` 50. Holds whole objects in memory, wipes nothing: to compare with, not to use.
+Needs Python 3.11 and PyPI `cryptography` 50. Releases as a stream (R32). To compare with, not to use: wipes nothing, hides no timing.
 """
 import argparse, base64, hashlib, hmac, pathlib, re, sys, types
 from cryptography.exceptions import InvalidTag
@@ -26,8 +25,7 @@ def check_range(value, low, high, what):
     check(value >= low, "FORMAT", f"too few {what}")
     check(value <= high, "LIMIT", f"too many {what}")
 def attempt(error, function, *args):
-    try:
-        return function(*args)
+    try: return function(*args)
     except (InvalidTag, ValueError):                                            # ValueError: also of UTF-8 and Base64
         raise Refused(error, "does not open" if error == "AUTH" else "malformed") from None
 
@@ -47,20 +45,20 @@ def expand_seed(seed):                                                          
     return mlkem.MLKEM768PrivateKey.from_seed_bytes(long[:64]), x25519.X25519PrivateKey.from_private_bytes(long[64:])
 def hpke_open(seed, info, enc, sealed):
     suite = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-    halves = expand_seed(seed)
-    attempt("AUTH", halves[1].exchange, x25519.X25519PublicKey.from_public_bytes(enc[1088:]))    # R28: fails on all zero
-    return attempt("AUTH", suite.decrypt, enc + sealed, hpke.MLKEM768X25519PrivateKey(*halves), info)
+    check_share(enc[1088:], "AUTH")
+    return attempt("AUTH", suite.decrypt, enc + sealed, hpke.MLKEM768X25519PrivateKey(*expand_seed(seed)), info)
+def check_share(share, error):                                                  # R28: a bad share; R42: a bad public key
+    check(int.from_bytes(share, "little") < 2**255 - 19, error, "does not open")
+    attempt(error, x25519.X25519PrivateKey.generate().exchange, x25519.X25519PublicKey.from_public_bytes(share))   # all zero
 
 # ---- Sections 2 to 4: parse the header, without a key
 class Cursor:                                                                   # R53: from the first byte to the last
-    def __init__(self, data):
-        self.data, self.at = data, 0
+    def __init__(self, data): self.data, self.at = data, 0
     def take(self, n):
         check(self.at + n <= len(self.data), "FORMAT", "ends too early")
         self.at += n
         return self.data[self.at - n:self.at]
-    def uint(self, size):
-        return int.from_bytes(self.take(size))
+    def uint(self, size): return int.from_bytes(self.take(size))
     def sized(self, least, what):                                               # R11, R14
         length = self.uint(2)
         check_range(length, least, 16384, what)
@@ -102,11 +100,10 @@ def parse_access_list(h, cursor):
     count = cursor.uint(1)
     check_range(count, 1, 20, "records")                                        # R20
     h.records = [parse_record(cursor) for _ in range(count)]
-    named = [(r.kind, r.key_id) for r in h.records if r.kind in (SYMMETRIC, PAIR) and r.key_id != ANONYMOUS]
+    named = [(r.kind, r.key_id) for r in h.records if r.kind == PASSPHRASE or r.kind in KIND and r.key_id != ANONYMOUS]
     check(not any(cursor.data[cursor.at:]), "FORMAT", "padding is not zero")    # R23
     check(len({r.raw for r in h.records}) == count, "FORMAT", "two identical records")
-    check(len(set(named)) == len(named), "FORMAT", "two records for one key")
-    check([r.kind for r in h.records].count(PASSPHRASE) <= 1, "FORMAT", "two passphrase records")
+    check(len(set(named)) == len(named), "FORMAT", "two records for one key, or two passphrase records")
 def parse_record(cursor):
     start, kind = cursor.at, cursor.uint(1)
     check(kind > 0, "FORMAT", "a record of kind 0")                             # R21
@@ -117,9 +114,9 @@ def parse_record(cursor):
     check(0 <= label_length <= 64, "FORMAT", "a record of a wrong length")      # R22
     r.key_id, r.parameters = payload.take(16), payload.take(PARAMETERS[kind])
     if kind == PASSPHRASE:
-        check(r.key_id == ANONYMOUS, "FORMAT", "a passphrase record with a key id")              # R23
+        check(r.key_id == ANONYMOUS, "FORMAT", "a passphrase record with a key id")              # R22
         r.m, r.t, r.p = (int.from_bytes(r.parameters[i:i + 4]) for i in (16, 20, 24))
-        for cost, floor in (r.m, 19456), (r.t, 2), (r.p, 1):                    # R29, in the order of the bytes (R53)
+        for cost, floor in (r.m, 19456), (r.t, 2), (r.p, 1):                    # R29, one after the other (R53)
             check(cost > 0, "LIMIT", "an Argon2id cost of 0")
             check(cost >= floor, "FORMAT", "an Argon2id cost below the floor")
     r.nonce, r.wrapped = payload.take(24), payload.take(48)
@@ -127,17 +124,16 @@ def parse_record(cursor):
     return r
 
 # ---- Sections 5 and 7: unwrap
-def unwrap(h, keys, passphrase):                                                # R36; gives the record and the data key
-    pairs = [(r, key) for r in h.records for key in keys if key.kind == r.kind and key.secret]
-    for r, key in pairs:                                                        # step 1
-        if r.key_id == key.key_id: return r, unwrap_record(h, r, key.secret)
-    attempts = [(r, key.secret) for r, key in pairs if r.key_id == ANONYMOUS]   # step 2, then step 3
-    attempts += [(r, passphrase) for r in h.records if r.kind == PASSPHRASE and passphrase is not None]
-    for r, secret in attempts:
-        try:
-            return r, unwrap_record(h, r, secret)
-        except Refused as refused:
-            check(refused.args[0] == "AUTH", *refused.args)                     # goes on, but not after a LIMIT
+def unwrap(h, keys, passphrase):                                                # R36; gives kind and id of the key (R39), data key
+    held = [(r, key) for r in h.records for key in distinct(keys) if key.kind == r.kind and key.secret]
+    for r, key in held:                                                         # step 1
+        if r.key_id == key.key_id: return (r.kind, key.key_id), unwrap_record(h, r, key.secret)
+    attempts = [(r, key.key_id, key.secret) for r, key in held if r.key_id == ANONYMOUS]         # step 2
+    check(len(attempts) <= 1024, "LIMIT", "too many anonymous records and keys")
+    attempts += [(r, bytes(16), passphrase) for r in h.records if r.kind == PASSPHRASE and passphrase is not None]   # step 3
+    for r, key_id, secret in attempts:
+        try: return (r.kind, key_id), unwrap_record(h, r, secret)
+        except Refused as refused: check(refused.args[0] == "AUTH", *refused.args)   # goes on, but not after a LIMIT
     raise Refused("NOKEY", "no record for these keys")                          # step 4
 def unwrap_record(h, r, secret):
     if r.kind == SYMMETRIC:                                                     # R27
@@ -145,7 +141,6 @@ def unwrap_record(h, r, secret):
     elif r.kind == PAIR:                                                        # R28
         wrapping_key = hpke_open(secret, b"keystead/v1/pair", r.parameters[:1120], r.parameters[1120:])
     else:                                                                       # R29
-        check(1 <= len(secret) <= 4096, "USAGE", "a passphrase has 1 to 4,096 bytes")
         check(r.m <= 1048576 and r.t <= 10 and r.p <= 8 and r.m * r.t <= 4194304, "LIMIT", "Argon2id above the ceiling")
         wrapping_key = argon2.Argon2id(salt=r.parameters[:16], length=32, iterations=r.t, lanes=r.p, memory_cost=r.m).derive(secret)
     binding = sha256(L(b"binding") + VERSION_SUITE + h.object_id + h.statement_hash + bytes([r.kind]) + r.key_id + r.parameters) # R26
@@ -154,39 +149,44 @@ def unwrap_record(h, r, secret):
     return data_key
 
 # ---- Sections 6 and 7: open
-def open_object(data, keys, passphrase, expected, release):                     # R35
+def open_object(data, keys, passphrase, release, floor=None, **expected):        # R35
+    check(passphrase is None or 1 <= len(passphrase) <= 4096, "USAGE", "a passphrase has 1 to 4,096 bytes")            # R29
     h = parse_header(data)
     h.opened_by, h.data_key = unwrap(h, keys, passphrase)
-    check_expected(h, **expected)
-    h.pairs = []
-    if h.metadata is not None:                                                  # R16
-        key, aad = expand(h.data_key, L(b"metadata"), 32), MAGIC + VERSION_SUITE + h.public_statement
-        h.pairs = parse_pairs(gcm_open(key, bytes(12), aad, h.metadata), values_are_text=False)
-    open_body(h, data[len(h.raw):], release)
+    compare_expected(h, **expected)
+    derive_body_key(h, data[len(h.raw):])
+    if floor: compare_floor(h, *floor)
+    open_metadata(h)
+    open_chunks(h, data[len(h.raw) + 56:], release)
     return h
-def check_expected(h, context="unchecked", pairs=(), location=None, floor=None):
-    check(context != "exact" or h.context == sorted(pairs), "CONTEXT", "another context")        # R37
-    check(context != "includes" or set(pairs) <= set(h.context), "CONTEXT", "another context")
+def compare_expected(h, location=None, context="unchecked", pairs=()):
     if location:                                                                # R19: store name, path
         here = expand(h.data_key, L(b"location") + location[0] + b"\0" + location[1], 32)
         check(h.location is not None and hmac.compare_digest(here, h.location), "CONTEXT", "another location")
-    if floor:                                                                   # R38: generation, tag
-        same = h.generation == floor[0] and hmac.compare_digest(floor[1], h.tag)
-        check(h.generation > floor[0] or same, "ROLLBACK", "below the floor")
-        check(h.generation <= floor[0] + 2**20, "AUTH", "too far above the floor")
-def open_body(h, body, release):
+    check(context != "exact" or h.context == sorted(pairs), "CONTEXT", "another context")        # R37
+    check(context != "includes" or set(pairs) <= set(h.context), "CONTEXT", "another context")
+def derive_body_key(h, body):                                                   # R30
     check(len(body) >= 56, "AUTH", "cut")                                       # R32
-    salt, commitment, chunks = body[:24], body[24:56], body[56:]                # R30
+    salt, h.commitment = body[:24], body[24:56]
     derived = expand(h.data_key, b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + salt + h.statement_hash, 76)
-    key, base_nonce = derived[:32], int.from_bytes(derived[32:44])
-    check(hmac.compare_digest(derived[44:], commitment), "AUTH", "does not open")
+    h.body_key, h.base_nonce = derived[:32], int.from_bytes(derived[32:44])
+    check(hmac.compare_digest(derived[44:], h.commitment), "AUTH", "does not open")
+def compare_floor(h, commitment, generation, tag):                              # R38
+    check(hmac.compare_digest(commitment, h.commitment), "ROLLBACK", "another body than the floor's")
+    check(h.generation >= generation, "ROLLBACK", "below the floor")
+    check(h.generation > generation or hmac.compare_digest(tag, h.tag), "ROLLBACK", "another header than the floor's")
+    check(h.generation <= generation + 2**20, "AUTH", "too far above the floor")
+def open_metadata(h):                                                           # R16
+    key, aad = expand(h.data_key, L(b"metadata"), 32), MAGIC + VERSION_SUITE + h.public_statement
+    h.pairs = [] if h.metadata is None else parse_pairs(gcm_open(key, bytes(12), aad, h.metadata), values_are_text=False)
+def open_chunks(h, chunks, release):
     for i in range(len(chunks) // 16400 + 1):
         check(i < 2**38, "LIMIT", "too many chunks")                            # R31
         sealed = chunks[16400 * i:16400 * (i + 1)]
         check(len(sealed) >= 16, "AUTH", "cut")                                 # R32
-        if h.plaintext_length is not None:                                      # R32: the first chunk that contradicts it fails
+        if h.plaintext_length is not None:                                      # R32: the first chunk that cannot agree fails
             check(len(sealed) == min(h.plaintext_length - 16384 * i, 16384) + 16, "AUTH", "another length")
-        release(gcm_open(key, (base_nonce ^ i).to_bytes(12), b"", sealed))
+        release(gcm_open(h.body_key, (h.base_nonce ^ i).to_bytes(12), b"", sealed))
 
 # ---- Section 8: key texts, key files, armor
 def bech32(string):                                                             # R43, BIP 173; gives the prefix and the bytes
@@ -213,26 +213,31 @@ def parse_key(line):                                                            
     else:
         public = data if size == 1216 else b"".join(half.public_key().public_bytes_raw() for half in expand_seed(data))
         attempt("KEYFILE", mlkem.MLKEM768PublicKey.from_public_bytes, public[:1184])  # does the modulus check
-        attempt("KEYFILE", x25519.X25519PrivateKey.generate().exchange, x25519.X25519PublicKey.from_public_bytes(public[1184:]))
+        check_share(public[1184:], "KEYFILE")
         key_id = sha256(L(b"public-key-id") + bytes([PAIR]) + public)[:16]      # R41
     check(key_id != ANONYMOUS, "KEYFILE", "a key whose id is zero")
     return types.SimpleNamespace(kind=kind, key_id=key_id, secret=data if size == 32 else None)        # a public key opens nothing
+def distinct(keys):                                                             # R44: a private key and its public half are one
+    return list({(key.kind, key.key_id): key for key in keys + [key for key in keys if key.secret]}.values())
 def parse_key_file(data, passphrase):                                           # R44
-    if data[:5] == MAGIC or looks_armored(data):                                # an encrypted one
-        data, chunks = dearmor(data) if looks_armored(data) else data, []
-        check([r.kind for r in parse_header(data).records] == [PASSPHRASE], "KEYFILE", "not one passphrase record")
-        open_object(data, [], passphrase, {"context": "exact", "pairs": [(b"keystead.type", b"key-file")]}, chunks.append)
+    check(len(data) <= 2**20, "LIMIT", "key file too long")                     # and so the plaintext of an encrypted one is not
+    if data[:1] == MAGIC[:1] or data.lstrip(b" \t\r\n").startswith(b"-----BEGIN "):
+        data, chunks = binary(data), []                                         # an encrypted one
+        kinds, context = [r.kind for r in parse_header(data).records], parse_header(data).context
+        check((kinds, context) == ([PASSPHRASE], [(b"keystead.type", b"key-file")]), "KEYFILE", "not an encrypted key file")
+        open_object(data, [], passphrase, chunks.append)
         data = b"".join(chunks)
-    check(len(data) <= 2**20, "LIMIT", "key file too long")
     content = attempt("KEYFILE", data.decode)
     check("\0" not in content and content[:1] != "\ufeff", "KEYFILE", "a NUL or a byte order mark")
-    keys = [parse_key(line) for line in re.split("\r?\n", content) if line and line[0] != "#"]
+    lines = [line for line in re.split("\r?\n", content) if line and line[0] != "#"]
+    keys = [parse_key(line) for line in lines[:1000]]
+    check_range(len(lines), 0, 1000, "keys")
     check(keys, "KEYFILE", "no key")
-    return keys
-looks_armored = lambda data: data.lstrip().startswith(b"-----BEGIN ")
-def dearmor(data):                                                              # R45
-    found = re.fullmatch(rb"\s*-----BEGIN KEYSTEAD OBJECT-----(\r?\n)((?:[A-Za-z0-9+/=]{64}\1)*[A-Za-z0-9+/=]{1,64}\1)"
-                         rb"-----END KEYSTEAD OBJECT-----\1\s*", data)
+    return distinct(keys)
+def binary(data):                                                               # R45: takes the armor off
+    if data[:1] == MAGIC[:1]: return data
+    found = re.fullmatch(rb"[ \t\r\n]{0,1024}-----BEGIN KEYSTEAD OBJECT-----(\r?\n)((?:[A-Za-z0-9+/=]{64}\1)*"
+                         rb"[A-Za-z0-9+/=]{4,64}\1)-----END KEYSTEAD OBJECT-----[ \t\r\n]{0,1024}", data)
     check(found, "FORMAT", "not armor")
     digits = found[2].replace(found[1], b"")
     decoded = attempt("FORMAT", base64.b64decode, digits, None, True)
@@ -255,16 +260,16 @@ def run_vector(fields, data):                                                   
     expected = {"pairs": [from_hex(value, "=") for value in fields["pair"]]}
     expected |= {"context": value for value in fields["context"]}
     expected |= {"location": from_hex(value, " ") for value in fields["location"]}
-    expected |= {"floor": (int(value.split()[0]), bytes.fromhex(value.split()[1])) for value in fields["floor"]}
+    expected |= {"floor": (bytes.fromhex(c), int(g), bytes.fromhex(t)) for c, g, t in map(str.split, fields["floor"])}
     try:
         if fields["input"] == ["keyfile"]:
             outcome["key-id"] = [f"{KIND[key.kind]} {key.key_id.hex()}" for key in parse_key_file(data, passphrase)]
         else:
             keys = [parse_key(line) for line in fields["key"]]
-            data = dearmor(data) if fields["input"] == ["armor"] else data
-            h = open_object(data, keys, passphrase, expected, released.append)
-            grade = "anyone" if h.opened_by.kind == PAIR else "held"            # R39
-            outcome |= {"opened-by": [f"{KIND[h.opened_by.kind]} {h.opened_by.key_id.hex()} {grade}"],
+            data = binary(data) if fields["input"] == ["armor"] else data
+            h = open_object(data, keys, passphrase, released.append, **expected)
+            kind, key_id = h.opened_by                                          # R39
+            outcome |= {"opened-by": [f"{KIND[kind]} {key_id.hex()} {'anyone' if kind == PAIR else 'held'}"],
                         "data-key": [h.data_key.hex()], "statement-hash": [h.statement_hash.hex()],
                         "metadata": [f"{name.hex()}={value.hex()}" for name, value in h.pairs]}
         outcome["expect"] = ["success"]
@@ -286,15 +291,10 @@ def check_vectors(paths):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", metavar="FILE")
-    parser.add_argument("--open", metavar="OBJECT")
+    parser.add_argument("--open", metavar="OBJECT", type=pathlib.Path)
     parser.add_argument("--key", action="append", default=[])
     parser.add_argument("--passphrase", type=str.encode)
     args = parser.parse_args()
     if not args.open: sys.exit(check_vectors(args.files))
-    data, chunks = pathlib.Path(args.open).read_bytes(), []
-    try:
-        data = dearmor(data) if looks_armored(data) else data
-        open_object(data, [parse_key(line) for line in args.key], args.passphrase, {}, chunks.append)
-    except Refused as refused:
-        sys.exit(": ".join(refused.args))
-    sys.stdout.buffer.write(b"".join(chunks))
+    try: open_object(binary(args.open.read_bytes()), list(map(parse_key, args.key)), args.passphrase, sys.stdout.buffer.write)
+    except Refused as refused: sys.exit(": ".join(refused.args))

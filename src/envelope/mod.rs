@@ -7,6 +7,7 @@ mod rewrap;
 mod seal;
 
 pub use inspect::{Inspection, RecordInspection, inspect};
+pub(crate) use open::unwrap;
 pub use open::{OpenedBy, OpenedHeader, SealedHeader};
 pub(crate) use payload::PayloadKey;
 #[cfg(feature = "hazmat")]

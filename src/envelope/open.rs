@@ -102,7 +102,8 @@ impl SealedHeader {
             return Err(Error::Auth);
         }
         let by = (known.key_id, data_key);
-        OpenedHeader::check(&header, (record, &known), by, expected.into())
+        let hash = statement_hash(header.statement());
+        OpenedHeader::check(&header, (record, &known), by, hash, expected.into())
     }
 }
 
@@ -175,14 +176,15 @@ impl OpenedHeader {
         header: &Header<'_>,
         (record, known): (usize, &Known<'_>),
         (key_id, data_key): (KeyId, DataKey),
+        statement_hash: [u8; 32],
         expected: Expected<'_>,
     ) -> Result<Self> {
-        if let Some((store, path)) = expected.location {
-            if header.location != Some(&location(&data_key, store, path)?) {
-                return Err(Error::context(format!(
-                    "the object does not belong at {path:?} of {store:?}"
-                )));
-            }
+        if let Some((store, path)) = expected.location
+            && header.location != Some(&location(&data_key, store, path)?)
+        {
+            return Err(Error::context(format!(
+                "the object does not belong at {path:?} of {store:?}"
+            )));
         }
         let context = header.context()?;
         expected.check_context(&context)?;
@@ -192,7 +194,7 @@ impl OpenedHeader {
             record,
             opened_by: OpenedBy { kind, key_id, grade: kind.grade() },
             plaintext_len: header.plaintext_len,
-            statement_hash: statement_hash(header.statement()),
+            statement_hash,
             context,
             object_id: *header.object_id,
             public_statement: header.public_statement().to_vec(),
@@ -239,7 +241,11 @@ impl std::fmt::Debug for OpenedHeader {
 }
 
 /// R36, with the demands of R19 and R37 behind it.
-fn unwrap(header: &Header<'_>, keys: &Keyring, expected: Expected<'_>) -> Result<OpenedHeader> {
+pub(crate) fn unwrap(
+    header: &Header<'_>,
+    keys: &Keyring,
+    expected: Expected<'_>,
+) -> Result<OpenedHeader> {
     let statement_hash = statement_hash(header.statement());
     let binding = Binding { object_id: header.object_id, statement_hash: &statement_hash };
     let demanded = |known: &Known<'_>| !expected.held || known.kind.grade() == Grade::Held;
@@ -252,7 +258,8 @@ fn unwrap(header: &Header<'_>, keys: &Keyring, expected: Expected<'_>) -> Result
     let attempt = |(index, record): (usize, &Known<'_>), key: &MasterKey| {
         let data_key = try_record(header, &binding, key, record)?;
         let opened = data_key.map(|data_key| {
-            OpenedHeader::check(header, (index, record), (key.id(), data_key), expected)
+            let by = (key.id(), data_key);
+            OpenedHeader::check(header, (index, record), by, statement_hash, expected)
         });
         opened.transpose()
     };
@@ -283,10 +290,10 @@ fn unwrap(header: &Header<'_>, keys: &Keyring, expected: Expected<'_>) -> Result
     // Step 3: one passphrase, so at most one Argon2id for each opening.
     let passphrase = keys.openers(Kind::Passphrase).next();
     let record = records().find(|(_, record)| record.kind == Kind::Passphrase);
-    if let (Some(key), Some((index, record))) = (passphrase, record) {
-        if let Some(opened) = attempt((index, &record), key)? {
-            return Ok(opened);
-        }
+    if let (Some(key), Some((index, record))) = (passphrase, record)
+        && let Some(opened) = attempt((index, &record), key)?
+    {
+        return Ok(opened);
     }
     Err(Error::NoKey)
 }

@@ -15,7 +15,7 @@ pub(crate) struct PayloadKey {
 
 impl PayloadKey {
     /// R30, for a new body.
-    pub(crate) fn derive(data_key: &DataKey, salt: [u8; 24], statement_hash: &[u8; 32]) -> Self {
+    pub(crate) fn derive(data_key: &DataKey, salt: [u8; 24], statement_hash: &[u8]) -> Self {
         let keys = data_key.body(&salt, statement_hash);
         let keys = keys.expose();
         let (mut key, mut base_nonce) = ([0; 32], [0; 12]);
@@ -33,7 +33,7 @@ impl PayloadKey {
     pub(crate) fn verify(
         data_key: &DataKey,
         prefix: &[u8; BODY_PREFIX],
-        statement_hash: &[u8; 32],
+        statement_hash: &[u8],
     ) -> Result<Self> {
         let mut salt = [0; 24];
         salt.copy_from_slice(&prefix[..24]);

@@ -1,7 +1,7 @@
 //! Rewrap: another access list for the same data key; the body is neither read nor changed (SPEC R46).
 
-use super::open::SealedHeader;
-use super::seal::{finish, location};
+use super::open::unwrap;
+use super::seal::{check_passphrases, finish, location};
 use crate::error::{Detail, Error, Result};
 use crate::format::context::{Expected, Floor};
 use crate::format::header::{self, AccessList, Header};
@@ -140,15 +140,17 @@ pub(crate) fn rewrap_with(
     changes: &Changes<'_>,
     randomness: &mut Randomness,
 ) -> Result<Rewrapped> {
-    let sealed = SealedHeader::parse(prefix)?;
-    let opened = sealed.unwrap(keys, expected)?;
-    let commitment = prefix[sealed.len()..].first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
+    let old = Header::parse(prefix)?;
+    let old_len = old.bytes().len();
+    let opened = unwrap(&old, keys, expected)?;
+    let commitment = prefix[old_len..].first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
     let (_, found) = opened.payload(commitment)?;
-    let old = sealed.header()?;
     let empty = Keyring::empty();
     let new = changes.add.unwrap_or(&empty);
+    check_passphrases(new)?;
 
     let mut access = AccessList {
+        // R18.
         generation: old
             .generation
             .checked_add(1)
@@ -173,14 +175,14 @@ pub(crate) fn rewrap_with(
 
     let exact =
         header::exact_len(old.statement().len(), access.location.is_some(), access.records.len());
-    let len = changes.header_len.unwrap_or_else(|| exact.max(sealed.len()));
+    let len = changes.header_len.unwrap_or_else(|| exact.max(old_len));
     if !len.is_multiple_of(8) {
         return Err(Error::usage("a header length is a multiple of 8"));
     }
     let header = finish(old.statement(), &access, len, &opened.data_key)?;
     let tag = Header::parse(&header)?.tag();
     let floor = Floor { generation: access.generation, tag, ..found };
-    Ok(Rewrapped { header, old_len: sealed.len(), floor, unknown_ways_in, origin_dropped })
+    Ok(Rewrapped { header, old_len, floor, unknown_ways_in, origin_dropped })
 }
 
 /// Copies the records that stay. Says how many of them are unknown, and whether an origin fell.

@@ -3,10 +3,11 @@
 use zeroize::Zeroizing;
 
 use super::payload::PayloadKey;
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 use crate::format::context::{Context, Metadata};
 use crate::format::header::{self, AccessList, IDENTITY};
 use crate::format::layout::Chunks;
+use crate::format::record::Kind;
 use crate::keys::{Binding, DataKey, Keyring};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::random::Randomness;
@@ -126,8 +127,10 @@ pub(crate) fn seal_as_keystead(
 ) -> Result<Sealed> {
     options.metadata.check_unreserved()?;
     if keys.is_empty() {
-        return Err(Error::usage("an object needs at least one key that opens it"));
+        let detail = Detail::new("an object needs at least one key that opens it");
+        return Err(Error::usage(detail.hint("add a key to the keyring")));
     }
+    check_passphrases(keys)?;
     if keys.len() > header::MAX_RECORDS {
         let what = format!("{} keys; an object has room for {}", keys.len(), header::MAX_RECORDS);
         return Err(Error::limit(what));
@@ -159,9 +162,16 @@ pub(crate) fn seal_as_keystead(
         key.wrap(&binding, &data_key, options.fresh_run, randomness, &mut access.records)?;
     }
     let header = finish(&statement, &access, len, &data_key)?;
-    header::Header::parse(&header)?;
     let payload = PayloadKey::derive(&data_key, salt, &statement_hash);
     Ok(Sealed { header, payload })
+}
+
+/// R23: an object has at most one passphrase record.
+pub(crate) fn check_passphrases(keys: &Keyring) -> Result<()> {
+    if keys.iter().filter(|key| key.kind() == Kind::Passphrase).count() > 1 {
+        return Err(Error::usage("an object has room for one passphrase"));
+    }
+    Ok(())
 }
 
 /// R17.

@@ -23,6 +23,7 @@ pub(crate) const MAX_RECORDS: usize = 20;
 /// R14: the shortest pair and its tag.
 const MIN_METADATA: usize = 20;
 
+// R9: flags of the statement. Then R19: flags of the access list.
 const LENGTH: u8 = 0x01;
 const CONTEXT: u8 = 0x02;
 const METADATA: u8 = 0x04;
@@ -82,7 +83,7 @@ fn not_ours(start: &[u8]) -> Detail {
 }
 
 impl<'a> Header<'a> {
-    /// Parses the header at the start of `input`; bytes behind it are not looked at.
+    /// Parses the header at the start of `input`, in the order of R53; bytes behind it are not looked at.
     pub(crate) fn parse(input: &'a [u8]) -> Result<Self> {
         let len = header_len(input)?;
         let bytes = input.get(..len).ok_or_else(too_short)?;

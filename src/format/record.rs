@@ -36,6 +36,7 @@ impl Kind {
         }
     }
 
+    /// Kinds 4 to 6 are laid out by R49 to R51; they are unknown ways in here, as all others are (R21).
     const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Symmetric),

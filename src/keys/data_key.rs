@@ -42,7 +42,7 @@ impl DataKey {
     }
 
     /// R30: key, base nonce and commitment of the body.
-    pub(crate) fn body(&self, salt: &[u8; 24], statement_hash: &[u8; 32]) -> Secret<76> {
+    pub(crate) fn body(&self, salt: &[u8; 24], statement_hash: &[u8]) -> Secret<76> {
         hkdf::expand_secret(&self.0, &[labels::BODY, salt, statement_hash])
     }
 }
@@ -50,5 +50,18 @@ impl DataKey {
 impl std::fmt::Debug for DataKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DataKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_byte() {
+        let secret = Secret::copy_of(&[0xa5; 32]);
+        assert_eq!(format!("{secret:?} {secret:#?}"), "Secret(..) Secret(..)");
+        let key = DataKey::new(secret);
+        assert_eq!(format!("{key:?} {key:#?}"), "DataKey(..) DataKey(..)");
     }
 }

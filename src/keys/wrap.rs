@@ -32,7 +32,6 @@ impl Binding<'_> {
     }
 
     /// R25: wraps the data key and appends the whole record.
-    #[expect(clippy::too_many_arguments, reason = "the fields of a record, each once")]
     pub(crate) fn wrap(
         &self,
         wrapping: &Xaes,

@@ -17,7 +17,7 @@ pub(crate) const PUBLIC: usize = 1_216;
 /// Random bytes of one encapsulation.
 pub(crate) const RANDOM: usize = 64;
 
-const SUITE_ID: &[u8] = b"HPKE\x64\x7a\x00\x01\x00\x02";
+const SUITE_ID: &[u8; 10] = b"HPKE\x64\x7a\x00\x01\x00\x02";
 
 /// A public key that has passed the checks of FIPS 203 section 7.2, and whose X25519 half takes part in the secret.
 pub(crate) struct PublicKey(EncapsulationKey);
@@ -57,17 +57,16 @@ pub(crate) fn seal(
     secret: &Secret<32>,
     randomness: &[u8; RANDOM],
 ) -> Result<([u8; ENC], [u8; 48]), Unauthentic> {
-    let (enc, mut shared) = public.0.encapsulate_deterministic(randomness.into());
-    let (aead, nonce) = key_schedule(&Secret::copy_of(shared.as_ref()), info);
-    shared.zeroize();
+    let (enc, shared) = encap(public, randomness);
+    let (key, nonce) = key_schedule(SUITE_ID, &shared, info);
     let mut sealed = [0; 48];
     sealed[..32].copy_from_slice(secret.expose());
     let (text, tag) = sealed.split_at_mut(32);
-    tag.copy_from_slice(&aead.seal(nonce, aad, text)?);
-    Ok((enc.into(), sealed))
+    tag.copy_from_slice(&AesGcm::new(key.expose()).seal(nonce, aad, text)?);
+    Ok((enc, sealed))
 }
 
-/// OpenBase of 32 bytes. A share that gives the all-zero output is refused (RFC 9180 section 7.1.4).
+/// OpenBase of 32 bytes.
 pub(crate) fn open(
     private: &PrivateKey,
     enc: &[u8; ENC],
@@ -75,17 +74,31 @@ pub(crate) fn open(
     aad: &[u8],
     sealed: &[u8; 48],
 ) -> Result<Secret<32>, Unauthentic> {
-    check_canonical(enc)?;
-    let mut shared = private.0.try_decapsulate(enc.into()).map_err(|_| Unauthentic)?;
-    let (aead, nonce) = key_schedule(&Secret::copy_of(shared.as_ref()), info);
-    shared.zeroize();
+    let (key, nonce) = key_schedule(SUITE_ID, &decap(private, enc)?, info);
     let (text, tag) = sealed.split_last_chunk::<16>().ok_or(Unauthentic)?;
     let mut opened = Ok(());
     let secret = Secret::make(|out| {
         out.copy_from_slice(text);
-        opened = aead.open(nonce, aad, out, tag);
+        opened = AesGcm::new(key.expose()).open(nonce, aad, out, tag);
     });
     opened.map(|()| secret)
+}
+
+/// Encap of the KEM: the encapsulated key and the shared secret.
+pub(super) fn encap(public: &PublicKey, randomness: &[u8; RANDOM]) -> ([u8; ENC], Secret<32>) {
+    let (enc, mut shared) = public.0.encapsulate_deterministic(randomness.into());
+    let secret = Secret::copy_of(shared.as_ref());
+    shared.zeroize();
+    (enc.into(), secret)
+}
+
+/// Decap of the KEM. A share that gives the all-zero output is refused (RFC 9180 section 7.1.4).
+pub(super) fn decap(private: &PrivateKey, enc: &[u8; ENC]) -> Result<Secret<32>, Unauthentic> {
+    check_canonical(enc)?;
+    let mut shared = private.0.try_decapsulate(enc.into()).map_err(|_| Unauthentic)?;
+    let secret = Secret::copy_of(shared.as_ref());
+    shared.zeroize();
+    Ok(secret)
 }
 
 /// The X25519 share or key in the last 32 bytes, little-endian with its top bit, is below 2^255 - 19.
@@ -96,23 +109,33 @@ fn check_canonical(bytes: &[u8]) -> Result<(), Unauthentic> {
     if above { Err(Unauthentic) } else { Ok(()) }
 }
 
-/// RFC 9180 section 5.1 in base mode: no psk, so its id and value are empty.
-fn key_schedule(shared: &Secret<32>, info: &[u8]) -> (AesGcm, [u8; 12]) {
-    let psk_id_hash = labeled_extract(b"", b"psk_id_hash", b"");
-    let info_hash = labeled_extract(b"", b"info_hash", info);
+/// RFC 9180 section 5.1 in base mode: no psk, so its id and value are empty. Key and base nonce come out.
+pub(super) fn key_schedule(
+    suite: &[u8; 10],
+    shared: &Secret<32>,
+    info: &[u8],
+) -> (Secret<32>, [u8; 12]) {
+    let psk_id_hash = labeled_extract(suite, b"", b"psk_id_hash", b"");
+    let info_hash = labeled_extract(suite, b"", b"info_hash", info);
     let context = [&[0][..], psk_id_hash.expose(), info_hash.expose()].concat();
-    let secret = labeled_extract(shared.expose(), b"secret", b"");
-    let key = Secret::make(|out| labeled_expand(&secret, b"key", &context, out));
+    let secret = labeled_extract(suite, shared.expose(), b"secret", b"");
+    let key = Secret::make(|out| labeled_expand(suite, &secret, b"key", &context, out));
     let mut nonce = [0; 12];
-    labeled_expand(&secret, b"base_nonce", &context, &mut nonce);
-    (AesGcm::new(key.expose()), nonce)
+    labeled_expand(suite, &secret, b"base_nonce", &context, &mut nonce);
+    (key, nonce)
 }
 
-fn labeled_extract(salt: &[u8], label: &[u8], ikm: &[u8]) -> Secret<32> {
-    hkdf::extract_sha256(salt, &[b"HPKE-v1", SUITE_ID, label, ikm])
+fn labeled_extract(suite: &[u8; 10], salt: &[u8], label: &[u8], ikm: &[u8]) -> Secret<32> {
+    hkdf::extract_sha256(salt, &[b"HPKE-v1", suite, label, ikm])
 }
 
-fn labeled_expand<const N: usize>(prk: &Secret<32>, label: &[u8], info: &[u8], out: &mut [u8; N]) {
+fn labeled_expand<const N: usize>(
+    suite: &[u8; 10],
+    prk: &Secret<32>,
+    label: &[u8],
+    info: &[u8],
+    out: &mut [u8; N],
+) {
     let len = u16::try_from(N).expect("a key or a nonce").to_be_bytes();
-    hkdf::expand_sha256(prk, &[&len, b"HPKE-v1", SUITE_ID, label, info], out);
+    hkdf::expand_sha256(prk, &[&len, b"HPKE-v1", suite, label, info], out);
 }

@@ -67,3 +67,38 @@ pub(crate) fn secret<const N: usize>() -> Result<Secret<N>> {
 fn fill(out: &mut [u8]) -> Result<()> {
     getrandom::fill(out).map_err(|e| Error::Io(std::io::Error::other(e)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_wiped_and_never_given_twice() {
+        let mut randomness = Randomness::draw(96).unwrap();
+        let before = randomness.bytes.clone();
+        let first: [u8; 32] = randomness.take().unwrap();
+        let second: Secret<24> = randomness.take_secret().unwrap();
+        assert_eq!(first[..], before[..32]);
+        assert_eq!(second.expose()[..], before[32..56]);
+        assert_eq!(randomness.bytes[..56], [0; 56]);
+        assert_eq!(randomness.bytes[56..], before[56..], "the rest waits");
+    }
+
+    #[test]
+    fn more_than_was_drawn_is_drawn() {
+        let mut randomness = Randomness::draw(16).unwrap();
+        let a: [u8; 32] = randomness.take().unwrap();
+        let b: [u8; 32] = randomness.take().unwrap();
+        assert_ne!(a, b);
+        assert!(a != [0; 32] && b != [0; 32]);
+    }
+
+    #[cfg(feature = "hazmat")]
+    #[test]
+    fn given_randomness_ends() {
+        let mut randomness = Randomness::given(&[7; 40]);
+        assert_eq!(randomness.take::<32>().unwrap(), [7; 32]);
+        assert!(matches!(randomness.take::<16>(), Err(Error::Usage(_))));
+        assert_eq!(randomness.take::<8>().unwrap(), [7; 8]);
+    }
+}

@@ -49,7 +49,7 @@ impl hkdf::KeyType for Length {
 
 fn expand(
     algorithm: hkdf::Algorithm,
-    prk: &[u8; 32],
+    prk: &[u8],
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), Unauthentic> {
@@ -58,11 +58,7 @@ fn expand(
     okm.fill(out).map_err(|_| Unauthentic)
 }
 
-pub(crate) fn expand_sha512(
-    prk: &[u8; 32],
-    info: &[&[u8]],
-    out: &mut [u8],
-) -> Result<(), Unauthentic> {
+pub(crate) fn expand_sha512(prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
     expand(hkdf::HKDF_SHA512, prk, info, out)
 }
 

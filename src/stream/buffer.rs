@@ -4,9 +4,10 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::chunks;
 use super::decryptor::Details;
-use crate::envelope::{Options, PayloadKey, Sealed, SealedHeader, seal, sealed_header_len};
+use crate::envelope::{Options, PayloadKey, Sealed, seal, sealed_header_len, unwrap};
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected};
+use crate::format::header::Header;
 use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
@@ -223,9 +224,9 @@ fn open<'o>(
     object: &'o [u8],
     expected: Expected<'_>,
 ) -> Result<(PayloadKey, Details, &'o [u8], usize)> {
-    let header = SealedHeader::parse(object)?;
-    let opened = header.unwrap(keys, expected)?;
-    let body = &object[header.len()..];
+    let header = Header::parse(object)?;
+    let opened = unwrap(&header, keys, expected)?;
+    let body = &object[header.bytes().len()..];
     let (prefix, sealed) = body.split_first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
     let (key, details) = Details::verify(opened, prefix)?;
     let chunks = Chunks::of_body(len_u64(body.len())?)?;

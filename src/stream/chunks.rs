@@ -1,5 +1,7 @@
 //! The hot path: chunks of a buffer, sealed and opened in place, in order.
 
+use zeroize::Zeroize;
+
 use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
@@ -16,17 +18,20 @@ pub(crate) fn seal(key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result
 
 /// Opens sealed chunks into `out`, whose length is that of the plaintext. Where one fails, `out` is wiped.
 pub(crate) fn open(key: &PayloadKey, sealed: &[u8], out: &mut [u8]) -> Result<()> {
+    let opened = open_in_order(key, sealed, out);
+    if opened.is_err() {
+        out.zeroize();
+    }
+    opened
+}
+
+fn open_in_order(key: &PayloadKey, sealed: &[u8], mut out: &mut [u8]) -> Result<()> {
     for (index, sealed) in (0..).zip(sealed.chunks(SEALED_CHUNK)) {
-        let Some((text, tag)) = sealed.split_last_chunk::<TAG>() else { return Err(Error::Auth) };
-        let start = CHUNK * index;
-        let opened = out.get_mut(start..start + text.len()).ok_or(Error::Auth).and_then(|chunk| {
-            chunk.copy_from_slice(text);
-            key.open_chunk(u64::try_from(index).map_err(|_| Error::Auth)?, chunk, tag)
-        });
-        if opened.is_err() {
-            zeroize::Zeroize::zeroize(out);
-            return opened;
-        }
+        let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(Error::Auth)?;
+        let (chunk, rest) = out.split_at_mut_checked(text.len()).ok_or(Error::Auth)?;
+        chunk.copy_from_slice(text);
+        key.open_chunk(index, chunk, tag)?;
+        out = rest;
     }
     Ok(())
 }

@@ -239,3 +239,6 @@ pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usi
     }
     Ok(filled)
 }
+
+#[cfg(test)]
+mod tests;

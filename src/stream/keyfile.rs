@@ -14,7 +14,6 @@ use crate::keys::{Keyring, MasterKey};
 use crate::primitives::random::Randomness;
 
 const MAX_FILE: usize = 1_048_576;
-const MAX_PLAINTEXT: u64 = 1_048_576;
 
 fn context() -> Context {
     Context::from([("keystead.type", "key-file")])
@@ -68,8 +67,8 @@ pub fn read_key_file(
         return Err(Error::key_file(detail.hint("give the key file with -k, the object as input")));
     }
     let keys = Keyring::new(passphrase()?);
-    let reader = Decryptor::new(&object[..], &keys, &context())?;
+    let mut reader = Decryptor::new(&object[..], &keys, &context())?;
     let mut text = zeroize::Zeroizing::new(Vec::with_capacity(object.len()));
-    reader.take(MAX_PLAINTEXT + 1).read_to_end(&mut text).map_err(Error::from_io)?;
+    reader.read_to_end(&mut text).map_err(Error::from_io)?;
     Keyring::from_file_text(&text)
 }

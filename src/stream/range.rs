@@ -146,10 +146,10 @@ impl<R: Read + Seek> RangeReader<R> {
 
     /// Opens chunk `index` unless it is at hand; gives its plaintext length.
     fn load(&mut self, index: u64) -> Result<usize> {
-        if let Some((loaded, len)) = self.loaded {
-            if loaded == index {
-                return Ok(len);
-            }
+        if let Some((loaded, len)) = self.loaded
+            && loaded == index
+        {
+            return Ok(len);
         }
         self.loaded = None;
         let sealed_len = self.chunks.sealed_len(index);

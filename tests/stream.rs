@@ -1,0 +1,323 @@
+//! Streams and ranges against inputs and outputs that fail, lie, or are very large.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+
+use keystead::{
+    Context, Decryptor, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, RangeReader,
+};
+
+fn keys() -> Keyring {
+    Keyring::new(MasterKey::generate().unwrap())
+}
+
+fn text(len: usize) -> Vec<u8> {
+    (0..len).map(|i| u8::try_from(i % 253).unwrap()).collect()
+}
+
+fn io_class(error: io::Error) -> ErrorClass {
+    Error::from_io(error).class()
+}
+
+/// One byte at a time, and an interruption before each.
+struct Slow<'a>(&'a [u8], bool);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.1 = !self.1;
+        if self.1 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let len = out.len().min(1).min(self.0.len());
+        self.0.read(&mut out[..len])
+    }
+}
+
+#[test]
+fn short_reads_and_interruptions_change_nothing() {
+    let (keys, context) = (keys(), Context::new());
+    let plain = text(40_000);
+    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let mut out = Vec::new();
+    let mut reader = Decryptor::new(Slow(&object, false), &keys, &context).unwrap();
+    reader.read_to_end(&mut out).unwrap();
+    assert_eq!(out, plain);
+}
+
+/// A writer with room for so many bytes.
+#[derive(Debug)]
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let len = bytes.len().min(self.0);
+        self.0 -= len;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_failed_write_ends_the_object() {
+    let (keys, context) = (keys(), Context::new());
+    assert!(Encryptor::new(Full(100), &keys, &context).is_err());
+    let mut out = Encryptor::new(Full(20_000), &keys, &context).unwrap();
+    let error = out.write_all(&text(40_000)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert!(out.write(b"more").is_err());
+    assert_eq!(out.finish().unwrap_err().class(), ErrorClass::Io);
+}
+
+/// R34: an object without `finish` does not decrypt, wherever it stopped.
+#[test]
+fn an_unfinished_object_does_not_decrypt() {
+    let (keys, context) = (keys(), Context::new());
+    for len in [0, 1, 16_384, 32_768, 40_000] {
+        let mut file = Vec::new();
+        let mut out = Encryptor::new(&mut file, &keys, &context).unwrap();
+        out.write_all(&text(len)).unwrap();
+        drop(out);
+        let error = keystead::decrypt(&keys, &file, &context).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Auth, "{len}");
+    }
+}
+
+/// R32: a stated length is kept, or there is no object.
+#[test]
+fn a_stated_length_is_a_promise() {
+    let (keys, context) = (keys(), Context::new());
+    let options = Options::new().plaintext_len(20_000);
+    let begin = || Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+    let mut exact = begin();
+    exact.write_all(&text(20_000)).unwrap();
+    let object = exact.finish().unwrap();
+    assert_eq!(keystead::decrypt(&keys, &object, &context).unwrap(), text(20_000));
+    let mut short = begin();
+    short.write_all(&text(19_999)).unwrap();
+    assert_eq!(short.finish().unwrap_err().class(), ErrorClass::Io);
+    let mut long = begin();
+    assert!(long.write_all(&text(20_001)).is_err());
+    assert_eq!(long.finish().unwrap_err().class(), ErrorClass::Io);
+    let too_long = Options::new().plaintext_len(1 << 52);
+    let refused = Encryptor::with_options(Vec::new(), &keys, &context, &too_long);
+    assert_eq!(refused.unwrap_err().class(), ErrorClass::Limit);
+}
+
+/// A stream releases the chunks before the failing one, and repeats the error.
+#[test]
+fn an_error_repeats() {
+    let (keys, context) = (keys(), Context::new());
+    let mut object = keystead::encrypt(&keys, &text(60_000), &context).unwrap();
+    let end = object.len();
+    object[end - 30_000] ^= 1;
+    let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+    let mut released = Vec::new();
+    let error = reader.read_to_end(&mut released).unwrap_err();
+    assert_eq!(io_class(error), ErrorClass::Auth);
+    assert_eq!(released, text(16_384));
+    for _ in 0..3 {
+        assert_eq!(io_class(reader.read(&mut [0; 8]).unwrap_err()), ErrorClass::Auth);
+    }
+}
+
+/// R33: a range equals the slice, wherever it lies.
+#[test]
+fn ranges_equal_slices() {
+    let (keys, context) = (keys(), Context::new());
+    for len in [0, 1, 16_383, 16_384, 16_385, 70_000] {
+        let plain = text(len);
+        for stated in [false, true] {
+            let mut options = Options::new();
+            if stated {
+                options = options.plaintext_len(u64::try_from(len).unwrap());
+            }
+            let mut out = Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+            out.write_all(&plain).unwrap();
+            let object = out.finish().unwrap();
+            let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
+            let edges = [0, 1, 16_383, 16_384, 16_385, 32_768, 69_999, 70_000, 70_001];
+            for from in edges {
+                for to in edges.into_iter().filter(|to| *to >= from) {
+                    let mut got = vec![0; to - from];
+                    let read = reader.read_at(u64::try_from(from).unwrap(), &mut got).unwrap();
+                    let want = &plain[from.min(len)..to.min(len)];
+                    assert_eq!(&got[..read], want, "{len} {from}..{to}");
+                }
+            }
+            assert_eq!(reader.read_at(u64::MAX, &mut [0; 4]).unwrap(), 0);
+            let mut beyond = [1; 4];
+            let past = u64::try_from(len).unwrap();
+            let error = reader.read_exact_at(past, &mut beyond).unwrap_err();
+            assert_eq!((error.class(), beyond), (ErrorClass::Usage, [0; 4]));
+            assert!(reader.seek(SeekFrom::End(-1 - i64::try_from(len).unwrap())).is_err());
+            assert_eq!(reader.seek(SeekFrom::End(0)).unwrap(), past);
+        }
+    }
+}
+
+/// R33, RR-6, RR-7: damage outside a range does not matter, inside nothing comes out; a cut object's end is never a fact.
+#[test]
+fn ranges_see_only_their_chunks() {
+    let (keys, context) = (keys(), Context::new());
+    let mut out = Encryptor::new(Vec::new(), &keys, &context).unwrap();
+    out.write_all(&text(60_000)).unwrap();
+    let object = out.finish().unwrap();
+    let front = object.len() - 60_000 - 4 * 16;
+    let mut damaged = object.clone();
+    damaged[front + 16_400 + 5] ^= 1;
+    let mut reader = RangeReader::new(Cursor::new(&damaged), &keys, &context).unwrap();
+    let mut bytes = [0; 100];
+    reader.read_exact_at(0, &mut bytes).unwrap();
+    reader.read_exact_at(40_000, &mut bytes).unwrap();
+    let mut across = [9; 100];
+    assert_eq!(reader.read_at(16_350, &mut across).unwrap_err().class(), ErrorClass::Auth);
+    assert_eq!(across[..34], [0; 34]);
+    reader.read_exact_at(0, &mut bytes).unwrap();
+
+    // Cut so that the length is one that a plaintext can have.
+    let cut = &object[..front + 2 * 16_400 + 500];
+    let mut reader = RangeReader::new(Cursor::new(cut), &keys, &context).unwrap();
+    reader.read_exact_at(0, &mut bytes).unwrap();
+    assert_eq!(reader.verified_len().unwrap_err().class(), ErrorClass::Auth);
+    assert!(reader.seek(SeekFrom::End(0)).is_err());
+    let mut tail = [0; 1_000];
+    assert_eq!(reader.read_at(32_800, &mut tail).unwrap_err().class(), ErrorClass::Auth);
+    // With a stated length the cut is seen at once.
+    let whole = keystead::encrypt(&keys, &text(60_000), &context).unwrap();
+    let cut = &whole[..whole.len() - 16_400];
+    let refused = RangeReader::new(Cursor::new(cut), &keys, &context);
+    assert_eq!(refused.unwrap_err().class(), ErrorClass::Auth);
+}
+
+/// A source of 1 PiB that holds one true chunk, far behind 2^32.
+struct Sparse {
+    front: Vec<u8>,
+    chunk: Vec<u8>,
+    chunk_at: u64,
+    len: u64,
+    position: u64,
+}
+
+impl Read for Sparse {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < out.len() && self.position < self.len {
+            let at = usize::try_from(self.position).unwrap();
+            let in_chunk = self.position.checked_sub(self.chunk_at);
+            let in_chunk = in_chunk.and_then(|at| usize::try_from(at).ok());
+            out[filled] = self.front.get(at).copied().unwrap_or_else(|| {
+                in_chunk.and_then(|at| self.chunk.get(at).copied()).unwrap_or(0)
+            });
+            filled += 1;
+            self.position += 1;
+        }
+        Ok(filled)
+    }
+}
+
+impl Seek for Sparse {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = match to {
+            SeekFrom::Start(at) => at,
+            SeekFrom::End(by) => self.len.checked_add_signed(by).unwrap(),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by).unwrap(),
+        };
+        Ok(self.position)
+    }
+}
+
+/// SG-13, R30, R31: chunk numbers above 2^32 have the nonce of their place; above 2^38 there are none.
+#[cfg(feature = "hazmat")]
+#[test]
+fn chunk_numbers_do_not_wrap() {
+    use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use ring::hkdf::{HKDF_SHA512, KeyType, Prk};
+    struct L(usize);
+    impl KeyType for L {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let (keys, context) = (keys(), Context::new());
+    let object = Encryptor::new(Vec::new(), &keys, &context).unwrap().finish().unwrap();
+    let header = keystead::SealedHeader::parse(&object).unwrap();
+    let opened = header.unwrap(&keys, &context).unwrap();
+    let data_key = keystead::hazmat::expose_data_key(&opened);
+    let prefix = &object[header.len()..header.len() + 56];
+    let info = [
+        &b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"[..],
+        &prefix[..24],
+        opened.statement_hash(),
+    ];
+    let mut okm = [0; 76];
+    Prk::new_less_safe(HKDF_SHA512, &*data_key)
+        .expand(&info, L(76))
+        .unwrap()
+        .fill(&mut okm)
+        .unwrap();
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &okm[..32]).unwrap());
+    for index in [(1_u64 << 32) - 1, 1 << 32, (1 << 32) + 1, (1 << 36) + 5] {
+        let mut nonce: [u8; 12] = okm[32..44].try_into().unwrap();
+        nonce[4..].iter_mut().zip(index.to_be_bytes()).for_each(|(n, i)| *n ^= i);
+        let mut chunk = text(16_384);
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut chunk)
+            .unwrap();
+        let start = u64::try_from(header.len()).unwrap() + 56;
+        let source = Sparse {
+            front: object[..header.len() + 56].to_vec(),
+            chunk,
+            chunk_at: start + index * 16_400,
+            len: start + (index + 10) * 16_400 + 16,
+            position: 0,
+        };
+        let mut reader = RangeReader::new(source, &keys, &context).unwrap();
+        let mut bytes = [0; 64];
+        reader.read_exact_at(index * 16_384 + 100, &mut bytes).unwrap();
+        assert_eq!(bytes, text(16_384)[100..164]);
+        let elsewhere = reader.read_exact_at((index + 1) * 16_384, &mut bytes);
+        assert_eq!(elsewhere.unwrap_err().class(), ErrorClass::Auth);
+    }
+    let start = u64::try_from(header.len()).unwrap() + 56;
+    let above = Sparse {
+        front: object[..header.len() + 56].to_vec(),
+        chunk: Vec::new(),
+        chunk_at: u64::MAX,
+        len: start + (1 << 38) * 16_400 + 16,
+        position: 0,
+    };
+    let refused = RangeReader::new(above, &keys, &context);
+    assert_eq!(refused.unwrap_err().class(), ErrorClass::Limit);
+}
+
+/// RX-1, RX-3: a header that claims to be long costs what was read of it, not what it claims.
+#[test]
+fn header_bombs_are_bounded() {
+    struct Endless(u64);
+    impl Read for Endless {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.0 += u64::try_from(out.len()).unwrap();
+            out.fill(0);
+            Ok(out.len())
+        }
+    }
+    let keys = keys();
+    let preamble = |units: u16| [&b"\x8bKST\n\x01\x01"[..], &units.to_be_bytes()].concat();
+    for (units, class) in [
+        (8_193, ErrorClass::Limit),
+        (u16::MAX, ErrorClass::Limit),
+        (0, ErrorClass::Format),
+        (8_192, ErrorClass::Format),
+    ] {
+        let front = preamble(units);
+        let mut endless = Endless(0);
+        let input = (&front[..]).chain(&mut endless);
+        let error = Decryptor::new(input, &keys, Context::unchecked()).unwrap_err();
+        assert_eq!(error.class(), class, "{units}");
+        assert!(endless.0 <= 65_536);
+    }
+}
