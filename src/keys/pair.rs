@@ -63,7 +63,8 @@ impl PublicKey {
     /// Its text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        keytext::encode(keytext::PUBLIC, &*self.bytes).map(|t| t.to_string()).unwrap_or_default()
+        let text = keytext::encode(keytext::PUBLIC, &*self.bytes);
+        text.expect("a public key has 1,216 bytes").to_string()
     }
 
     /// Its id (SPEC R41).

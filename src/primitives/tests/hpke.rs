@@ -2,11 +2,13 @@
 
 use ::hpke::aead::AesGcm256;
 use ::hpke::kdf::HkdfSha256;
-use ::hpke::kem::XWing;
+use ::hpke::kem::{X25519HkdfSha256, XWing};
 use ::hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use ::hpke::{single_shot_open, single_shot_seal};
+use shake::{ExtendableOutput, Shake128, Update, XofReader};
 
 use super::*;
+use crate::primitives::aead::AesGcm;
 use crate::primitives::hpke::{self, ENC, PUBLIC, PrivateKey, PublicKey};
 use crate::primitives::secret::Secret;
 
@@ -39,12 +41,11 @@ fn x_wing() {
     assert_eq!(tests.len(), 3);
 }
 
-/// The published vector of our KEM and KDF has ChaCha20-Poly1305, so that alone comes from elsewhere; our own suite is the interop test's.
+/// The published vector of our KEM and KDF has ChaCha20-Poly1305, so that alone comes from elsewhere.
 #[cfg(feature = "ring")]
 #[test]
 fn hpke_pq() {
     use ::ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-    use shake::{ExtendableOutput, Shake128, Update, XofReader};
 
     let test = &data()["hpke_pq"];
     let private = private(&hex(&test["skRm"]));
@@ -55,8 +56,37 @@ fn hpke_pq() {
     assert_eq!(hpke::decap(&private, &enc).unwrap().expose(), shared.expose());
 
     let suite = b"HPKE\x64\x7a\x00\x01\x00\x03";
-    let (key, base_nonce) = hpke::key_schedule(suite, &shared, &hex(&test["info"]));
+    let (key, nonce) = hpke::key_schedule(suite, &shared, &hex(&test["info"]));
     let aead = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, key.expose()).unwrap());
+    let encryptions = accumulated(nonce, |nonce, aad, buffer| {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        aead.seal_in_place_append_tag(nonce, Aad::from(aad), buffer).unwrap();
+    });
+    assert_eq!(encryptions, hex(&test["encryptions"]));
+    println!("HPKE-PQ: 1 of 1 vector of KEM 0x647a and KDF 0x0001, 1000 messages");
+}
+
+/// Our KDF and AEAD, behind the KEM of RFC 9180.
+#[test]
+fn kdf_1_and_aead_2_of_rfc_9180() {
+    let test = &data()["rfc_9180_accumulated"];
+    let private = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&hex(&test["skRm"])).unwrap();
+    let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(&hex(&test["enc"])).unwrap();
+    let shared = X25519HkdfSha256::decap(&private, None, &enc).unwrap();
+    let shared = Secret::copy_of(&shared.0.into());
+    let suite = array(&hex(&test["suite"]));
+    let (key, nonce) = hpke::key_schedule(&suite, &shared, &hex(&test["info"]));
+    let aead = AesGcm::new(key.expose());
+    let encryptions = accumulated(nonce, |nonce, aad, buffer| {
+        let tag = aead.seal(nonce, aad, buffer).unwrap();
+        buffer.extend(tag);
+    });
+    assert_eq!(encryptions, hex(&test["encryptions"]));
+    println!("RFC 9180, KDF 0x0001 and AEAD 0x0002: 1 of 1 vector, 1000 messages");
+}
+
+/// What 1,000 messages give: SHAKE128 of nothing draws them, and the ciphertexts go into another.
+fn accumulated(base_nonce: [u8; 12], seal: impl Fn([u8; 12], &[u8], &mut Vec<u8>)) -> Vec<u8> {
     let mut source = Shake128::default().finalize_xof();
     let mut sink = Shake128::default();
     for sequence in 0..1_000u64 {
@@ -64,14 +94,12 @@ fn hpke_pq() {
         let mut buffer = xaes::drawn(&mut source);
         let mut nonce = base_nonce;
         nonce[4..].iter_mut().zip(sequence.to_be_bytes()).for_each(|(n, s)| *n ^= s);
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        aead.seal_in_place_append_tag(nonce, Aad::from(aad), &mut buffer).unwrap();
+        seal(nonce, &aad, &mut buffer);
         sink.update(&buffer);
     }
-    let mut hash = [0; 16];
+    let mut hash = vec![0; 16];
     sink.finalize_xof().read(&mut hash);
-    assert_eq!(hash.to_vec(), hex(&test["encryptions"]));
-    println!("HPKE-PQ: 1 of 1 vector of KEM 0x647a and KDF 0x0001, 1000 messages");
+    hash
 }
 
 #[test]
