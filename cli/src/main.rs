@@ -1,2 +1,39 @@
-//! The command line.
-fn main() {}
+//! The command line of keystead: parses, runs one verb, and turns its end into an exit code.
+#![forbid(unsafe_code)]
+
+mod args;
+mod demo;
+mod failure;
+mod input;
+mod keys;
+mod object;
+mod output;
+mod parse;
+mod passphrase;
+mod platform;
+mod report;
+mod sidefile;
+mod verbs;
+
+use std::process::ExitCode;
+
+use parse::Parsed;
+use report::Report;
+
+fn main() -> ExitCode {
+    let args = match parse::parse() {
+        Parsed::Run(args) => args,
+        Parsed::Show(text) => return show(&text),
+        Parsed::Refuse(failure) => return Report::new(false, false).end(Err(failure)),
+    };
+    let report = Report::new(args.quiet, args.json);
+    let end = verbs::run(&args.verb, &report);
+    report.end(end)
+}
+
+/// Help and version go to stdout and are no error.
+fn show(text: &str) -> ExitCode {
+    let report = Report::new(false, false);
+    let end = report.print(text).map(|()| 0);
+    report.end(end)
+}

@@ -1,0 +1,285 @@
+//! The arguments: what can be asked for, in words.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Client-side envelope encryption: the keys stay home.
+///
+/// What a storage provider holds is ciphertext that none of its keys opens.
+#[derive(Parser)]
+#[command(name = "keystead", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Make a key; a file that exists is never overwritten
+    Keygen(Keygen),
+    /// Encrypt files, or stdin to stdout; any of the keys opens the result
+    Encrypt(Encrypt),
+    /// Decrypt files, or stdin to stdout; a file appears only when all of it verified
+    Decrypt(Decrypt),
+    /// Write the plaintext, or a range of it, to stdout
+    Cat(Cat),
+    /// Show what everybody can read of an object, without a key
+    Inspect(Inspect),
+    /// Read whole objects and verify every byte, writing nothing
+    Verify(Verify),
+    /// Change who can open an object; its body is neither read nor changed
+    Rewrap(Rewrap),
+    /// Make a new object of an old one: the only way to end what a former holder can do
+    Reencrypt(Reencrypt),
+    /// Work on a key file
+    #[command(subcommand)]
+    Key(Key),
+    /// Show the whole story on real files with an embedded provider folder
+    Demo(Demo),
+}
+
+/// Keys that open.
+#[derive(Args)]
+pub(crate) struct OpenKeys {
+    /// A key file; may be given several times
+    #[arg(short, long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<OsString>,
+    /// Open with a passphrase
+    #[arg(short, long)]
+    pub(crate) passphrase: bool,
+    /// Read passphrases from this file descriptor, one a line
+    #[arg(long, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
+}
+
+/// How files are written.
+#[derive(Args)]
+pub(crate) struct Writing {
+    /// Replace an output that exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Do not wait until the output is on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  keystead keygen -o home.key\n  keystead keygen --kind symmetric -o vault.key --label \"vault 2026\"\n\nThe public half is printed and written to FILE.pub: give that to who may only encrypt."
+)]
+pub(crate) struct Keygen {
+    /// pair: others encrypt with its public half; symmetric: one secret for both
+    #[arg(long, value_enum, default_value = "pair")]
+    pub(crate) kind: KeyKind,
+    /// The key file
+    #[arg(short, long, value_name = "FILE", default_value = "keystead.key")]
+    pub(crate) output: PathBuf,
+    /// Encrypt the key file under a passphrase
+    #[arg(short, long)]
+    pub(crate) passphrase: bool,
+    /// Read the passphrase from this file descriptor
+    #[arg(long, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
+    /// A comment in the key file
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+    /// Where its holder lives: two letters, as in ISO 3166
+    #[arg(long, value_name = "CC")]
+    pub(crate) jurisdiction: Option<String>,
+    /// Do not wait until the key is on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    Pair,
+    Symmetric,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks"
+)]
+pub(crate) struct Encrypt {
+    /// A key file, a public-key file or a public key; any of several opens
+    #[arg(short, long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<OsString>,
+    /// A file of public keys, one a line
+    #[arg(short = 'R', long, value_name = "FILE")]
+    pub(crate) recipients: Vec<PathBuf>,
+    /// A passphrase opens, too
+    #[arg(short, long)]
+    pub(crate) passphrase: bool,
+    /// Read passphrases from this file descriptor, one a line
+    #[arg(long, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
+    /// Public text that belongs to the object, demanded again with decrypt -c
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Write text instead of bytes
+    #[arg(long)]
+    pub(crate) armor: bool,
+    /// The output; `-` is stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    /// Files; `-` or none is stdin
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less"
+)]
+pub(crate) struct Decrypt {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// The output; `-` is stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    /// Objects; `-` or none is stdin
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  keystead cat -k home.key notes.txt.ks\n  keystead cat -k home.key --range 0-99 disk.img.ks   the first 100 bytes\n  keystead cat -k home.key --range -512 disk.img.ks   the last 512 bytes"
+)]
+pub(crate) struct Cat {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Bytes A to B (both included), from A on, or the last N: A-B, A-, -N
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+    /// The object; `-` or none is stdin
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Inspect {
+    /// Objects; `-` or none is stdin
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Objects; `-` or none is stdin
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop 5f0c… a.ks         key ids: `keystead inspect a.ks`\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
+)]
+pub(crate) struct Rewrap {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// A new key: a key file, a public-key file or a public key
+    #[arg(long, value_name = "NEW")]
+    pub(crate) to: Vec<OsString>,
+    /// Keep the key that opens
+    #[arg(long)]
+    pub(crate) add: bool,
+    /// Take away the record of this key id
+    #[arg(long, value_name = "ID")]
+    pub(crate) drop: Vec<String>,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Do not wait until the change is on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    /// Objects, changed in place
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete"
+)]
+pub(crate) struct Reencrypt {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// A key of the new object: a key file, a public-key file or a public key
+    #[arg(long, value_name = "NEW", required = true)]
+    pub(crate) to: Vec<OsString>,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Do not wait until the change is on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    /// Objects, replaced in place
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    /// Print the public half of a key file
+    Public(KeyFile),
+    /// Give a key file a passphrase, or another one
+    Passphrase(KeyFile),
+}
+
+#[derive(Args)]
+pub(crate) struct KeyFile {
+    /// The key file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Read passphrases from this file descriptor: the old one, then the new one
+    #[arg(long, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  keystead demo ~/Documents --keep /tmp/demo")]
+pub(crate) struct Demo {
+    /// Files to tell it with
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Leave the customer's and the provider's folder there; it must not exist
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keystead demo                                  the whole story in a few seconds, on the files here
+  keystead keygen -o home.key                    a key; its public half is home.key.pub
+  keystead encrypt -k home.key.pub report.pdf    report.pdf.ks, for who has home.key
+  keystead decrypt -k home.key report.pdf.ks     and back
+
+Exit codes: 0 done, 1 I/O, 2 usage, 3 not an object or damaged, 4 no key for it, 5 authentication
+failed, 6 another context, 7 older than demanded, 8 a limit, 9 a key file, 130 cancelled.";

@@ -1,0 +1,111 @@
+//! The stage: a customer's folder, a provider's folder, and the files of the story.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::failure::{Failure, Result};
+use crate::platform;
+use crate::report::shown;
+
+/// A file of the story.
+pub(crate) struct Item {
+    /// Below the customer's files.
+    pub(crate) path: PathBuf,
+    /// The same as text, which is the object's context.
+    pub(crate) name: String,
+    pub(crate) len: u64,
+}
+
+pub(crate) struct Stage {
+    root: PathBuf,
+    temp: Option<TempDir>,
+    /// The largest first.
+    pub(crate) files: Vec<Item>,
+}
+
+impl Stage {
+    /// A scratch folder, or one that stays.
+    pub(crate) fn new(keep: Option<&Path>) -> Result<Self> {
+        let (root, temp) = match keep {
+            Some(dir) => {
+                platform::create_private_dir(dir).map_err(|error| {
+                    Failure::io(dir, error).hint("--keep names a folder that does not exist yet")
+                })?;
+                (dir.to_owned(), None)
+            }
+            None => {
+                let temp = tempfile::Builder::new().prefix("keystead-demo-").tempdir();
+                let temp = temp.map_err(|error| Failure::io(&std::env::temp_dir(), error))?;
+                (temp.path().to_owned(), Some(temp))
+            }
+        };
+        let stage = Self { root, temp, files: Vec::new() };
+        for folder in [stage.keys(), stage.root.join(CLEAR), stage.root.join(PROVIDER)] {
+            fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, error))?;
+        }
+        Ok(stage)
+    }
+
+    /// The folder of the customer's keys.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.root.join("customer/keys")
+    }
+
+    /// A file as the customer has it.
+    pub(crate) fn clear(&self, item: &Item) -> PathBuf {
+        self.root.join(CLEAR).join(&item.path)
+    }
+
+    /// Where the customer's files go.
+    pub(crate) fn clear_root(&self) -> PathBuf {
+        self.root.join(CLEAR)
+    }
+
+    /// Where the provider keeps the object of a file.
+    pub(crate) fn object(&self, item: &Item) -> PathBuf {
+        let mut name = self.root.join(PROVIDER).join(&item.path).into_os_string();
+        name.push(".ks");
+        PathBuf::from(name)
+    }
+
+    /// A file as the customer got it back.
+    pub(crate) fn restored(&self, item: &Item) -> PathBuf {
+        self.root.join("customer/restored").join(&item.path)
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn total(&self) -> u64 {
+        self.files.iter().map(|item| item.len).sum()
+    }
+
+    /// Removes the stage unless it was asked for.
+    pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
+        match self.temp {
+            Some(temp) => {
+                let path = temp.path().to_owned();
+                temp.close().map_err(|error| Failure::io(&path, error))?;
+                Ok(None)
+            }
+            None => Ok(Some(self.root)),
+        }
+    }
+}
+
+/// Reads a whole file of the story.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Failure::io(path, error))
+}
+
+/// Makes the folder that a file of the story lies in.
+pub(crate) fn make_parent(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(parent) => fs::create_dir_all(parent)
+            .map_err(|error| Failure::at(&shown(parent), keystead::Error::Io(error))),
+        None => Ok(()),
+    }
+}
+
+const CLEAR: &str = "customer/files";
+const PROVIDER: &str = "provider";

@@ -1,0 +1,95 @@
+//! What a provider could try: change, cut, swap. Each is refused, and nothing is written.
+
+use std::fs;
+use std::path::Path;
+
+use keystead::{Context, ErrorClass, Keyring};
+
+use super::customer::{largest, place, restore};
+use super::provider::short;
+use super::stage::{Stage, read};
+use super::teller::{Told, count, surprise};
+use crate::failure::{Failure, Result};
+
+pub(crate) fn flip(stage: &Stage, keys: &Keyring) -> Result<Told> {
+    let item = largest(stage)?;
+    let mut object = read(&stage.object(item))?;
+    let places = [object.len() / 2, 200, object.len() - 1];
+    for place_of_bit in places {
+        object[place_of_bit] ^= 1;
+        refused(stage, &object, keys, &place(item), ErrorClass::Auth)?;
+        object[place_of_bit] ^= 1;
+    }
+    Ok(Told::new(
+        "one bit in the header, the middle and the end of it: refused (AUTH)",
+        "a changed object does not open, and no byte of it is written",
+    ))
+}
+
+pub(crate) fn cut(stage: &Stage, keys: &Keyring) -> Result<Told> {
+    let item = largest(stage)?;
+    let object = read(&stage.object(item))?;
+    // Behind a whole chunk, where a cut is hardest to see; and one byte.
+    let seen = keystead::inspect(&object, None).map_err(|e| Failure::at(&item.name, e))?;
+    let body = seen.header_len + BODY_PREFIX;
+    let whole = (object.len() - body) / SEALED_CHUNK * SEALED_CHUNK;
+    let ends = [body + whole, object.len() - 1];
+    for end in ends {
+        refused(stage, &object[..end], keys, &place(item), ErrorClass::Auth)?;
+    }
+    let left_out = object.len() - ends[0];
+    Ok(Told::new(
+        format!(
+            "the last {} bytes cut off, or only the last byte: refused (AUTH)",
+            count(u64::try_from(left_out).unwrap_or(0))
+        ),
+        "a part of an object is never taken for the whole",
+    ))
+}
+
+pub(crate) fn swap(stage: &Stage, keys: &Keyring) -> Result<Told> {
+    let item = largest(stage)?;
+    let other = stage.files.last().filter(|other| other.path != item.path);
+    let other = other.ok_or_else(|| surprise("there is only one file"))?;
+    let object = read(&stage.object(other))?;
+    refused(stage, &object, keys, &place(item), ErrorClass::Context)?;
+    Ok(Told::new(
+        format!(
+            "{} handed out as {}: refused (CONTEXT)",
+            short(&other.name, 16),
+            short(&item.name, 16)
+        ),
+        "another's authentic object is refused before its body is read",
+    ))
+}
+
+/// Salt and commitment (SPEC R30).
+const BODY_PREFIX: usize = 56;
+/// A chunk with its tag (SPEC R31).
+const SEALED_CHUNK: usize = 16_400;
+
+/// The bytes must not open, with this class, and leave no file behind.
+fn refused(
+    stage: &Stage,
+    object: &[u8],
+    keys: &Keyring,
+    context: &Context,
+    class: ErrorClass,
+) -> Result<()> {
+    let (from, to) = (stage.keys().join("tampered.ks"), stage.keys().join("tampered"));
+    fs::write(&from, object).map_err(|error| Failure::io(&from, error))?;
+    let result = restore(&from, &to, keys, context);
+    fs::remove_file(&from).map_err(|error| Failure::io(&from, error))?;
+    check_nothing(&to)?;
+    match result {
+        Err(error) if error.class() == class => Ok(()),
+        Err(error) => {
+            Err(surprise(format!("{} instead of {}: {error}", error.class().name(), class.name())))
+        }
+        Ok(()) => Err(surprise(format!("it opened; {} was due", class.name()))),
+    }
+}
+
+fn check_nothing(path: &Path) -> Result<()> {
+    if path.exists() { Err(surprise("a refused object left a file behind")) } else { Ok(()) }
+}

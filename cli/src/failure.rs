@@ -1,0 +1,92 @@
+//! What ends a verb: a class (the exit code), one message, and what to do about it where that can be known.
+
+use std::io;
+use std::path::Path;
+
+use keystead::{Error, ErrorClass};
+
+use crate::report::shown;
+
+/// Result of everything in the command line.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// An error as the user sees it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: ErrorClass,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    /// Whoever read our output went away: there is nobody to tell.
+    pub(crate) silent: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), hint: None, silent: false }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Usage, message)
+    }
+
+    /// Sets the hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the hint unless a better one is there.
+    pub(crate) fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// A library error about the thing called `name`, already escaped.
+    pub(crate) fn at(name: &str, error: Error) -> Self {
+        let failure = Self::from(error);
+        Self { message: format!("{name}: {}", failure.message), ..failure }
+    }
+
+    /// An I/O error about a path.
+    pub(crate) fn io(path: &Path, error: io::Error) -> Self {
+        Self::at(&shown(path), Error::from_io(error))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let class = error.class();
+        let hint = error.hint().map(str::to_owned);
+        let Error::Io(io) = &error else {
+            return Self { hint, ..Self::new(class, error.to_string()) };
+        };
+        Self {
+            class,
+            message: plain(io),
+            hint: io_hint(io.kind()).map(str::to_owned),
+            silent: io.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+}
+
+/// The system's text without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) if error.raw_os_error().is_some() => text[..end].to_owned(),
+        _ => text,
+    }
+}
+
+const fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::NotFound => Some("check the name, and the folder that you are in"),
+        io::ErrorKind::PermissionDenied => Some("check who owns it, and who may read and write it"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room and run it again; nothing was changed")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("name a place that can be written with -o"),
+        io::ErrorKind::InvalidFilename => Some("name a shorter output with -o"),
+        _ => None,
+    }
+}

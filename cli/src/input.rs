@@ -1,0 +1,124 @@
+//! Where bytes come from: a file or stdin.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Result};
+use crate::platform::{self, FileId};
+use crate::report::shown;
+
+/// An input as named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    Stdin,
+    File(PathBuf),
+}
+
+impl Input {
+    /// `-`, and nothing at all, is stdin.
+    pub(crate) fn list(paths: &[PathBuf]) -> Result<Vec<Self>> {
+        let inputs: Vec<_> = paths.iter().map(|path| Self::of(path)).collect();
+        if inputs.iter().filter(|input| **input == Self::Stdin).count() > 1 {
+            return Err(Failure::usage("stdin can be read only once").hint("give one `-`"));
+        }
+        Ok(if inputs.is_empty() { vec![Self::Stdin] } else { inputs })
+    }
+
+    pub(crate) fn of(path: &Path) -> Self {
+        if path == Path::new("-") { Self::Stdin } else { Self::File(path.to_owned()) }
+    }
+
+    /// Its name for people.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Stdin => "stdin".to_owned(),
+            Self::File(path) => shown(path),
+        }
+    }
+
+    pub(crate) fn open(&self) -> Result<Opened> {
+        match self {
+            Self::Stdin => Ok(Opened {
+                reader: Reader::Stdin(io::stdin()),
+                len: None,
+                id: stdin_id(),
+                mode: platform::PRIVATE,
+            }),
+            Self::File(path) => open(path),
+        }
+    }
+}
+
+/// An open input, and what the system says about it.
+pub(crate) struct Opened {
+    pub(crate) reader: Reader,
+    /// Length of a regular file.
+    pub(crate) len: Option<u64>,
+    /// Identity of a file.
+    pub(crate) id: Option<FileId>,
+    /// Permissions for an output made of it.
+    pub(crate) mode: u32,
+}
+
+/// The bytes.
+pub(crate) enum Reader {
+    Stdin(io::Stdin),
+    /// A regular file: it has a length and can be sought in.
+    Regular(File),
+    /// A FIFO or device.
+    Pipe(File),
+}
+
+impl Read for Reader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdin(stdin) => stdin.read(out),
+            Self::Regular(file) | Self::Pipe(file) => file.read(out),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Opened> {
+    let failed = |error| Failure::io(path, error);
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        let failure = Failure::usage(format!("{}: a folder, not a file", shown(path)));
+        return Err(failure.hint("name its files, or pack it first: `tar c FOLDER | keystead …`"));
+    }
+    let id = Some(platform::file_id(path, &metadata).map_err(failed)?);
+    let mode = platform::mode(&metadata);
+    if metadata.is_file() {
+        return Ok(Opened { reader: Reader::Regular(file), len: Some(metadata.len()), id, mode });
+    }
+    Ok(Opened { reader: Reader::Pipe(file), len: None, id, mode: platform::PRIVATE })
+}
+
+/// Stdin may be a file that the output must not be: `keystead encrypt -o x < x`.
+#[cfg(unix)]
+fn stdin_id() -> Option<FileId> {
+    use std::os::fd::AsFd as _;
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    platform::file_id(Path::new("-"), &metadata).ok()
+}
+
+#[cfg(not(unix))]
+fn stdin_id() -> Option<FileId> {
+    None
+}
+
+/// Fills `out` as far as the input goes.
+pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < out.len() {
+        match input.read(&mut out[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,149 @@
+//! Loads what `-k`, `-R`, `-p` and `--to` name. A secret is read from a file, never from the arguments.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use keystead::{Error, Keyring, MasterKey, PublicKey};
+use zeroize::Zeroizing;
+
+use crate::args::OpenKeys;
+use crate::failure::{Failure, Result};
+use crate::passphrase::Passphrases;
+use crate::report::shown;
+
+/// SPEC R44, and one byte to see that there is more.
+const MAX_READ: usize = 1_048_577;
+
+/// What an encryption is for: keys, recipients files, a passphrase.
+pub(crate) struct Wanted<'a> {
+    pub(crate) keys: &'a [OsString],
+    pub(crate) recipients: &'a [PathBuf],
+    pub(crate) passphrase: bool,
+}
+
+/// The keys that open, for verbs that read.
+pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keyring, Passphrases)> {
+    let passphrases = Passphrases::new(args.passphrase_fd)?;
+    let mut keys = load(&args.keys, &passphrases)?;
+    if args.passphrase {
+        keys.add(passphrases.ask("the object")?);
+    }
+    if keys.is_empty() {
+        return Err(Failure::usage("no key is given to open with")
+            .hint("-k FILE names a key file, -p asks for a passphrase"));
+    }
+    Ok((keys, passphrases))
+}
+
+/// The keys of a new object.
+pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Result<Keyring> {
+    let mut keys = load(wanted.keys, passphrases)?;
+    for path in wanted.recipients {
+        keys.extend(recipients(path)?);
+    }
+    if wanted.passphrase {
+        keys.add(passphrases.ask_new("the object")?);
+    }
+    if keys.is_empty() {
+        return Err(Failure::usage("no key is given to encrypt with").hint(
+            "-k KEY names a key, -R FILE a list, -p asks for a passphrase; `keystead keygen` makes a key",
+        ));
+    }
+    Ok(keys)
+}
+
+/// Key files and public keys.
+pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyring> {
+    let mut keys = Keyring::empty();
+    for name in names {
+        match public_key(name)? {
+            Some(key) => keys.add(key.into()),
+            None => keys.extend(file(Path::new(name), passphrases)?),
+        }
+    }
+    Ok(keys)
+}
+
+/// One key file, plain or encrypted, or a file of public keys.
+pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
+    let bytes = read(path)?;
+    let mut asked = None;
+    let keys = keystead::read_key_file(&bytes, || {
+        passphrases.ask(&format!("the key file {}", shown(path))).map_err(|failure| {
+            // The library's error takes its place; ours is kept.
+            asked = Some(failure);
+            Error::Cancelled
+        })
+    });
+    if let Some(failure) = asked {
+        return Err(failure);
+    }
+    keys.map_err(|error| match error {
+        Error::NoKey => Failure::new(error.class(), format!("{}: wrong passphrase", shown(path)))
+            .hint("nothing was changed; try again"),
+        Error::KeyFile(_) => not_a_key_file(path, &bytes, error),
+        error => Failure::at(&shown(path), error),
+    })
+}
+
+/// A file of public keys only: a secret in it is a mistake that someone would share.
+fn recipients(path: &Path) -> Result<Keyring> {
+    let keys =
+        Keyring::from_file_text(&read(path)?).map_err(|error| Failure::at(&shown(path), error))?;
+    if keys.iter().any(MasterKey::opens) {
+        let what = format!("{}: a recipients file with a secret key in it", shown(path));
+        return Err(Failure::usage(what).hint(
+            "-R takes public keys, which `keystead key public FILE` prints; -k takes key files",
+        ));
+    }
+    Ok(keys)
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let failed = |error| {
+        let failure = Failure::io(path, error);
+        Failure { message: format!("key file {}", failure.message), ..failure }
+    };
+    // Reserved at once, so that no grown buffer leaves a copy of a secret behind.
+    let mut bytes = Zeroizing::new(vec![0; MAX_READ]);
+    let mut file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(Failure::usage(format!("key file {}: a folder", shown(path))));
+    }
+    let read = crate::input::read_full(&mut Read::by_ref(&mut file), &mut bytes).map_err(failed)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// A public key given as text. A secret given as text is refused: arguments are seen by everybody.
+fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
+    let Some(text) = name.to_str() else { return Ok(None) };
+    let upper = text.get(..64).unwrap_or(text).to_ascii_uppercase();
+    if upper.starts_with("AGE-SECRET-KEY-") || upper.starts_with("KEYSTEAD-SYMMETRIC-KEY-") {
+        return Err(Failure::usage("a secret key was given as an argument").hint(
+            "put it in a file and name that with -k; every process and the shell's history saw it, so make a new one",
+        ));
+    }
+    if !text.starts_with("age1") || Path::new(name).exists() {
+        return Ok(None);
+    }
+    PublicKey::from_text(text).map(Some).map_err(|error| {
+        let error = match error {
+            Error::KeyFile(_) if !text.starts_with("age1pq1") => {
+                MasterKey::from_text(text).err().unwrap_or(error)
+            }
+            error => error,
+        };
+        Failure::at("public key", error)
+    })
+}
+
+fn not_a_key_file(path: &Path, bytes: &[u8], error: Error) -> Failure {
+    let failure = Failure::at(&shown(path), error);
+    if bytes.is_empty() {
+        return failure.or_hint("it is empty");
+    }
+    failure.or_hint("a key file comes from `keystead keygen`")
+}

@@ -1,0 +1,216 @@
+//! An object to be opened: from a file, a pipe or armor, with what can be said when it does not open.
+
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
+use std::path::PathBuf;
+
+use keystead::{Decryptor, Error, ErrorClass, Expected, Keyring, RangeReader};
+
+use crate::failure::{Failure, Result};
+use crate::input::{Input, Opened, Reader, read_full};
+use crate::platform::FileId;
+use crate::sidefile;
+
+/// White space and a begin line (SPEC R45).
+const ARMOR_START: usize = 1_100;
+/// Armor is checked whole before it is opened, so it is held in memory.
+pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
+/// Salt and commitment, behind the header.
+const BODY_PREFIX: usize = 56;
+
+/// Bytes that can be sought in.
+pub(crate) trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek> ReadSeek for T {}
+
+/// An object that nobody has opened yet.
+pub(crate) struct Object {
+    /// Its name for people.
+    pub(crate) name: String,
+    /// Length of the binary object, where it is known.
+    pub(crate) len: Option<u64>,
+    pub(crate) id: Option<FileId>,
+    pub(crate) mode: u32,
+    pub(crate) armored: bool,
+    /// Its first bytes: the header and what is behind it, as far as they are there.
+    pub(crate) prefix: Vec<u8>,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    File(PathBuf, File),
+    Memory(Vec<u8>),
+    /// What is behind the prefix.
+    Stream(Reader),
+}
+
+impl Object {
+    pub(crate) fn open(input: &Input) -> Result<Self> {
+        let name = input.shown();
+        let Opened { mut reader, len, id, mode } = input.open()?;
+        let failed = |error| Failure::at(&name, Error::from_io(error));
+        let mut prefix = vec![0; ARMOR_START];
+        let read = read_full(&mut reader, &mut prefix).map_err(failed)?;
+        prefix.truncate(read);
+        if keystead::is_armored(&prefix) {
+            let object = dearmored(&mut prefix, &mut reader).map_err(|e| Failure::at(&name, e))?;
+            let len = u64::try_from(object.len()).ok();
+            let prefix = object[..object.len().min(wanted(&object))].to_vec();
+            return Ok(Self {
+                name,
+                len,
+                id,
+                mode,
+                armored: true,
+                prefix,
+                bytes: Bytes::Memory(object),
+            });
+        }
+        let wanted = wanted(&prefix);
+        if wanted > prefix.len() {
+            let have = prefix.len();
+            prefix.resize(wanted, 0);
+            let read = read_full(&mut reader, &mut prefix[have..]).map_err(failed)?;
+            prefix.truncate(have + read);
+        }
+        let bytes = match (reader, input) {
+            (Reader::Regular(file), Input::File(path)) => Bytes::File(path.clone(), file),
+            (reader, _) => Bytes::Stream(reader),
+        };
+        Ok(Self { name, len, id, mode, armored: false, prefix, bytes })
+    }
+
+    /// Whether any place of it can be read.
+    pub(crate) const fn is_seekable(&self) -> bool {
+        !matches!(self.bytes, Bytes::Stream(_))
+    }
+
+    /// The plaintext in order, with a side header where that is needed.
+    pub(crate) fn decryptor(
+        self,
+        keys: &Keyring,
+        expected: Expected<'_>,
+    ) -> Result<Decryptor<Box<dyn Read>>> {
+        let Self { name, prefix, bytes, .. } = self;
+        let start = prefix.clone();
+        let opened = match bytes {
+            Bytes::File(path, file) => sidefile::open(&path, &file, |overlay| {
+                Decryptor::new(boxed(overlay), keys, expected)
+            })
+            .map(|(opened, _)| opened),
+            Bytes::Memory(object) => Decryptor::new(boxed(Cursor::new(object)), keys, expected),
+            Bytes::Stream(rest) => {
+                Decryptor::new(boxed(Cursor::new(prefix).chain(rest)), keys, expected)
+            }
+        };
+        opened.map_err(|error| explained(&name, error, &start, keys))
+    }
+
+    /// The plaintext at any place. Only for what [`is_seekable`](Self::is_seekable).
+    pub(crate) fn range_reader(
+        self,
+        keys: &Keyring,
+        expected: Expected<'_>,
+    ) -> Result<RangeReader<Box<dyn ReadSeek>>> {
+        let Self { name, prefix, bytes, .. } = self;
+        let opened = match bytes {
+            Bytes::File(path, file) => {
+                sidefile::open(&path, &file, |o| RangeReader::new(seekable(o), keys, expected))
+                    .map(|(opened, _)| opened)
+            }
+            Bytes::Memory(object) => {
+                RangeReader::new(seekable(Cursor::new(object)), keys, expected)
+            }
+            Bytes::Stream(_) => Err(Error::Io(std::io::ErrorKind::NotSeekable.into())),
+        };
+        opened.map_err(|error| explained(&name, error, &prefix, keys))
+    }
+
+    /// Where it lies, and the file; nothing for pipes and armor.
+    pub(crate) fn into_file(self) -> Option<(PathBuf, File)> {
+        match self.bytes {
+            Bytes::File(path, file) => Some((path, file)),
+            Bytes::Memory(_) | Bytes::Stream(_) => None,
+        }
+    }
+
+    /// The binary object that armor held.
+    pub(crate) fn into_memory(self) -> Option<Vec<u8>> {
+        match self.bytes {
+            Bytes::Memory(object) => Some(object),
+            Bytes::File(..) | Bytes::Stream(_) => None,
+        }
+    }
+}
+
+fn boxed(reader: impl Read + 'static) -> Box<dyn Read> {
+    Box::new(reader)
+}
+
+fn seekable(reader: impl ReadSeek + 'static) -> Box<dyn ReadSeek> {
+    Box::new(reader)
+}
+
+/// How many bytes the header and the start of the body take.
+fn wanted(start: &[u8]) -> usize {
+    sidefile::stated_len(start).map_or(0, |len| len + BODY_PREFIX)
+}
+
+fn dearmored(text: &mut Vec<u8>, rest: &mut Reader) -> keystead::Result<Vec<u8>> {
+    rest.take(MAX_ARMOR).read_to_end(text)?;
+    if u64::try_from(text.len()).is_ok_and(|len| len > MAX_ARMOR) {
+        let detail = keystead::Detail::new("armored text above 256 MiB");
+        return Err(Error::Limit(detail.hint("large objects are kept binary, without --armor")));
+    }
+    keystead::dearmor(text)
+}
+
+/// Adds who could open it to an error of opening.
+pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keyring) -> Failure {
+    let failure = Failure::at(name, error);
+    match failure.class {
+        ErrorClass::NoKey => failure.hint(who_opens(prefix, keys)),
+        ErrorClass::Format if prefix.is_empty() => failure.or_hint("the input is empty"),
+        ErrorClass::Context => failure.or_hint(context_of(prefix)),
+        _ => failure,
+    }
+}
+
+/// The ways in, for someone whose keys are others.
+fn who_opens(prefix: &[u8], keys: &Keyring) -> String {
+    let Ok(inspection) = keystead::inspect(prefix, None) else {
+        return "try another key".to_owned();
+    };
+    let has_passphrase = keys.iter().any(|key| key.kind() == keystead::Kind::Passphrase);
+    let ways: Vec<_> = inspection
+        .records
+        .iter()
+        .map(|record| match (record.kind, record.key_id) {
+            ("passphrase", _) if has_passphrase => "another passphrase".to_owned(),
+            ("passphrase", _) => "a passphrase (-p)".to_owned(),
+            ("unknown", _) => "a kind of key that this version does not know".to_owned(),
+            (kind, Some(id)) => format!("{kind} key {id}"),
+            (kind, None) => format!("an anonymous {kind} key"),
+        })
+        .collect();
+    let given = keys.iter().find(|key| {
+        !key.opens() && inspection.records.iter().any(|record| record.key_id == Some(key.id()))
+    });
+    match given {
+        Some(key) => {
+            format!("only the public half of {} is given; its secret key opens it", key.id())
+        }
+        None => format!("it opens with {}", ways.join(", or ")),
+    }
+}
+
+fn context_of(prefix: &[u8]) -> String {
+    let context = keystead::inspect(prefix, None).map(|inspection| inspection.context);
+    match context {
+        Ok(context) if context.is_empty() => "it has none".to_owned(),
+        Ok(context) => {
+            let pairs: Vec<_> = context.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            format!("it has {}", pairs.join(", "))
+        }
+        Err(_) => "`keystead inspect` shows it".to_owned(),
+    }
+}

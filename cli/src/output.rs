@@ -1,0 +1,228 @@
+//! Where bytes go. A file appears at its name complete and synced, or not at all; what was there before stays until then.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use keystead::Error;
+use tempfile::NamedTempFile;
+
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::platform::{self, FileId};
+use crate::report::shown;
+
+/// Names of private files that a killed run may leave behind.
+pub(crate) const TEMP_PREFIX: &str = ".keystead-";
+/// See [`TEMP_PREFIX`].
+pub(crate) const TEMP_SUFFIX: &str = ".tmp";
+
+/// An output as named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Stdout,
+    File(PathBuf),
+}
+
+/// How an output is written.
+pub(crate) struct Manner {
+    /// Replace what is there.
+    pub(crate) force: bool,
+    /// Sync file and folder before it is called done.
+    pub(crate) sync: bool,
+    /// Permissions of the finished file.
+    pub(crate) mode: u32,
+    /// A file that the output must not be, by any of its names.
+    pub(crate) not: Option<FileId>,
+    /// Whether a terminal may show it.
+    pub(crate) text: bool,
+}
+
+impl Target {
+    /// `-o`, or a name made of the input's; stdin goes to stdout.
+    pub(crate) fn of(
+        explicit: Option<&Path>,
+        input: &Input,
+        name: impl FnOnce(&Path) -> Result<PathBuf>,
+    ) -> Result<Self> {
+        match (explicit, input) {
+            (Some(path), _) if path == Path::new("-") => Ok(Self::Stdout),
+            (Some(path), _) => Ok(Self::File(path.to_owned())),
+            (None, Input::Stdin) => Ok(Self::Stdout),
+            (None, Input::File(path)) => name(path).map(Self::File),
+        }
+    }
+
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Stdout => "stdout".to_owned(),
+            Self::File(path) => shown(path),
+        }
+    }
+}
+
+/// An open output. Dropped without [`commit`](Self::commit), it leaves nothing behind.
+pub(crate) enum Output {
+    Stream { out: Box<dyn Write>, name: String },
+    File(Box<Atomic>),
+}
+
+impl Output {
+    pub(crate) fn open(target: &Target, manner: Manner) -> Result<Self> {
+        let path = match target {
+            Target::Stdout => return stdout(manner.text),
+            Target::File(path) => path,
+        };
+        // A device or FIFO is written to, never replaced.
+        if let Ok(metadata) = path.metadata() {
+            check_alias(path, &metadata, manner.not.as_ref())?;
+            if metadata.is_dir() {
+                let failure = Failure::usage(format!("{}: the output is a folder", shown(path)));
+                return Err(failure.hint("name a file in it with -o"));
+            }
+            if !metadata.is_file() {
+                let file = std::fs::OpenOptions::new().write(true).open(path);
+                let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
+                return Ok(Self::Stream { out, name: shown(path) });
+            }
+        }
+        Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
+    }
+
+    /// Makes the output visible under its name.
+    pub(crate) fn commit(self) -> Result<()> {
+        match self {
+            Self::Stream { mut out, name } => {
+                out.flush().map_err(|error| Failure::at(&name, Error::Io(error)))
+            }
+            Self::File(file) => file.commit(),
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stream { out, .. } => out.write(bytes),
+            Self::File(file) => file.temp.as_file_mut().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stream { out, .. } => out.flush(),
+            Self::File(file) => file.temp.as_file_mut().flush(),
+        }
+    }
+}
+
+/// A private file beside the target that takes its name when it is complete.
+pub(crate) struct Atomic {
+    temp: NamedTempFile,
+    path: PathBuf,
+    manner: Manner,
+}
+
+impl Atomic {
+    fn create(path: &Path, manner: Manner) -> Result<Self> {
+        if !manner.force && path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        let folder = folder_of(path);
+        // The link /dev/stdout would be replaced by a file.
+        if folder.starts_with("/dev") || folder.starts_with("/proc") {
+            let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
+            return Err(failure.hint("`-o -` writes to stdout"));
+        }
+        let temp = tempfile::Builder::new()
+            .prefix(TEMP_PREFIX)
+            .suffix(TEMP_SUFFIX)
+            .rand_bytes(12)
+            .tempfile_in(folder)
+            .map_err(|error| Failure::io(path, root_cause(error)))?;
+        Ok(Self { temp, path: path.to_owned(), manner })
+    }
+
+    /// Permissions, sync, rename, sync of the folder.
+    fn commit(self) -> Result<()> {
+        let Self { temp, path, manner } = self;
+        let failed = |error| Failure::io(&path, error);
+        platform::set_mode(temp.as_file(), manner.mode).map_err(failed)?;
+        if manner.sync {
+            temp.as_file().sync_all().map_err(failed)?;
+        }
+        if manner.force {
+            temp.persist(&path).map_err(|error| failed(error.error))?;
+        } else {
+            temp.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&path),
+                _ => failed(error.error),
+            })?;
+        }
+        if manner.sync {
+            platform::sync_dir(folder_of(&path)).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder that a path lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::usage(format!("{}: the output exists already", shown(path)))
+        .hint("--force replaces it; -o names another")
+}
+
+/// No input is ever its own output, whatever it is called.
+fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) -> Result<()> {
+    let id = platform::file_id(path, metadata).map_err(|error| Failure::io(path, error))?;
+    if not != Some(&id) {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("{}: the output is the input itself", shown(path)));
+    Err(failure.hint("name another output with -o"))
+}
+
+/// tempfile names its random path in the error; the target says more.
+fn root_cause(error: io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(
+        || io::Error::new(error.kind(), error.kind().to_string()),
+        io::Error::from_raw_os_error,
+    )
+}
+
+fn stdout(text: bool) -> Result<Output> {
+    let terminal = io::stdout().is_terminal();
+    if terminal && !text {
+        return Err(to_terminal("-o FILE writes a file, --armor writes text"));
+    }
+    let name = "stdout".to_owned();
+    let file = platform::stdout_file().map_err(|error| Failure::at(&name, Error::Io(error)))?;
+    let out: Box<dyn Write> = if terminal { Box::new(Terminal(file)) } else { Box::new(file) };
+    Ok(Output::Stream { out, name })
+}
+
+fn to_terminal(hint: &str) -> Failure {
+    Failure::usage("binary output is not written to a terminal").hint(hint)
+}
+
+/// Lets text pass and refuses what would steer the terminal.
+struct Terminal<W>(W);
+
+impl<W: Write> Write for Terminal<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let steers = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=31 | 127);
+        if bytes.iter().any(steers) {
+            let what = "binary output is not written to a terminal";
+            let detail = keystead::Detail::new(what).hint("-o FILE writes a file");
+            return Err(Error::Usage(detail).into());
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,58 @@
+//! From the arguments to a verb, or to one line and one hint of what is wrong with them.
+
+use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::args::Cli;
+use crate::failure::Failure;
+
+/// What the command line asks for.
+pub(crate) enum Parsed {
+    Run(Box<Cli>),
+    /// Help or version.
+    Show(String),
+    Refuse(Failure),
+}
+
+pub(crate) fn parse() -> Parsed {
+    match Cli::try_parse() {
+        Ok(cli) => Parsed::Run(Box::new(cli)),
+        Err(error) => refused(&error),
+    }
+}
+
+/// One line and one hint of what clap has to say.
+fn refused(error: &clap::Error) -> Parsed {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            return Parsed::Show(error.render().to_string());
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            let failure = Failure::usage("say what to do");
+            return Parsed::Refuse(
+                failure.hint(
+                    "`keystead --help` lists the verbs; `keystead demo` shows what it is for",
+                ),
+            );
+        }
+        _ => {}
+    }
+    let text = error.render().to_string();
+    let head: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let message = head.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let failure = Failure::usage(message);
+    let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg]
+        .iter()
+        .find_map(|kind| error.get(*kind))
+        .and_then(|value| match value {
+            ContextValue::String(text) => Some(text.clone()),
+            ContextValue::Strings(texts) => texts.last().cloned(),
+            _ => None,
+        });
+    Parsed::Refuse(match similar {
+        Some(similar) => failure.hint(format!("is it `{similar}`?")),
+        None => failure
+            .hint("`keystead --help`, or with a verb `keystead VERB --help`, says what there is"),
+    })
+}

@@ -1,0 +1,87 @@
+//! Passphrases: asked on the terminal, or read from a file descriptor one a line; never from the arguments.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use keystead::{Error, ErrorClass, MasterKey};
+use zeroize::Zeroizing;
+
+use crate::failure::{Failure, Result};
+
+/// Twenty passphrases of the longest kind.
+const MAX_INPUT: u64 = 81_920;
+
+/// Where passphrases come from.
+pub(crate) enum Passphrases {
+    Terminal,
+    /// Lines not used yet.
+    Lines(RefCell<VecDeque<Zeroizing<Vec<u8>>>>),
+}
+
+impl Passphrases {
+    /// From `--passphrase-fd`, or the terminal.
+    pub(crate) fn new(fd: Option<u32>) -> Result<Self> {
+        let Some(fd) = fd else { return Ok(Self::Terminal) };
+        let mut text = Zeroizing::new(Vec::with_capacity(4_098));
+        let read = if fd == 0 {
+            io::stdin().take(MAX_INPUT).read_to_end(&mut text)
+        } else {
+            File::open(format!("/dev/fd/{fd}"))
+                .and_then(|file| file.take(MAX_INPUT).read_to_end(&mut text))
+        };
+        read.map_err(|error| {
+            Failure::usage(format!(
+                "--passphrase-fd {fd}: {}",
+                Failure::from(Error::Io(error)).message
+            ))
+            .hint("open it in the shell: `keystead … --passphrase-fd 3 3< FILE`")
+        })?;
+        let lines = text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        Ok(Self::Lines(RefCell::new(lines.map(|line| Zeroizing::new(line.to_vec())).collect())))
+    }
+
+    /// A passphrase that exists already.
+    pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
+        let passphrase = match self {
+            Self::Terminal => prompt(&format!("Passphrase of {what}: "))?,
+            Self::Lines(lines) => next(lines, what)?,
+        };
+        MasterKey::passphrase(&*passphrase).map_err(Failure::from)
+    }
+
+    /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
+    pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
+        let passphrase = match self {
+            Self::Terminal => {
+                let first = prompt(&format!("New passphrase for {what}: "))?;
+                let second = prompt("The same again: ")?;
+                if *first != *second {
+                    let failure = Failure::usage("the two passphrases differ");
+                    return Err(failure.hint("nothing was written; run it again"));
+                }
+                first
+            }
+            Self::Lines(lines) => next(lines, what)?,
+        };
+        MasterKey::passphrase(&*passphrase).map_err(Failure::from)
+    }
+}
+
+fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+    lines.borrow_mut().pop_front().ok_or_else(|| {
+        Failure::usage(format!("--passphrase-fd has no line for the passphrase of {what}"))
+            .hint("give one passphrase a line, in the order of the keys, that of -p last")
+    })
+}
+
+fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let answer = rpassword::prompt_password(text).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
+        _ => Failure::usage("there is no terminal to ask for a passphrase")
+            .hint("--passphrase-fd N reads it from a file descriptor"),
+    })?;
+    Ok(Zeroizing::new(answer.into_bytes()))
+}

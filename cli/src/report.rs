@@ -1,0 +1,146 @@
+//! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a provider says can steer the terminal.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use keystead::Error;
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, Result};
+
+/// How much is said, and in which form.
+pub(crate) struct Report {
+    quiet: bool,
+    /// Results as JSON, one object a line.
+    pub(crate) json: bool,
+}
+
+impl Report {
+    pub(crate) const fn new(quiet: bool, json: bool) -> Self {
+        Self { quiet, json }
+    }
+
+    /// Something worth knowing that is no error; nothing with `-q`.
+    pub(crate) fn hint(&self, hint: &str) {
+        if !self.quiet {
+            say("hint", hint);
+        }
+    }
+
+    /// An error and its hint, on two lines.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if failure.silent {
+            return;
+        }
+        say("error", &failure.message);
+        if let Some(hint) = &failure.hint {
+            say("hint", hint);
+        }
+    }
+
+    /// The exit code of a finished verb.
+    pub(crate) fn end(&self, end: Result<u8>) -> ExitCode {
+        ExitCode::from(end.unwrap_or_else(|failure| {
+            self.failure(&failure);
+            failure.class.code()
+        }))
+    }
+
+    /// Text to stdout, whatever the form.
+    pub(crate) fn print(&self, text: &str) -> Result<()> {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        written.map_err(|error| Failure::at("stdout", Error::Io(error)))
+    }
+
+    /// A line of text to stdout; nothing with `-q` or `--json`.
+    pub(crate) fn line(&self, text: &str) -> Result<()> {
+        if self.quiet || self.json { Ok(()) } else { self.print(&format!("{}\n", escaped(text))) }
+    }
+
+    /// Text to stdout that was escaped already and has colours of ours; nothing with `-q` or `--json`.
+    pub(crate) fn styled(&self, text: &str) -> Result<()> {
+        if self.quiet || self.json { Ok(()) } else { self.print(text) }
+    }
+
+    /// A result object to stdout; nothing without `--json`.
+    pub(crate) fn result(&self, value: &Value) -> Result<()> {
+        if self.json { self.print(&format!("{value}\n")) } else { Ok(()) }
+    }
+}
+
+/// An error as a JSON object.
+pub(crate) fn failure_json(failure: &Failure) -> Value {
+    json!({
+        "class": failure.class.name(),
+        "code": failure.class.code(),
+        "message": escaped(&failure.message),
+        "hint": failure.hint.as_deref().map(escaped),
+    })
+}
+
+/// A path for people: control characters and invalid UTF-8 are escaped.
+pub(crate) fn shown(path: &Path) -> String {
+    let mut out = String::new();
+    for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        out.push_str(&escaped(part.valid()));
+        for byte in part.invalid() {
+            push(&mut out, format_args!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Text in which nothing steers a terminal or reorders what is seen.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_ascii_control() => push(&mut out, format_args!("\\x{:02x}", u32::from(c))),
+            c if steers(c) => push(&mut out, format_args!("\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// C1 controls, line separators, bidirectional overrides and marks, byte order marks.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    let _ = out.write_fmt(text);
+}
+
+/// One line; a stderr that is gone is nobody to tell.
+fn say(what: &str, text: &str) {
+    let line = format!("keystead: {what}: {}\n", escaped(text));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(escaped("a\nb\x1b[2J\u{202e}c\u{9b}"), "a\\nb\\x1b[2J\\u{202e}c\\u{9b}");
+        assert_eq!(escaped("Grüße, 世界"), "Grüße, 世界");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn invalid_utf8_is_shown_by_its_bytes() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let name = std::ffi::OsStr::from_bytes(b"a\xff\nb");
+        assert_eq!(shown(Path::new(name)), "a\\xff\\nb");
+    }
+}

@@ -1,0 +1,191 @@
+//! The side file of a rewrap that was interrupted (SPEC R48): a header that counts only after a key has proved it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, SealedHeader};
+
+use crate::failure::{Failure, Result};
+use crate::input::read_full;
+use crate::output::folder_of;
+use crate::platform;
+use crate::report::shown;
+
+/// Bytes of the preamble, the length of the header in its last two (SPEC section 2).
+const PREAMBLE: usize = 9;
+/// SPEC R6.
+const MAX_HEADER: usize = 65_536;
+
+/// `NAME.ks-rewrap`, beside the file itself where `path` is a link.
+pub(crate) fn side_path(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    name.push(".ks-rewrap");
+    PathBuf::from(name)
+}
+
+/// Opens the object in `file` with its own header, and where that fails before the first chunk, with a side header that proves itself.
+/// Says whether it was the side header. Nothing is written.
+pub(crate) fn open<T>(
+    path: &Path,
+    file: &File,
+    attempt: impl Fn(Overlay) -> keystead::Result<T>,
+) -> keystead::Result<(T, Option<Vec<u8>>)> {
+    let first = match attempt(Overlay::new(file.try_clone()?, None)?) {
+        Ok(opened) => return Ok((opened, None)),
+        Err(error) => error,
+    };
+    // R48: another failure, such as another context, is an answer and not a torn header.
+    if !matches!(first, Error::Format(_) | Error::NoKey | Error::Auth) {
+        return Err(first);
+    }
+    let Some(header) = candidate(path, file) else { return Err(first) };
+    let overlay = Overlay::new(file.try_clone()?, Some(header.clone()))?;
+    attempt(overlay).map(|opened| (opened, Some(header))).map_err(|_| first)
+}
+
+/// The header in the side file, if it could be one of this object: everything that R48 demands before a key is used.
+fn candidate(path: &Path, file: &File) -> Option<Vec<u8>> {
+    let len = header_len(file)?;
+    let mut side = platform::open_side(&side_path(path)).ok()?;
+    let metadata = side.metadata().ok()?;
+    if !metadata.is_file() || usize::try_from(metadata.len()) != Ok(len) {
+        return None;
+    }
+    let mut header = vec![0; len];
+    if read_full(&mut side, &mut header).ok()? != len {
+        return None;
+    }
+    (SealedHeader::parse(&header).ok()?.len() == len).then_some(header)
+}
+
+/// What the object's own preamble says, for a rewrap in place never changes that.
+fn header_len(file: &File) -> Option<usize> {
+    let mut file = Overlay::new(file.try_clone().ok()?, None).ok()?;
+    let mut preamble = [0; PREAMBLE];
+    (read_full(&mut file, &mut preamble).ok()? == PREAMBLE).then_some(())?;
+    stated_len(&preamble)
+}
+
+/// The header length that the first bytes of an object state.
+pub(crate) fn stated_len(start: &[u8]) -> Option<usize> {
+    let preamble = start.first_chunk::<PREAMBLE>()?;
+    let len = usize::from(u16::from_be_bytes([preamble[7], preamble[8]])) * 8;
+    (preamble.starts_with(b"\x8bKST\n") && len <= MAX_HEADER).then_some(len)
+}
+
+/// Before a rewrap: writes a proven side header over the object's own, or removes a side file that the object does not need. Nothing
+/// changes where neither header opens. Tells which key opened.
+pub(crate) fn restore(
+    path: &Path,
+    file: &File,
+    keys: &Keyring,
+    expected: Expected<'_>,
+    sync: bool,
+) -> Result<Option<OpenedBy>> {
+    let opened = open(path, file, |overlay| {
+        Decryptor::new(overlay, keys, expected).map(|reader| reader.details().opened_by)
+    });
+    let (by, header) = match opened {
+        Ok(opened) => opened,
+        Err(Error::Format(_) | Error::NoKey | Error::Auth) => return Ok(None),
+        Err(error) => return Err(Failure::at(&shown(path), error)),
+    };
+    if let Some(header) = header {
+        overwrite(file, &header, sync).map_err(|error| interrupted(path, error))?;
+    }
+    remove(path, sync)?;
+    Ok(Some(by))
+}
+
+/// Another header of the same length, written so that one of the two is whole at every moment (SPEC R48).
+pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool) -> Result<()> {
+    let side = side_path(path);
+    let failed = |error| Failure::io(&side, error);
+    let folder = folder_of(&side);
+    let mut out = platform::create_side(&side).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => failed(error)
+            .hint("a rewrap was interrupted here, or another one is at work; give the key of that one with -k"),
+        _ => failed(error),
+    })?;
+    let written = out.write_all(header).and_then(|()| {
+        if sync { out.sync_all().and_then(|()| platform::sync_dir(folder)) } else { Ok(()) }
+    });
+    if let Err(error) = written {
+        // The object was not touched by now.
+        let _ = std::fs::remove_file(&side);
+        return Err(failed(error));
+    }
+    overwrite(file, header, sync).map_err(|error| interrupted(path, error))?;
+    remove(path, sync)
+}
+
+fn overwrite(file: &File, header: &[u8], sync: bool) -> io::Result<()> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(header)?;
+    if sync { file.sync_all() } else { Ok(()) }
+}
+
+/// The side file stays: it is what makes the object whole.
+fn interrupted(path: &Path, error: io::Error) -> Failure {
+    let side = side_path(path);
+    Failure::io(path, error).hint(format!(
+        "keep {}: the object opens with it, and the next rewrap finishes",
+        shown(&side)
+    ))
+}
+
+/// Removes the side file of an object that needs none.
+pub(crate) fn remove(path: &Path, sync: bool) -> Result<()> {
+    let side = side_path(path);
+    match std::fs::remove_file(&side) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(|error| Failure::io(&side, error))?,
+    }
+    if sync {
+        platform::sync_dir(folder_of(&side)).map_err(|error| Failure::io(&side, error))?;
+    }
+    Ok(())
+}
+
+/// A file whose first bytes are those of another header.
+pub(crate) struct Overlay {
+    file: File,
+    head: Vec<u8>,
+    position: u64,
+}
+
+impl Overlay {
+    /// From the start of `file`; `head` covers as many of its first bytes.
+    pub(crate) fn new(mut file: File, head: Option<Vec<u8>>) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Self { file, head: head.unwrap_or_default(), position: 0 })
+    }
+}
+
+impl Read for Overlay {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let at = usize::try_from(self.position).unwrap_or(usize::MAX);
+        let read = match self.head.get(at..).filter(|head| !head.is_empty()) {
+            Some(head) => {
+                let taken = head.len().min(out.len());
+                out[..taken].copy_from_slice(&head[..taken]);
+                // The file keeps step, so that it goes on behind the head.
+                self.file.seek_relative(i64::try_from(taken).map_err(io::Error::other)?)?;
+                taken
+            }
+            None => self.file.read(out)?,
+        };
+        self.position += u64::try_from(read).map_err(io::Error::other)?;
+        Ok(read)
+    }
+}
+
+impl Seek for Overlay {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = self.file.seek(to)?;
+        Ok(self.position)
+    }
+}

@@ -1,0 +1,175 @@
+//! `cat`: the plaintext, or a range of it, to stdout. Only verified bytes come out.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, Read, Seek as _, SeekFrom, Write};
+
+use keystead::{Decryptor, Detail, Error, Expected, Keyring};
+
+use super::{check_stdout, context, copy_in, copy_out, expected};
+use crate::args::Cat;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::keys;
+use crate::object::Object;
+use crate::output::{Manner, Output, Target};
+use crate::platform::PRIVATE;
+use crate::report::Report;
+
+/// The end of a pipe is known at its end only, so what may be its last bytes is kept in memory.
+const MAX_TAIL: u64 = 64 * 1024 * 1024;
+
+/// HTTP's ranges (RFC 9110 section 14.1.2), the last byte included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Range {
+    All,
+    From(u64),
+    Between(u64, u64),
+    Last(u64),
+}
+
+pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
+    check_stdout(true, report)?;
+    let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
+    let context = context(&args.context)?;
+    let (keys, _) = keys::to_open(&args.keys)?;
+    let input = args.input.as_deref().map_or(Input::Stdin, Input::of);
+    let object = Object::open(&input)?;
+    let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
+    let mut out = Output::open(&Target::Stdout, manner)?;
+    write(object, range, &keys, expected(&context), &mut out)?;
+    out.commit().map(|()| 0)
+}
+
+fn write(
+    object: Object,
+    range: Range,
+    keys: &Keyring,
+    expected: Expected<'_>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let name = object.name.clone();
+    if range == Range::All {
+        let mut reader = object.decryptor(keys, expected)?;
+        copy_out(&mut reader, out, &name, "stdout")?;
+        return Ok(());
+    }
+    if !object.is_seekable() {
+        let mut reader = object.decryptor(keys, expected)?;
+        return sequential(&mut reader, range, out, &name);
+    }
+    let failed = |error| Failure::at(&name, error);
+    let mut reader = object.range_reader(keys, expected)?;
+    let (start, len) = match range {
+        Range::All => (0, u64::MAX),
+        Range::From(start) => (start, u64::MAX),
+        Range::Between(start, last) => (start, (last - start).saturating_add(1)),
+        Range::Last(len) => {
+            let end = reader.verified_len().map_err(failed)?;
+            (end.saturating_sub(len), len)
+        }
+    };
+    // R33: only a verified end can say that a range begins behind it.
+    let mut first = [0];
+    if reader.read_at(start, &mut first).map_err(failed)? == 0 && !matches!(range, Range::Last(_)) {
+        let end = reader.verified_len().map_err(failed)?;
+        return Err(behind(&name, start, end));
+    }
+    reader.seek(SeekFrom::Start(start)).map_err(|error| failed(Error::from_io(error)))?;
+    copy_in(&mut reader.take(len), out, &name, "stdout").map(|_| ())
+}
+
+/// A pipe: what comes before the range is verified and dropped.
+fn sequential(
+    reader: &mut Decryptor<impl Read>,
+    range: Range,
+    out: &mut impl Write,
+    name: &str,
+) -> Result<()> {
+    let (start, last) = match range {
+        Range::All => (0, u64::MAX),
+        Range::From(start) => (start, u64::MAX),
+        Range::Between(start, last) => (start, last),
+        Range::Last(len) => return tail(reader, len, out, name),
+    };
+    let mut position: u64 = 0;
+    while position <= last {
+        let text = reader.fill_buf().map_err(|e| Failure::at(name, Error::from_io(e)))?;
+        if text.is_empty() {
+            if position <= start {
+                return Err(behind(name, start, position));
+            }
+            break;
+        }
+        let skip = usize::try_from(start.saturating_sub(position)).unwrap_or(usize::MAX);
+        let room = usize::try_from((last - position).saturating_add(1)).unwrap_or(usize::MAX);
+        let len = text.len();
+        let part = &text[skip.min(len)..room.min(len)];
+        out.write_all(part).map_err(|error| Failure::at("stdout", Error::from_io(error)))?;
+        reader.consume(len);
+        position += u64::try_from(len).unwrap_or(0);
+    }
+    Ok(())
+}
+
+fn tail(
+    reader: &mut Decryptor<impl Read>,
+    len: u64,
+    out: &mut impl Write,
+    name: &str,
+) -> Result<()> {
+    let keep = usize::try_from(len).ok().filter(|_| len <= MAX_TAIL).ok_or_else(|| {
+        let detail = Detail::new("more than the last 64 MiB of a pipe");
+        Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
+    })?;
+    let mut kept = VecDeque::with_capacity(keep.min(65_536));
+    loop {
+        let text = reader.fill_buf().map_err(|e| Failure::at(name, Error::from_io(e)))?;
+        if text.is_empty() {
+            break;
+        }
+        kept.extend(text);
+        let len = text.len();
+        reader.consume(len);
+        kept.drain(..kept.len().saturating_sub(keep));
+    }
+    out.write_all(kept.make_contiguous()).map_err(|e| Failure::at("stdout", Error::from_io(e)))
+}
+
+fn behind(name: &str, start: u64, end: u64) -> Failure {
+    Failure::usage(format!("{name}: the range begins at {start}, behind its {end} bytes"))
+        .hint("the first byte is 0; `--range -N` counts from the end")
+}
+
+fn parse(text: &str) -> Result<Range> {
+    let wrong = || {
+        Failure::usage(format!("--range {text}: not a range"))
+            .hint("0-99 is the first 100 bytes, 100- all behind them, -512 the last 512")
+    };
+    let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => digits.parse::<u64>().map_err(|_| wrong()),
+        false => Err(wrong()),
+    };
+    match text.split_once('-').ok_or_else(wrong)? {
+        ("", last) => number(last).map(Range::Last),
+        (first, "") => number(first).map(Range::From),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last { Err(wrong()) } else { Ok(Range::Between(first, last)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_those_of_http() {
+        assert_eq!(parse("0-99").ok(), Some(Range::Between(0, 99)));
+        assert_eq!(parse("7-").ok(), Some(Range::From(7)));
+        assert_eq!(parse("-5").ok(), Some(Range::Last(5)));
+        for wrong in ["", "-", "5", "a-b", "2-1", "+1-2", "1--2", "99999999999999999999-"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `decrypt`: each object becomes its plaintext, and appears when all of it verified.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use keystead::{Expected, Keyring};
+use serde_json::Value;
+
+use super::{check_single_output, check_stdout, context, copy_out, details_json, each, expected};
+use crate::args::Decrypt;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::keys;
+use crate::object::Object;
+use crate::output::{Manner, Output, Target};
+use crate::report::{Report, shown};
+
+pub(crate) fn run(args: &Decrypt, report: &Report) -> Result<u8> {
+    let inputs = Input::list(&args.inputs)?;
+    check_single_output(args.output.as_deref(), &inputs)?;
+    let context = context(&args.context)?;
+    let (keys, _) = keys::to_open(&args.keys)?;
+    each("decrypt", &inputs, report, |input| one(args, input, &keys, expected(&context), report))
+}
+
+fn one(
+    args: &Decrypt,
+    input: &Input,
+    keys: &Keyring,
+    expected: Expected<'_>,
+    report: &Report,
+) -> Result<Value> {
+    let target = Target::of(args.output.as_deref(), input, without_ks)?;
+    check_stdout(target == Target::Stdout, report)?;
+    let (name, output) = (input.shown(), target.shown());
+    let object = Object::open(input).map_err(|failure| near(input, failure))?;
+    let manner = Manner {
+        force: args.writing.force,
+        sync: !args.writing.no_sync,
+        mode: object.mode,
+        not: object.id.clone(),
+        text: true,
+    };
+    let mut out = Output::open(&target, manner)?;
+    let mut reader = object.decryptor(keys, expected)?;
+    let len = copy_out(&mut reader, &mut out, &name, &output)?;
+    out.commit()?;
+    let mut value = details_json(reader.details());
+    value["output"] = output.into();
+    value["plaintext_len"] = len.into();
+    Ok(value)
+}
+
+/// `report.pdf.ks` becomes `report.pdf`.
+fn without_ks(path: &Path) -> Result<PathBuf> {
+    if path.extension() == Some(OsStr::new("ks")) {
+        return Ok(path.with_extension(""));
+    }
+    Err(Failure::usage(format!("{}: does not end in .ks, so its output has no name", shown(path)))
+        .hint("name the output with -o, `-o -` for stdout"))
+}
+
+/// The plaintext's name given in place of the object's.
+fn near(input: &Input, failure: Failure) -> Failure {
+    let Input::File(path) = input else { return failure };
+    let mut object = path.as_os_str().to_owned();
+    object.push(".ks");
+    if !path.exists() && Path::new(&object).exists() {
+        return failure.hint(format!("is it {}?", shown(Path::new(&object))));
+    }
+    failure
+}

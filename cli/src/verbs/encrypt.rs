@@ -1,0 +1,121 @@
+//! `encrypt`: each input becomes an object that any of the keys opens.
+
+use std::ffi::OsStr;
+use std::io::{Cursor, Read, Write as _};
+use std::path::PathBuf;
+
+use keystead::{Context, Detail, Encryptor, Error, Keyring};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{about_input, check_single_output, check_stdout, context, copy_in, each, room};
+use crate::args::Encrypt;
+use crate::failure::{Failure, Result};
+use crate::input::{Input, Opened, read_full};
+use crate::keys::{self, Wanted};
+use crate::output::{Manner, Output, Target};
+use crate::passphrase::Passphrases;
+use crate::report::Report;
+
+/// So much of a pipe is read before the header is written: a short one gets its length stated, a long one gets room.
+const HEAD: usize = 1_048_576;
+/// Armor is made in memory.
+const MAX_ARMORED: usize = 128 * 1024 * 1024;
+
+pub(crate) fn run(args: &Encrypt, report: &Report) -> Result<u8> {
+    let inputs = Input::list(&args.inputs)?;
+    check_single_output(args.output.as_deref(), &inputs)?;
+    let context = context(&args.context)?;
+    let passphrases = Passphrases::new(args.passphrase_fd)?;
+    let wanted =
+        Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
+    let keys = keys::to_encrypt(&wanted, &passphrases)?;
+    each("encrypt", &inputs, report, |input| {
+        if matches!(input, Input::File(path) if path.extension() == Some(OsStr::new("ks"))) {
+            report.hint(&format!("{} ends in .ks: is it encrypted already?", input.shown()));
+        }
+        one(args, input, &keys, &context, report)
+    })
+}
+
+fn one(
+    args: &Encrypt,
+    input: &Input,
+    keys: &Keyring,
+    context: &Context,
+    report: &Report,
+) -> Result<Value> {
+    let target = Target::of(args.output.as_deref(), input, |path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".ks");
+        Ok(PathBuf::from(name))
+    })?;
+    check_stdout(target == Target::Stdout, report)?;
+    let (name, output) = (input.shown(), target.shown());
+    let Opened { mut reader, len, id, mode } = input.open()?;
+    let manner = Manner {
+        force: args.writing.force,
+        sync: !args.writing.no_sync,
+        mode,
+        not: id,
+        text: args.armor,
+    };
+    let mut out = Output::open(&target, manner)?;
+
+    let mut head = Zeroizing::new(Vec::new());
+    // Files of the system's own, as in /proc, claim to be empty.
+    let mut stated = len.filter(|len| *len > 0);
+    if stated.is_none() {
+        head.resize(HEAD, 0);
+        let read = read_full(&mut reader, &mut head);
+        let read = read.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
+        head.truncate(read);
+        stated = u64::try_from(read).ok().filter(|_| read < HEAD);
+    }
+    let mut reader = Cursor::new(&head[..]).chain(reader);
+    let options = room(keys, context, stated)?;
+    let written = |error| Failure::at(&output, error);
+
+    let plaintext = if args.armor {
+        let sink = Bounded(Vec::new());
+        let mut sealed = Encryptor::with_options(sink, keys, context, &options)?;
+        let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
+        let object = sealed.finish().map_err(|error| Failure::at(&name, error))?.0;
+        let text = keystead::armor(&object);
+        out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
+        plaintext
+    } else {
+        let sealed = Encryptor::with_options(out, keys, context, &options);
+        let mut sealed = sealed.map_err(|error| match &error {
+            Error::Io(_) => written(error),
+            _ => Failure::from(error),
+        })?;
+        let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
+        out = sealed.finish().map_err(|error| match &error {
+            Error::Io(io) if io.raw_os_error().is_some() => written(error),
+            _ => about_input(Failure::at(&name, error)),
+        })?;
+        plaintext
+    };
+    out.commit()?;
+    let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
+    Ok(json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids }))
+}
+
+/// A buffer that refuses to grow without end.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_ARMORED {
+            let detail = Detail::new("more than 128 MiB to be written as text");
+            return Err(Error::Limit(detail.hint("leave --armor away")).into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

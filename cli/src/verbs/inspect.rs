@@ -1,0 +1,108 @@
+//! `inspect`: what everybody, the provider included, reads of an object without a key. Nobody vouches for it.
+
+use std::fmt::Write as _;
+
+use keystead::{Inspection, RecordInspection};
+use serde_json::{Value, json};
+
+use super::each;
+use crate::args::Inspect;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::object::Object;
+use crate::report::{Report, escaped};
+use crate::sidefile::side_path;
+
+pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
+    let inputs = Input::list(&args.inputs)?;
+    let mut first = true;
+    each("inspect", &inputs, report, |input| {
+        let object = Object::open(input)?;
+        let inspection = keystead::inspect(&object.prefix, object.len);
+        let inspection = inspection.map_err(|error| Failure::at(&object.name, error))?;
+        let side = match input {
+            Input::File(path) => side_path(path).symlink_metadata().is_ok(),
+            Input::Stdin => false,
+        };
+        if !report.json {
+            let gap = if std::mem::take(&mut first) { "" } else { "\n" };
+            report.print(&format!("{gap}{}", table(&object, &inspection, side)))?;
+        }
+        let mut value = serde_json::to_value(&inspection).unwrap_or(Value::Null);
+        value["armored"] = object.armored.into();
+        value["interrupted_rewrap"] = side.into();
+        value["verified"] = json!(false);
+        Ok(value)
+    })
+}
+
+fn table(object: &Object, inspection: &Inspection, side: bool) -> String {
+    let mut out = String::new();
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(out, "{name:<12} {}", escaped(value));
+    };
+    row("object", &object.name);
+    row("", "nobody vouches for what follows: it is what everybody can read, and write");
+    let armored = if object.armored { ", armored" } else { "" };
+    row("format", &format!("version {}, suite {}{armored}", inspection.version, inspection.suite));
+    row("id", &inspection.object_id);
+    row("plaintext", &lengths(inspection));
+    row("header", &format!("{} bytes, {} used", inspection.header_len, inspection.header_used));
+    row(
+        "changed",
+        &match inspection.generation {
+            0 => "never".to_owned(),
+            1 => "once (generation 1)".to_owned(),
+            n => format!("{n} times (generation {n})"),
+        },
+    );
+    if inspection.has_location {
+        row("location", "bound to a place");
+    }
+    if let Some(len) = inspection.metadata_len {
+        row("metadata", &format!("{len} bytes, sealed"));
+    }
+    for (index, (name, value)) in inspection.context.iter().enumerate() {
+        row(if index == 0 { "context" } else { "" }, &format!("{name} = {value}"));
+    }
+    if inspection.context.is_empty() {
+        row("context", "none");
+    }
+    for (index, record) in inspection.records.iter().enumerate() {
+        row(if index == 0 { "opens with" } else { "" }, &way_in(record));
+    }
+    if side {
+        row("rewrap", "interrupted: a side file is there; the next rewrap finishes or discards it");
+    }
+    out
+}
+
+fn lengths(inspection: &Inspection) -> String {
+    match (inspection.stated_plaintext_len, inspection.plaintext_len) {
+        (Some(stated), Some(found)) if stated == found => format!("{stated} bytes, stated"),
+        (Some(stated), Some(found)) => {
+            format!("{stated} bytes, stated; but the object has {found}: it was cut or extended")
+        }
+        (Some(stated), None) => format!("{stated} bytes, stated"),
+        (None, Some(found)) => format!("{found} bytes, by the object's length"),
+        (None, None) => "not known".to_owned(),
+    }
+}
+
+fn way_in(record: &RecordInspection) -> String {
+    let mut text = match (record.kind, record.key_id) {
+        ("unknown", _) => {
+            return format!("UNKNOWN WAY IN, kind {}, {} bytes", record.code, record.len);
+        }
+        ("passphrase", _) => "passphrase".to_owned(),
+        (kind, Some(id)) => format!("{kind} key {id}"),
+        (kind, None) => format!("{kind} key, anonymous"),
+    };
+    if let Some((memory, passes, lanes)) = record.argon2id {
+        text.push_str(&format!(", Argon2id {} MiB, {passes} passes, {lanes} lanes", memory / 1024));
+    }
+    if let Some(label) = &record.label {
+        text.push_str(&format!(", “{label}”"));
+    }
+    text
+}

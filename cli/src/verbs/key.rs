@@ -1,0 +1,56 @@
+//! `key public` and `key passphrase`: work on a key file.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::args::KeyFile;
+use crate::failure::{Failure, Result};
+use crate::keys;
+use crate::output::{Manner, Output, Target};
+use crate::passphrase::Passphrases;
+use crate::platform::PRIVATE;
+use crate::report::{Report, shown};
+
+/// Prints the public halves, one a line.
+pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
+    let passphrases = Passphrases::new(args.passphrase_fd)?;
+    let keys = keys::file(&args.file, &passphrases)?;
+    let public: Vec<_> = keys.iter().filter_map(|key| key.public()).collect();
+    if public.is_empty() {
+        let what = format!("{}: a symmetric key has no public half", shown(&args.file));
+        return Err(Failure::usage(what)
+            .hint("`keystead keygen --kind pair` makes a key that others can encrypt for"));
+    }
+    let texts: Vec<_> = public.iter().map(|key| key.to_text()).collect();
+    let ids: Vec<_> = public.iter().map(|key| key.id().to_string()).collect();
+    if report.json {
+        report.result(
+            &json!({ "verb": "key public", "ok": true, "public": texts, "key_ids": ids }),
+        )?;
+    } else {
+        report.print(&format!("{}\n", texts.join("\n")))?;
+    }
+    Ok(0)
+}
+
+/// Writes the key file anew under a passphrase; the old one stays until the new one is complete.
+pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
+    let passphrases = Passphrases::new(args.passphrase_fd)?;
+    let keys = keys::file(&args.file, &passphrases)?;
+    if keys.iter().any(|key| !key.opens()) {
+        let what = format!("{}: a public key is not encrypted", shown(&args.file));
+        return Err(Failure::usage(what).hint("give the file with the secret key"));
+    }
+    let name = format!("the key file {}", shown(&args.file));
+    let text = keystead::encrypt_key_file(&keys, passphrases.ask_new(&name)?)?;
+    // A link is followed: the secret that it leads to is what must not stay behind.
+    let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
+    let manner = Manner { force: true, sync: true, mode: PRIVATE, not: None, text: true };
+    let mut out = Output::open(&Target::File(path.clone()), manner)?;
+    out.write_all(text.as_bytes()).map_err(|error| Failure::io(&path, error))?;
+    out.commit()?;
+    report.result(&json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) }))?;
+    report.hint("the old bytes may still be on the disk and in backups");
+    Ok(0)
+}

@@ -1,0 +1,131 @@
+//! `keygen`: a new key in a private file that appears complete, and its public half beside it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use keystead::{Keyring, MasterKey};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::args::{KeyKind, Keygen};
+use crate::failure::{Failure, Result};
+use crate::output::{Manner, Output, Target};
+use crate::passphrase::Passphrases;
+use crate::platform::PRIVATE;
+use crate::report::{Report, shown};
+
+/// Permissions of a public half.
+const PUBLIC: u32 = 0o644;
+
+pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
+    let comments = comments(args)?;
+    if args.output == Path::new("-") {
+        return Err(Failure::usage("a secret key is not written to stdout")
+            .hint("-o FILE; the public half is what stdout gets"));
+    }
+    let key = match args.kind {
+        KeyKind::Pair => MasterKey::generate_pair()?,
+        KeyKind::Symmetric => MasterKey::generate()?,
+    };
+    let id = key.id();
+    let public = key.public().map(keystead::PublicKey::to_text);
+    let beside = public.as_ref().map(|_| beside(&args.output));
+    for path in [Some(&args.output), beside.as_ref()].into_iter().flatten() {
+        refuse_existing(path)?;
+    }
+
+    let keys = Keyring::new(key);
+    let text = if args.passphrase || args.passphrase_fd.is_some() {
+        let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
+        if public.is_none() && !comments.is_empty() {
+            report.hint("an encrypted key file has no room for a label or jurisdiction yet");
+        }
+        Zeroizing::new(keystead::encrypt_key_file(&keys, passphrase)?)
+    } else {
+        let secret = keys.expose_file_text()?;
+        let mut text = Zeroizing::new(String::with_capacity(secret.len() + comments.len()));
+        text.push_str(&comments);
+        text.push_str(&secret);
+        text
+    };
+    // Both are written before either appears, so that a full disk leaves neither.
+    let secret = write(&args.output, &text, PRIVATE, args)?;
+    let half = match (&public, &beside) {
+        (Some(public), Some(path)) => {
+            Some(write(path, &format!("{comments}{public}\n"), PUBLIC, args)?)
+        }
+        _ => None,
+    };
+    secret.commit()?;
+    if let Some(half) = half {
+        half.commit().map_err(|failure| {
+            failure.hint(format!(
+                "the secret key is there; `keystead key public {}` prints its public half",
+                shown(&args.output)
+            ))
+        })?;
+    }
+
+    if report.json {
+        report.result(&json!({
+            "verb": "keygen", "ok": true, "kind": keys.iter().next().map(|key| key.kind().name()),
+            "output": shown(&args.output), "public_output": beside.as_deref().map(shown),
+            "key_id": id.to_string(), "public": public,
+        }))?;
+        return Ok(0);
+    }
+    if let Some(public) = &public {
+        report.print(&format!("{public}\n"))?;
+    }
+    let name = shown(&args.output);
+    report.hint(&match &beside {
+        Some(public) => format!(
+            "the secret key is in {name}: keep it home, and a copy of it elsewhere; {} is for who may only encrypt",
+            shown(public)
+        ),
+        None => format!("the key is in {name}: keep it home, and a copy of it elsewhere"),
+    });
+    Ok(0)
+}
+
+/// `FILE.pub`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    PathBuf::from(name)
+}
+
+/// Label and jurisdiction as lines that every reader of key files skips.
+fn comments(args: &Keygen) -> Result<String> {
+    let mut comments = String::new();
+    if let Some(label) = &args.label {
+        if label.is_empty() || label.len() > 64 || label.chars().any(char::is_control) {
+            return Err(Failure::usage("--label takes 1 to 64 bytes of text on one line"));
+        }
+        comments.push_str(&format!("# label: {label}\n"));
+    }
+    if let Some(country) = &args.jurisdiction {
+        if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return Err(Failure::usage(format!("--jurisdiction {country}: not a country's code"))
+                .hint("two letters, as in ISO 3166: DE, FR, CH"));
+        }
+        comments.push_str(&format!("# jurisdiction: {}\n", country.to_ascii_uppercase()));
+    }
+    Ok(comments)
+}
+
+/// A key that is overwritten is data lost.
+fn refuse_existing(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{}: exists already, and a key is never overwritten", shown(path)))
+        .hint("-o names another file"))
+}
+
+fn write(path: &Path, text: &str, mode: u32, args: &Keygen) -> Result<Output> {
+    let manner = Manner { force: false, sync: !args.no_sync, mode, not: None, text: true };
+    let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
+    out.write_all(text.as_bytes()).map_err(|error| Failure::io(path, error))?;
+    Ok(out)
+}

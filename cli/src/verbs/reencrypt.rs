@@ -1,0 +1,79 @@
+//! `reencrypt`: a new object with a new data key takes the old one's place when it is complete.
+
+use keystead::{Context, Error, Keyring};
+use serde_json::{Value, json};
+
+use super::{context, details_json, each, expected, room};
+use crate::args::Reencrypt;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::keys;
+use crate::object::{Object, explained};
+use crate::output::{Manner, Output, Target};
+use crate::report::Report;
+use crate::sidefile;
+
+pub(crate) fn run(args: &Reencrypt, report: &Report) -> Result<u8> {
+    let inputs = Input::list(&args.inputs)?;
+    if inputs.contains(&Input::Stdin) {
+        return Err(Failure::usage("reencrypt replaces files; stdin is none")
+            .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
+    }
+    let context = context(&args.context)?;
+    let (old, passphrases) = keys::to_open(&args.keys)?;
+    let new = keys::load(&args.to, &passphrases)?;
+    each("reencrypt", &inputs, report, |input| one(args, input, &old, &new, &context))
+}
+
+fn one(
+    args: &Reencrypt,
+    input: &Input,
+    old: &Keyring,
+    new: &Keyring,
+    context: &Context,
+) -> Result<Value> {
+    let Input::File(path) = input else { return Err(Failure::usage("stdin is not replaced")) };
+    let object = Object::open(input)?;
+    let (name, prefix, sync) = (object.name.clone(), object.prefix.clone(), !args.no_sync);
+    if object.armored || !object.is_seekable() {
+        return Err(Failure::usage(format!("{name}: only binary objects in files are replaced"))
+            .hint("`keystead decrypt` it and `keystead encrypt` it again"));
+    }
+    let (len, mode) = (object.len, object.mode);
+    let Some((_, file)) = object.into_file() else {
+        return Err(Failure::usage(format!("{name}: not a file")));
+    };
+    let failed = |error| explained(&name, error, &prefix, old);
+
+    // Finds out which header opens before anything is written.
+    let (found, side) = sidefile::open(path, &file, |overlay| {
+        keystead::Decryptor::new(overlay, old, expected(context))
+            .map(|reader| reader.details().context.clone())
+    })
+    .map_err(failed)?;
+    let whole = sidefile::Overlay::new(file, side).map_err(|error| Failure::io(path, error))?;
+    // The header's own length is within the object's: near enough for the choice of room.
+    let mut options = room(new, &found, len)?;
+    if let Ok(stated) = keystead::inspect(&prefix, len) {
+        options = match stated.plaintext_len {
+            Some(plaintext) => room(new, &found, Some(plaintext))?,
+            None => options,
+        };
+    }
+    let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
+    let manner = Manner { force: true, sync, mode, not: None, text: true };
+    let out = Output::open(&Target::File(target), manner)?;
+    let made = keystead::reencrypt(whole, old, expected(context), new, &options, out);
+    let (out, details) = made.map_err(|error| match error {
+        Error::Io(_) => Failure::at(&name, error),
+        error => failed(error),
+    })?;
+    out.commit()?;
+    sidefile::remove(path, sync)?;
+    let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
+    let mut value = details_json(&details);
+    value["floor"] = Value::Null;
+    value["output"] = json!(name);
+    value["key_ids"] = json!(ids);
+    Ok(value)
+}

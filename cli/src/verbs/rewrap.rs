@@ -1,0 +1,244 @@
+//! `rewrap`: other keys for the same object, in place. Where the header keeps its length, this costs the same for every size.
+
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use keystead::{Changes, Context, Error, ErrorClass, KeyId, Keyring, OpenedBy, Rewrapped};
+use serde_json::{Value, json};
+
+use super::{ROOM, ROOM_FROM, context, each, expected};
+use crate::args::Rewrap;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::keys;
+use crate::object::{Object, explained};
+use crate::output::{Manner, Output, Target};
+use crate::platform;
+use crate::report::{Report, shown};
+use crate::sidefile::{Overlay, replace_header, restore, side_path};
+
+/// What is asked for, for every input.
+struct Job<'a> {
+    old: &'a Keyring,
+    new: &'a Keyring,
+    context: &'a Context,
+    add: bool,
+    drop: &'a [KeyId],
+    sync: bool,
+}
+
+pub(crate) fn run(args: &Rewrap, report: &Report) -> Result<u8> {
+    let inputs = Input::list(&args.inputs)?;
+    if inputs.contains(&Input::Stdin) {
+        return Err(
+            Failure::usage("rewrap changes files in place; stdin is none").hint("name the files")
+        );
+    }
+    if args.to.is_empty() && args.drop.is_empty() {
+        return Err(Failure::usage("neither --to nor --drop is given, so there is nothing to change")
+            .hint("--to NEW replaces the key that opens, --to NEW --add keeps it, --drop ID takes one away"));
+    }
+    if args.add && args.to.is_empty() {
+        return Err(Failure::usage("--add without a key to add").hint("--to NEW names it"));
+    }
+    let drop: Vec<KeyId> =
+        args.drop
+            .iter()
+            .map(|id| id.parse())
+            .collect::<keystead::Result<_>>()
+            .map_err(|e| Failure::from(e).or_hint("`keystead inspect FILE` lists the key ids"))?;
+    let context = context(&args.context)?;
+    let (old, passphrases) = keys::to_open(&args.keys)?;
+    let new = keys::load(&args.to, &passphrases)?;
+    let job = Job {
+        old: &old,
+        new: &new,
+        context: &context,
+        add: args.add,
+        drop: &drop,
+        sync: !args.no_sync,
+    };
+    let mut ended = false;
+    let mut unknown = false;
+    let code = each("rewrap", &inputs, report, |input| {
+        let value = one(&job, input, report)?;
+        ended |= !job.drop.is_empty() || !(job.add || job.new.is_empty());
+        unknown |= value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0);
+        Ok(value)
+    })?;
+    if ended {
+        report.hint("who could open it before still opens copies kept from then; only `keystead reencrypt` ends that");
+    }
+    if unknown {
+        report.hint(
+            "a way in that this version does not know is still there; `keystead inspect` shows it",
+        );
+    }
+    Ok(code)
+}
+
+fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Value> {
+    let Input::File(path) = input else { return Err(Failure::usage("stdin is not rewrapped")) };
+    let object = Object::open(input)?;
+    let (name, mode) = (object.name.clone(), object.mode);
+    if object.armored {
+        let bytes = object.into_memory().unwrap_or_default();
+        return armored(job, path, &bytes, mode);
+    }
+    if !object.is_seekable() {
+        return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
+            .hint("rewrap the file that it comes from"));
+    }
+    let len = object.len;
+    let mut file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.as_mut().map_err(|error| Failure::io(path, io::Error::from(error.kind())))?;
+    lock(file, path)?;
+    check_same(file, path)?;
+    let failed = |error| Failure::io(path, error);
+
+    if finish_interrupted(job, path, file, report)? {
+        return Ok(json!({ "output": name, "finished_earlier": true }));
+    }
+    let prefix = prefix(file).map_err(failed)?;
+    let rewrapped = rewrap(job, &prefix, len)
+        .map_err(|error| with_side_hint(path, explained(&name, error, &prefix, job.old)))?;
+    let in_place = rewrapped.header.len() == rewrapped.old_len && side_fits(path);
+    let written = if in_place {
+        replace_header(path, file, &rewrapped.header, job.sync)?;
+        rewrapped.header.len()
+    } else {
+        let copied = copy(job, path, file, &rewrapped, mode)?;
+        usize::try_from(copied).unwrap_or(usize::MAX)
+    };
+    Ok(told(&name, &rewrapped, in_place, written))
+}
+
+fn told(name: &str, rewrapped: &Rewrapped, in_place: bool, written: usize) -> Value {
+    json!({
+        "output": name,
+        "in_place": in_place,
+        "bytes_written": written,
+        "generation": rewrapped.floor.generation,
+        "floor": {
+            "commitment": super::hex(&rewrapped.floor.commitment),
+            "generation": rewrapped.floor.generation,
+            "tag": super::hex(&rewrapped.floor.tag),
+        },
+        "unknown_ways_in": rewrapped.unknown_ways_in,
+        "origin_dropped": rewrapped.origin_dropped,
+    })
+}
+
+/// The library's rewrap; a header that grows in a large object gets room, so that it grows once.
+fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Rewrapped> {
+    let changes = || {
+        let changes = match (job.new.is_empty(), job.add) {
+            (true, _) => Changes::new(),
+            (false, true) => Changes::add(job.new),
+            (false, false) => Changes::replace_with(job.new),
+        };
+        job.drop.iter().fold(changes, |changes, id| changes.drop_key(*id))
+    };
+    let expected = expected(job.context);
+    let rewrapped = keystead::rewrap(prefix, job.old, expected, &changes())?;
+    let grew = rewrapped.header.len() > rewrapped.old_len && rewrapped.header.len() < ROOM;
+    if grew && len.is_some_and(|len| len >= ROOM_FROM) {
+        return keystead::rewrap(prefix, job.old, expected, &changes().header_len(ROOM));
+    }
+    Ok(rewrapped)
+}
+
+/// R48: writes a proven side header over, or removes a side file that is not needed. True where that was the very rewrap asked for.
+fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) -> Result<bool> {
+    if side_path(path).symlink_metadata().is_err() {
+        return Ok(false);
+    }
+    if restore(path, file, job.old, expected(job.context), job.sync)?.is_some() {
+        report.hint(&format!(
+            "{}: an interrupted rewrap was finished or discarded first",
+            shown(path)
+        ));
+        return Ok(false);
+    }
+    // The interrupted one may have been this one: then the new keys open.
+    let opened = restore(path, file, job.new, expected(job.context), job.sync)?;
+    let Some(OpenedBy { key_id, .. }) = opened else { return Ok(false) };
+    report.hint(&format!("{}: the interrupted rewrap to {key_id} is finished", shown(path)));
+    Ok(true)
+}
+
+fn with_side_hint(path: &Path, failure: Failure) -> Failure {
+    let opens = matches!(failure.class, ErrorClass::NoKey | ErrorClass::Auth | ErrorClass::Format);
+    if opens && side_path(path).symlink_metadata().is_ok() {
+        return failure.hint("a rewrap was interrupted here: give the new secret key with -k, too; nothing was changed");
+    }
+    failure
+}
+
+/// Two rewraps of one file at a time would tear it.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("{}: another process is changing it", shown(path));
+            Err(Failure::new(ErrorClass::Io, what).hint("wait for it, and try again"))
+        }
+        // A file system without locks: the side file is made exclusively all the same.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
+    }
+}
+
+/// Another process may have replaced the file before it was locked.
+fn check_same(file: &File, path: &Path) -> Result<()> {
+    let id = |metadata: io::Result<Metadata>| {
+        metadata
+            .and_then(|metadata| platform::file_id(path, &metadata))
+            .map_err(|error| Failure::io(path, error))
+    };
+    if id(file.metadata())? == id(path.metadata())? {
+        return Ok(());
+    }
+    let what = format!("{}: another process replaced it", shown(path));
+    Err(Failure::new(ErrorClass::Io, what).hint("nothing was changed; run it again"))
+}
+
+/// A name that has no room for the suffix is copied.
+fn side_fits(path: &Path) -> bool {
+    side_path(path).file_name().is_some_and(|name| name.len() <= 255)
+}
+
+fn prefix(file: &File) -> io::Result<Vec<u8>> {
+    let mut prefix = Vec::new();
+    Overlay::new(file.try_clone()?, None)?.take(65_536 + 56).read_to_end(&mut prefix)?;
+    Ok(prefix)
+}
+
+/// A header of another length: the whole object, once, in a new file.
+fn copy(job: &Job<'_>, path: &Path, file: &File, new: &Rewrapped, mode: u32) -> Result<u64> {
+    let mut body = file.try_clone().map_err(|error| Failure::io(path, error))?;
+    let old_len = u64::try_from(new.old_len).unwrap_or(u64::MAX);
+    body.seek(SeekFrom::Start(old_len)).map_err(|error| Failure::io(path, error))?;
+    let manner = Manner { force: true, sync: job.sync, mode, not: None, text: true };
+    let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
+    let mut out = Output::open(&Target::File(target), manner)?;
+    out.write_all(&new.header).map_err(|error| Failure::io(path, error))?;
+    let copied = io::copy(&mut body, &mut out).map_err(|error| Failure::io(path, error))?;
+    out.commit()?;
+    Ok(copied + u64::try_from(new.header.len()).unwrap_or(0))
+}
+
+fn armored(job: &Job<'_>, path: &Path, object: &[u8], mode: u32) -> Result<Value> {
+    let name = shown(path);
+    let rewrapped = rewrap(job, object, u64::try_from(object.len()).ok())
+        .map_err(|error| explained(&name, error, object, job.old))?;
+    let body = object.get(rewrapped.old_len..).unwrap_or_default();
+    let text = keystead::armor(&[&rewrapped.header, body].concat());
+    let manner = Manner { force: true, sync: job.sync, mode, not: None, text: true };
+    let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
+    let mut out = Output::open(&Target::File(target), manner)?;
+    out.write_all(text.as_bytes()).map_err(|e| Failure::at(&name, Error::from_io(e)))?;
+    out.commit()?;
+    Ok(told(&name, &rewrapped, false, text.len()))
+}
