@@ -361,7 +361,8 @@ fn a_costly_passphrase_record_is_a_limit() {
 #[test]
 fn encrypted_key_files() {
     let keys = Keyring::new(MasterKey::generate_pair().unwrap());
-    let file = keystead::encrypt_key_file(&keys, passphrase("p")).unwrap();
+    let file =
+        keystead::encrypt_key_file(&keys.expose_file_text().unwrap(), passphrase("p")).unwrap();
     let read = |bytes: &[u8], p: &str| keystead::read_key_file(bytes, || MasterKey::passphrase(p));
     let again = read(file.as_bytes(), "p").unwrap();
     assert_eq!(again.iter().next().unwrap().id(), keys.iter().next().unwrap().id());

@@ -60,6 +60,9 @@ pub(crate) struct OpenKeys {
     /// Read passphrases from this file descriptor, one a line
     #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// The most memory that trying a passphrase may take [default: 1024]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) passphrase_memory: Option<u32>,
 }
 
 /// How files are written.

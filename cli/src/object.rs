@@ -169,7 +169,6 @@ pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keyring)
     let failure = Failure::at(name, error);
     match failure.class {
         ErrorClass::NoKey => failure.hint(who_opens(prefix, keys)),
-        ErrorClass::Format if prefix.is_empty() => failure.or_hint("the input is empty"),
         ErrorClass::Context => failure.or_hint(context_of(prefix)),
         _ => failure,
     }

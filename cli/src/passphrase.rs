@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use keystead::{Error, ErrorClass, MasterKey};
+use keystead::{Error, ErrorClass, MasterKey, PassphraseCosts};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Result};
@@ -13,8 +13,13 @@ use crate::failure::{Failure, Result};
 /// Twenty passphrases of the longest kind.
 const MAX_INPUT: u64 = 81_920;
 
-/// Where passphrases come from.
-pub(crate) enum Passphrases {
+/// Where passphrases come from, and the most that one may cost to try.
+pub(crate) struct Passphrases {
+    source: Source,
+    ceiling: PassphraseCosts,
+}
+
+enum Source {
     Terminal,
     /// Lines not used yet.
     Lines(RefCell<VecDeque<Zeroizing<Vec<u8>>>>),
@@ -23,7 +28,48 @@ pub(crate) enum Passphrases {
 impl Passphrases {
     /// From `--passphrase-fd`, or the terminal.
     pub(crate) fn new(fd: Option<u32>) -> Result<Self> {
-        let Some(fd) = fd else { return Ok(Self::Terminal) };
+        let source = fd.map_or(Ok(Source::Terminal), Source::read)?;
+        Ok(Self { source, ceiling: PassphraseCosts::CEILING })
+    }
+
+    /// Lets a passphrase record cost as many MiB of memory (`--passphrase-memory`).
+    pub(crate) fn spending(mut self, mib: Option<u32>) -> Self {
+        if let Some(mib) = mib {
+            self.ceiling.memory_kib = mib.saturating_mul(1_024);
+        }
+        self
+    }
+
+    /// A passphrase that exists already.
+    pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
+        let passphrase = match &self.source {
+            Source::Terminal => prompt(&format!("Passphrase of {what}: "))?,
+            Source::Lines(lines) => next(lines, what)?,
+        };
+        Ok(MasterKey::passphrase(&*passphrase)?.with_passphrase_ceiling(self.ceiling))
+    }
+
+    /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
+    pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
+        let passphrase = match &self.source {
+            Source::Terminal => {
+                let first = prompt(&format!("New passphrase for {what}: "))?;
+                let second = prompt("The same again: ")?;
+                if *first != *second {
+                    let failure = Failure::usage("the two passphrases differ");
+                    return Err(failure.hint("nothing was written; run it again"));
+                }
+                first
+            }
+            Source::Lines(lines) => next(lines, what)?,
+        };
+        MasterKey::passphrase(&*passphrase).map_err(Failure::from)
+    }
+}
+
+impl Source {
+    /// One passphrase a line.
+    fn read(fd: u32) -> Result<Self> {
         let mut text = Zeroizing::new(Vec::with_capacity(4_098));
         let read = if fd == 0 {
             io::stdin().take(MAX_INPUT).read_to_end(&mut text)
@@ -41,32 +87,6 @@ impl Passphrases {
         let lines = text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         Ok(Self::Lines(RefCell::new(lines.map(|line| Zeroizing::new(line.to_vec())).collect())))
-    }
-
-    /// A passphrase that exists already.
-    pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
-        let passphrase = match self {
-            Self::Terminal => prompt(&format!("Passphrase of {what}: "))?,
-            Self::Lines(lines) => next(lines, what)?,
-        };
-        MasterKey::passphrase(&*passphrase).map_err(Failure::from)
-    }
-
-    /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
-    pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
-        let passphrase = match self {
-            Self::Terminal => {
-                let first = prompt(&format!("New passphrase for {what}: "))?;
-                let second = prompt("The same again: ")?;
-                if *first != *second {
-                    let failure = Failure::usage("the two passphrases differ");
-                    return Err(failure.hint("nothing was written; run it again"));
-                }
-                first
-            }
-            Self::Lines(lines) => next(lines, what)?,
-        };
-        MasterKey::passphrase(&*passphrase).map_err(Failure::from)
     }
 }
 

@@ -15,8 +15,6 @@ use crate::report::shown;
 
 /// Bytes of the preamble, the length of the header in its last two (SPEC section 2).
 const PREAMBLE: usize = 9;
-/// SPEC R6.
-const MAX_HEADER: usize = 65_536;
 
 /// `NAME.ks-rewrap`, beside the file itself where `path` is a link.
 pub(crate) fn side_path(path: &Path) -> PathBuf {
@@ -71,8 +69,7 @@ fn header_len(file: &File) -> Option<usize> {
 /// The header length that the first bytes of an object state.
 pub(crate) fn stated_len(start: &[u8]) -> Option<usize> {
     let preamble = start.first_chunk::<PREAMBLE>()?;
-    let len = usize::from(u16::from_be_bytes([preamble[7], preamble[8]])) * 8;
-    (preamble.starts_with(b"\x8bKST\n") && len <= MAX_HEADER).then_some(len)
+    SealedHeader::stated_len(preamble).ok()
 }
 
 /// Before a rewrap: writes a proven side header over the object's own, or removes a side file that the object does not need. Nothing

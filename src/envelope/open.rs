@@ -6,7 +6,7 @@ use super::payload::PayloadKey;
 use super::seal::{location, statement_hash};
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected, Floor, Metadata};
-use crate::format::header::{Header, IDENTITY};
+use crate::format::header::{Header, IDENTITY, PREAMBLE, header_len};
 use crate::format::layout::BODY_PREFIX;
 use crate::format::record::{Grade, KeyId, Kind, Known, Record};
 use crate::keys::{Binding, DataKey, Keyring, MasterKey};
@@ -49,6 +49,14 @@ impl SealedHeader {
     pub fn parse(object: &[u8]) -> Result<Self> {
         let header = Header::parse(object)?;
         Ok(Self { bytes: header.bytes().to_vec() })
+    }
+
+    /// The length of the header of an object, in bytes, as its first nine bytes state it: what to read before [`parse`](Self::parse).
+    ///
+    /// # Errors
+    /// `Format` or `Limit`, by SPEC R4 to R6.
+    pub fn stated_len(preamble: &[u8; PREAMBLE]) -> Result<usize> {
+        header_len(preamble)
     }
 
     /// Takes bytes that are exactly one header.

@@ -221,13 +221,30 @@ impl<'a> Expected<'a> {
 
     /// R37.
     pub(crate) fn check_context(&self, found: &Context) -> Result<()> {
-        let fits = match self.pairs {
-            Pairs::Unchecked => true,
-            Pairs::Exactly(wanted) => wanted == found,
-            Pairs::Include(wanted) => wanted.iter().all(|(n, v)| found.get(n) == Some(v)),
+        let (wanted, exactly) = match self.pairs {
+            Pairs::Unchecked => return Ok(()),
+            Pairs::Exactly(wanted) => (wanted, true),
+            Pairs::Include(wanted) => (wanted, false),
         };
-        if fits { Ok(()) } else { Err(Error::context("the object has another context")) }
+        for (name, value) in wanted.iter() {
+            match found.get(name) {
+                Some(other) if other == value => {}
+                Some(other) => {
+                    return Err(another(&format!("{name:?} is {other:?}, not {value:?}")));
+                }
+                None => return Err(another(&format!("it has no {name:?}"))),
+            }
+        }
+        match found.iter().find(|(name, _)| exactly && wanted.get(name).is_none()) {
+            Some((name, _)) => Err(another(&format!("{name:?} was not expected"))),
+            None => Ok(()),
+        }
     }
+}
+
+/// The header has verified by then, so what it says may be told.
+fn another(difference: &str) -> Error {
+    Error::context(format!("the object has another context: {difference}"))
 }
 
 impl<'a> From<&'a Context> for Expected<'a> {

@@ -48,7 +48,7 @@ pub(crate) struct Header<'a> {
 pub(crate) fn header_len(preamble: &[u8]) -> Result<usize> {
     let mut cursor = Cursor::new(preamble);
     let seen = preamble.len().min(MAGIC.len());
-    if preamble[..seen] != MAGIC[..seen] {
+    if seen == 0 || preamble[..seen] != MAGIC[..seen] {
         return Err(Error::format(not_ours(preamble)));
     }
     cursor.take(MAGIC.len())?;

@@ -12,3 +12,5 @@ pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod pairs;
 pub(crate) mod record;
+#[cfg(test)]
+mod tests;

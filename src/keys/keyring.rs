@@ -72,8 +72,12 @@ impl Keyring {
         }
         let mut keys = Self::empty();
         let mut count = 0;
-        for (number, line) in (1..).zip(text.split('\n')) {
-            let line = line.strip_suffix('\r').unwrap_or(line);
+        for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+            // A CR belongs to the line's end only in front of its LF.
+            let line = match line.strip_suffix('\n') {
+                Some(line) => line.strip_suffix('\r').unwrap_or(line),
+                None => line,
+            };
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }

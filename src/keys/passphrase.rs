@@ -90,7 +90,7 @@ impl Passphrase {
                 "the passphrase record asks Argon2id for {} KiB, {} passes, {} lanes: more than this reader spends",
                 costs.m, costs.t, costs.p
             );
-            let hint = "raise the ceiling with `with_passphrase_ceiling` (in the command line, --passphrase-memory) if you trust the object";
+            let hint = "if you trust its maker, raise the ceiling: --passphrase-memory MIB, or `MasterKey::with_passphrase_ceiling`";
             return Err(Error::limit(Detail::new(what).hint(hint)));
         }
         Ok(())

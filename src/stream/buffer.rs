@@ -92,6 +92,14 @@ pub fn encrypted_len(
     object_len(sealed_header_len(keys, context, &options)?, plaintext_len)
 }
 
+/// Bytes of the header that an object for `keys` begins with, without a stated plaintext length unless `options` has one.
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn header_len(keys: &Keyring, context: &Context, options: &Options) -> Result<usize> {
+    sealed_header_len(keys, context, options)
+}
+
 /// Decrypts to a new buffer. `expected` is the exact [`Context`], or what [`Context::included`] and [`Context::unchecked`] give.
 ///
 /// # Errors

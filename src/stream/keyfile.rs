@@ -1,15 +1,14 @@
 //! Key files under a passphrase: an object like any other, with its own context (SPEC R44).
 
-use std::io::Read;
+use zeroize::Zeroizing;
 
-use super::buffer::encrypt_sealed;
-use super::decryptor::Decryptor;
-use crate::envelope::{Options, SealedHeader, inspect, seal_as_keystead};
+use super::buffer::{decrypt, encrypt_sealed};
+use crate::envelope::{Options, seal_as_keystead};
 use crate::error::{Detail, Error, Result};
 use crate::format::armor::{armor, dearmor, is_armored};
 use crate::format::context::Context;
-use crate::format::header::MAGIC;
-use crate::format::record::Kind;
+use crate::format::header::{Header, MAGIC};
+use crate::format::record::{Kind, Record};
 use crate::keys::{Keyring, MasterKey};
 use crate::primitives::random::Randomness;
 
@@ -19,15 +18,15 @@ fn context() -> Context {
     Context::from([("keystead.type", "key-file")])
 }
 
-/// The armored key file of the secrets in `keys`, under a passphrase.
+/// The armored form of a key file under a passphrase. `text` is a key file, as [`Keyring::expose_file_text`] gives one; its comments are kept.
 ///
 /// # Errors
-/// `Usage` where `passphrase` is another kind of key, or a key has no secret text.
-pub fn encrypt_key_file(keys: &Keyring, passphrase: MasterKey) -> Result<String> {
+/// `Usage` where `passphrase` is another kind of key; `KeyFile` or `Limit` where `text` is no key file (SPEC R44).
+pub fn encrypt_key_file(text: &str, passphrase: MasterKey) -> Result<String> {
     if passphrase.kind() != Kind::Passphrase {
         return Err(Error::usage("a key file is encrypted under a passphrase"));
     }
-    let text = keys.expose_file_text()?;
+    Keyring::from_file_text(text.as_bytes())?;
     let mut options = Options::new();
     options.plaintext_len = u64::try_from(text.len()).ok();
     let mut randomness = Randomness::draw(32 + 16 + 24 + 24 + 16)?;
@@ -45,30 +44,43 @@ pub fn is_encrypted_key_file(bytes: &[u8]) -> bool {
 /// The keys of a key file, plain or encrypted. `passphrase` is called only where one is needed.
 ///
 /// # Errors
-/// `KeyFile` and `Limit` by SPEC R44; `NoKey` for a wrong passphrase.
+/// `KeyFile` and `Limit` by SPEC R44; `NoKey` for a wrong passphrase; `Format` for damaged armor.
 pub fn read_key_file(
     bytes: &[u8],
     passphrase: impl FnOnce() -> Result<MasterKey>,
 ) -> Result<Keyring> {
+    Keyring::from_file_text(&key_file_text(bytes, passphrase)?)
+}
+
+/// The text of a key file, comments included, plain or encrypted: secrets in the clear.
+///
+/// # Errors
+/// As [`read_key_file`], but what the text holds is not looked at.
+pub fn key_file_text(
+    bytes: &[u8],
+    passphrase: impl FnOnce() -> Result<MasterKey>,
+) -> Result<Zeroizing<Vec<u8>>> {
     if bytes.len() > MAX_FILE {
         return Err(Error::limit("a key file above 1 MiB"));
     }
     if !is_encrypted_key_file(bytes) {
-        return Keyring::from_file_text(bytes);
+        return Ok(Zeroizing::new(bytes.to_vec()));
     }
     let object = if is_armored(bytes) { dearmor(bytes)? } else { bytes.to_vec() };
-    let header = SealedHeader::parse(&object)?;
-    let records = inspect(header.as_bytes(), None)?.records;
-    if header.header()?.context()? != context()
-        || records.len() != 1
-        || records[0].kind != "passphrase"
-    {
-        let detail = Detail::new("an encrypted object that is not a key file");
-        return Err(Error::key_file(detail.hint("give the key file with -k, the object as input")));
-    }
+    check_only_passphrase(&object)?;
     let keys = Keyring::new(passphrase()?);
-    let mut reader = Decryptor::new(&object[..], &keys, &context())?;
-    let mut text = zeroize::Zeroizing::new(Vec::with_capacity(object.len()));
-    reader.read_to_end(&mut text).map_err(Error::from_io)?;
-    Keyring::from_file_text(&text)
+    decrypt(&keys, &object, &context()).map(Zeroizing::new)
+}
+
+/// R44: one passphrase record, no other, and the context of key files; before anything is derived.
+fn check_only_passphrase(object: &[u8]) -> Result<()> {
+    let header = Header::parse(object)?;
+    let mut records = header.records();
+    let only = matches!(records.next(), Some(Record::Known(known)) if known.kind == Kind::Passphrase)
+        && records.next().is_none();
+    if only && header.context()? == context() {
+        return Ok(());
+    }
+    let detail = Detail::new("an encrypted object that is not a key file");
+    Err(Error::key_file(detail.hint("give the key file with -k, the object as input")))
 }

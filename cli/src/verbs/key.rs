@@ -43,7 +43,8 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
         return Err(Failure::usage(what).hint("give the file with the secret key"));
     }
     let name = format!("the key file {}", shown(&args.file));
-    let text = keystead::encrypt_key_file(&keys, passphrases.ask_new(&name)?)?;
+    let text = keys.expose_file_text()?;
+    let text = keystead::encrypt_key_file(&text, passphrases.ask_new(&name)?)?;
     // A link is followed: the secret that it leads to is what must not stay behind.
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
     let manner = Manner { force: true, sync: true, mode: PRIVATE, not: None, text: true };

@@ -35,19 +35,14 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     }
 
     let keys = Keyring::new(key);
-    let text = if args.passphrase || args.passphrase_fd.is_some() {
+    let secret = keys.expose_file_text()?;
+    let mut text = Zeroizing::new(String::with_capacity(secret.len() + comments.len()));
+    text.push_str(&comments);
+    text.push_str(&secret);
+    if args.passphrase || args.passphrase_fd.is_some() {
         let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
-        if public.is_none() && !comments.is_empty() {
-            report.hint("an encrypted key file has no room for a label or jurisdiction yet");
-        }
-        Zeroizing::new(keystead::encrypt_key_file(&keys, passphrase)?)
-    } else {
-        let secret = keys.expose_file_text()?;
-        let mut text = Zeroizing::new(String::with_capacity(secret.len() + comments.len()));
-        text.push_str(&comments);
-        text.push_str(&secret);
-        text
-    };
+        text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
+    }
     // Both are written before either appears, so that a full disk leaves neither.
     let secret = write(&args.output, &text, PRIVATE, args)?;
     let half = match (&public, &beside) {

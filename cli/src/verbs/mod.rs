@@ -26,8 +26,6 @@ use crate::report::{Report, failure_json};
 const ROOM_FROM: u64 = 1_048_576;
 /// Bytes of such a header: three public-key records, and the body begins near a page.
 const ROOM: usize = 4_096;
-/// Salt, commitment and the tag of an empty chunk.
-const EMPTY_BODY: usize = 56 + 16;
 
 /// Runs one verb; gives the exit code.
 pub(crate) fn run(verb: &Verb, report: &Report) -> Result<u8> {
@@ -125,8 +123,7 @@ fn room(keys: &Keyring, context: &Context, len: Option<u64>) -> Result<Options> 
     if len.is_some_and(|len| len < ROOM_FROM) {
         return Ok(options);
     }
-    let exact = keystead::encrypted_len(keys, 0, context, &Options::new())?;
-    let exact = exact.saturating_sub(EMPTY_BODY);
+    let exact = keystead::header_len(keys, context, &options)?;
     Ok(options.header_len(exact.max(ROOM)))
 }
 

@@ -1,0 +1,314 @@
+//! Rules of SPEC.md that a vector cannot show: what a writer does, what a reader leaves unread, and what a rewrap keeps.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+
+use keystead::{
+    Changes, Context, Decryptor, Encryptor, Error, ErrorClass, KeyId, Keyring, MasterKey, Metadata,
+    Options, PassphraseCosts, RangeReader, SealedHeader, hazmat,
+};
+
+/// Where things lie in the header of an object with a stated length, without context and metadata.
+const GENERATION: usize = 9 + 16 + 1 + 8;
+const COUNT: usize = GENERATION + 8 + 1;
+const RECORDS: usize = COUNT + 1;
+const SYMMETRIC_RECORD: usize = 3 + 88;
+
+fn ring() -> Keyring {
+    Keyring::new(MasterKey::generate().unwrap())
+}
+
+fn class<T>(result: keystead::Result<T>) -> ErrorClass {
+    result.err().expect("it fails").class()
+}
+
+/// An object in whose header `change` was made, with its header tag computed anew by one who has the data key.
+fn forged(keys: &Keyring, object: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let sealed = SealedHeader::parse(object).unwrap();
+    let opened = sealed.unwrap(keys, Context::unchecked()).unwrap();
+    let data_key = hazmat::expose_data_key(&opened);
+    let mut object = object.to_vec();
+    let (tagged, tag) = object[..sealed.len()].split_at_mut(sealed.len() - 32);
+    change(tagged);
+    let prk = ring::hkdf::Prk::new_less_safe(ring::hkdf::HKDF_SHA512, &*data_key);
+    let info = [&b"keystead/v1/header\0"[..], tagged];
+    prk.expand(&info, ring::hkdf::HKDF_SHA256).unwrap().fill(tag).unwrap();
+    object
+}
+
+/// R1: rules are numbered in order, each once.
+#[test]
+fn rules_are_numbered() {
+    let spec = include_str!("../SPEC.md");
+    let rules = spec.lines().filter_map(|line| line.strip_prefix("- **R"));
+    let numbers: Vec<u32> =
+        rules.map(|rule| rule.split("**").next().unwrap().parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=53).collect::<Vec<_>>());
+}
+
+/// R2: equal means equal bytes; nothing is normalised.
+#[test]
+fn text_is_not_normalised() {
+    let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+    let keys = ring();
+    let object = keystead::encrypt(&keys, b"", &Context::from([("place", composed)])).unwrap();
+    let other = Context::from([("place", decomposed)]);
+    assert_eq!(class(keystead::decrypt(&keys, &object, &other)), ErrorClass::Context);
+}
+
+/// R7: an accepted header encodes to itself; a rewrap that changes nothing differs in generation and tag alone.
+#[test]
+fn a_rewrap_of_nothing_is_the_same_header() {
+    let keys = ring().with(MasterKey::generate_pair().unwrap());
+    let options = Options::new()
+        .header_len(4_096)
+        .location("store", "a/b")
+        .metadata(Metadata::new().with(Metadata::NAME, "a"));
+    let context = Context::from([("b", "2"), ("a", "1")]);
+    let object = keystead::encrypt_with(&keys, b"text", &context, &options).unwrap();
+    let rewrapped = keystead::rewrap(&object, &keys, &context, &Changes::new()).unwrap();
+    let (old, new) = (&object[..4_096], &rewrapped.header);
+    let differ: Vec<_> = (0..4_064).filter(|at| old[*at] != new[*at]).collect();
+    assert_eq!(differ.len(), 1, "the last byte of the generation");
+    assert_ne!(old[4_064..], new[4_064..]);
+}
+
+/// R8, R25, R34: every object has its own id, data key and salt, also where everything else is equal.
+#[test]
+fn nothing_random_comes_twice() {
+    let keys = ring();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..1_000 {
+        let object = keystead::encrypt(&keys, b"same", &Context::new()).unwrap();
+        let sealed = SealedHeader::parse(&object).unwrap();
+        let opened = sealed.unwrap(&keys, &Context::new()).unwrap();
+        assert!(seen.insert(opened.object_id().to_vec()));
+        assert!(seen.insert(hazmat::expose_data_key(&opened).to_vec()));
+        assert!(seen.insert(object[sealed.len()..sealed.len() + 24].to_vec()));
+    }
+}
+
+/// R34: after a failed write nothing more is written under that data key.
+#[test]
+fn a_failed_writer_does_not_go_on() {
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut out = Encryptor::new(Full(3), &ring(), &Context::new()).unwrap();
+    assert!(out.write_all(&[7; 3 * 16_384]).is_err());
+    assert!(out.write_all(b"more").is_err());
+    assert_eq!(class(out.finish()), ErrorClass::Io);
+}
+
+/// R13: a caller cannot use reserved names; a reader treats them as any other.
+#[test]
+fn reserved_names_are_refused_from_callers() {
+    let keys = ring();
+    let context = Context::from([("keystead.type", "key-file")]);
+    assert_eq!(class(keystead::encrypt(&keys, b"", &context)), ErrorClass::Usage);
+    let options = Options::new().metadata(Metadata::new().with("keystead.other", "x"));
+    let made = keystead::encrypt_with(&keys, b"", &Context::new(), &options);
+    assert_eq!(class(made), ErrorClass::Usage);
+
+    let passphrase =
+        || MasterKey::passphrase("a").unwrap().with_passphrase_costs(PassphraseCosts::FLOOR);
+    let file = keystead::encrypt_key_file(&keys.expose_file_text().unwrap(), passphrase()).unwrap();
+    let object = keystead::dearmor(file.as_bytes()).unwrap();
+    let text = keystead::decrypt(&Keyring::new(passphrase()), &object, &context).unwrap();
+    assert!(text.starts_with(b"KEYSTEAD-SYMMETRIC-KEY-1"));
+}
+
+/// R18: a rewrap adds exactly one, and the last generation cannot be rewrapped.
+#[test]
+fn generations_end() {
+    let keys = ring();
+    let object = keystead::encrypt(&keys, b"", &Context::new()).unwrap();
+    let next = keystead::rewrap(&object, &keys, &Context::new(), &Changes::new()).unwrap();
+    assert_eq!(next.floor.generation, 1);
+    let last = forged(&keys, &object, |header| header[GENERATION..][..8].fill(0xff));
+    assert_eq!(keystead::decrypt(&keys, &last, &Context::new()).unwrap(), b"");
+    let rewrapped = keystead::rewrap(&last, &keys, &Context::new(), &Changes::new());
+    assert_eq!(class(rewrapped), ErrorClass::Limit);
+}
+
+/// R33: a range reads its chunks alone, and a claimed end is no fact before the last chunk opened.
+#[test]
+fn ranges_read_little_and_believe_no_length() {
+    struct Counting(Cursor<Vec<u8>>, std::rc::Rc<std::cell::Cell<usize>>);
+    impl Read for Counting {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(out)?;
+            self.1.set(self.1.get() + read);
+            Ok(read)
+        }
+    }
+    impl Seek for Counting {
+        fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+    let keys = ring();
+    let text: Vec<u8> = (0..100 * 16_384_u32).map(|i| i.to_le_bytes()[1]).collect();
+    let mut out = Encryptor::new(Vec::new(), &keys, &Context::new()).unwrap();
+    out.write_all(&text).unwrap();
+    let object = out.finish().unwrap();
+    let header = SealedHeader::parse(&object).unwrap().len();
+
+    let count = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counting = Counting(Cursor::new(object.clone()), count.clone());
+    let mut reader = RangeReader::new(counting, &keys, &Context::new()).unwrap();
+    let mut out = [0; 20];
+    reader.read_exact_at(50 * 16_384 - 10, &mut out).unwrap();
+    assert_eq!(out, text[50 * 16_384 - 10..][..20]);
+    assert_eq!(count.get(), header + 56 + 2 * 16_400);
+
+    // Cut at a boundary: the length that the object has now is that of another plaintext.
+    let cut = &object[..header + 56 + 60 * 16_400 + 16];
+    let mut reader = RangeReader::new(Cursor::new(cut), &keys, &Context::new()).unwrap();
+    reader.read_exact_at(50 * 16_384 - 10, &mut out).unwrap();
+    assert_eq!(class(reader.read_at(60 * 16_384 - 10, &mut out)), ErrorClass::Auth);
+    assert_eq!(class(reader.verified_len()), ErrorClass::Auth);
+    let end = reader.seek(SeekFrom::End(0)).map_err(Error::from_io);
+    assert_eq!(class(end), ErrorClass::Auth);
+}
+
+/// R46: what a rewrap keeps, what it needs, and what it refuses.
+#[test]
+fn a_rewrap_keeps_records_and_refuses_nonsense() {
+    let (alice, bob) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
+    let (alice_id, text) = (alice.id(), bob.expose_secret_text().unwrap());
+    let (alice, bob) = (Keyring::new(alice), || Keyring::new(MasterKey::from_text(&text).unwrap()));
+    let none = Context::new();
+    let object = keystead::encrypt(&alice, b"text", &none).unwrap();
+    let head = SealedHeader::parse(&object).unwrap().len() + 56;
+
+    // Header and commitment suffice; no chunk is needed.
+    let added = keystead::rewrap(&object[..head], &alice, &none, &Changes::add(&bob())).unwrap();
+    assert_eq!(added.header[COUNT], 2);
+    let kept = RECORDS..RECORDS + SYMMETRIC_RECORD;
+    assert_eq!(added.header[kept.clone()], object[kept]);
+    let object = [&added.header, &object[added.old_len..]].concat();
+    assert_eq!(keystead::decrypt(&bob(), &object, &none).unwrap(), b"text");
+
+    let refused = |changes: &Changes<'_>| class(keystead::rewrap(&object, &alice, &none, changes));
+    assert_eq!(refused(&Changes::add(&bob())), ErrorClass::Usage);
+    let stranger = KeyId::from_bytes([1; 16]);
+    assert_eq!(refused(&Changes::new().drop_key(stranger)), ErrorClass::Usage);
+    let both = Changes::new().drop_record(0).drop_record(1);
+    assert_eq!(refused(&both), ErrorClass::Usage);
+    assert_eq!(refused(&Changes::new().drop_record(2)), ErrorClass::Usage);
+
+    // A rewrap is an opening: a header put back is not blessed anew (R38).
+    let newer = keystead::rewrap(&object, &alice, &none, &Changes::new()).unwrap().floor;
+    let expected = Context::unchecked().not_before(newer);
+    let again = keystead::rewrap(&object, &alice, expected, &Changes::new());
+    assert_eq!(class(again), ErrorClass::Rollback);
+
+    let dropped = Changes::new().drop_key(alice_id);
+    let dropped = keystead::rewrap(&object, &alice, &none, &dropped).unwrap();
+    let object = [&dropped.header, &object[dropped.old_len..]].concat();
+    assert_eq!(class(keystead::decrypt(&alice, &object, &none)), ErrorClass::NoKey);
+    assert_eq!(keystead::decrypt(&bob(), &object, &none).unwrap(), b"text");
+}
+
+/// R47: another object with the same context and metadata, which the old data key does not open.
+#[test]
+fn a_reencrypted_object_is_another_one() {
+    let (old, new) = (ring(), ring());
+    let context = Context::from([("invoice", "42")]);
+    let metadata = Metadata::new().with("note", "private").with(Metadata::NAME, "a.txt");
+    let options = Options::new().metadata(metadata.clone());
+    let object = keystead::encrypt_with(&old, b"text", &context, &options).unwrap();
+    let options = Options::new();
+    let (again, _) =
+        keystead::reencrypt(&object[..], &old, &context, &new, &options, Vec::new()).unwrap();
+
+    let (text, details) = keystead::decrypt_with_details(&new, &again, &context).unwrap();
+    assert_eq!((text.as_slice(), &details.metadata), (&b"text"[..], &metadata));
+    assert_eq!(class(keystead::decrypt(&old, &again, &context)), ErrorClass::NoKey);
+    let (before, after) =
+        (SealedHeader::parse(&object).unwrap(), SealedHeader::parse(&again).unwrap());
+    let before = before.unwrap(&old, &context).unwrap();
+    assert_ne!(before.object_id(), &details.object_id);
+    let data_key = hazmat::expose_data_key(&before);
+    assert_eq!(class(hazmat::accept_data_key(&after, &data_key, 0, &context)), ErrorClass::Auth);
+
+    // A floor of the old object does not pass for the new one (R38).
+    let (_, old_details) = keystead::decrypt_with_details(&old, &object, &context).unwrap();
+    let expected = Context::unchecked().not_before(old_details.floor);
+    assert_eq!(class(keystead::decrypt(&new, &again, expected)), ErrorClass::Rollback);
+}
+
+/// R49, R50, R51: branch, quorum and origin are unknown ways in (R21): kept byte for byte whatever they hold, but for an origin.
+#[test]
+fn reserved_kinds_are_kept_and_an_origin_falls() {
+    let keys = ring();
+    let none = Context::new();
+    let object =
+        keystead::encrypt_with(&keys, b"text", &none, &Options::new().header_len(512)).unwrap();
+    let strange = [&[4, 0, 3][..], b"abc", &[5, 0, 0], &[6, 0, 1, 9], &[200, 0, 2, 0, 0]];
+    let object = forged(&keys, &object, |header| {
+        header[COUNT] = 5;
+        let records = strange.concat();
+        header[RECORDS + SYMMETRIC_RECORD..][..records.len()].copy_from_slice(&records);
+    });
+    assert_eq!(keystead::decrypt(&keys, &object, &none).unwrap(), b"text");
+    let kinds: Vec<_> =
+        keystead::inspect(&object, None).unwrap().records.iter().map(|r| r.kind).collect();
+    assert_eq!(kinds, ["symmetric", "unknown", "unknown", "unknown", "unknown"]);
+
+    let new = ring();
+    let rewrapped = keystead::rewrap(&object, &keys, &none, &Changes::replace_with(&new)).unwrap();
+    assert_eq!((rewrapped.unknown_ways_in, rewrapped.origin_dropped), (3, true));
+    let kept = [strange[0], strange[1], strange[2], strange[4]].concat();
+    assert_eq!(rewrapped.header[COUNT], 4);
+    assert_eq!(rewrapped.header[RECORDS..][..kept.len()], kept);
+    let object = [&rewrapped.header, &object[rewrapped.old_len..]].concat();
+    assert_eq!(keystead::decrypt(&new, &object, &none).unwrap(), b"text");
+}
+
+/// R52: names and numbers are those of the table.
+#[test]
+fn classes_have_the_numbers_of_the_table() {
+    use ErrorClass::*;
+    let classes = [
+        Io, Usage, Format, NoKey, Auth, Context, Rollback, Limit, KeyFile, Store, Findings,
+        Cancelled,
+    ];
+    let (_, table) = include_str!("../SPEC.md").split_once("| class | number |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let table: Vec<(String, String)> = rows
+        .flat_map(|row| {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let names = cells[1].split(", ").map(str::to_owned);
+            names.zip(cells[2].split(", ").map(str::to_owned)).collect::<Vec<_>>()
+        })
+        .collect();
+    let ours: Vec<_> =
+        classes.map(|class| (class.name().to_owned(), class.code().to_string())).into();
+    assert_eq!(ours, table);
+}
+
+/// R35: a header that was unwrapped opens its own body, and no other.
+#[test]
+fn the_three_steps_belong_together() {
+    let keys = ring();
+    let none = Context::new();
+    let [one, two] = [1, 2].map(|byte| keystead::encrypt(&keys, &[byte; 9], &none).unwrap());
+    let sealed = SealedHeader::parse(&one).unwrap();
+    let header = || sealed.unwrap(&keys, &none).unwrap();
+    let mut text = Vec::new();
+    let body = &one[sealed.len()..];
+    Decryptor::from_header(header(), body).unwrap().read_to_end(&mut text).unwrap();
+    assert_eq!(text, [1; 9]);
+    let other = Decryptor::from_header(header(), &two[sealed.len()..]);
+    assert_eq!(class(other), ErrorClass::Auth);
+}
