@@ -1,5 +1,7 @@
 //! Headers: what is expected of them, who opens them, how they change. Each test names the rules of SPEC.md it shows.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use keystead::{
     Changes, Context, ErrorClass, Floor, Grade, KeyId, Keyring, Kind, MasterKey, Metadata, Options,
     PassphraseCosts, Rewrapped, SealedHeader,

@@ -1,5 +1,7 @@
 //! Objects as users see them: every way in and out of the library agrees.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::io::{Cursor, Read, Write};
 
 use keystead::{

@@ -1,5 +1,7 @@
 //! Streams and ranges against inputs and outputs that fail, lie, or are very large.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{

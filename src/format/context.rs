@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::pairs::{self, MAX_PAIRS_LEN, Values};
 use crate::error::{Error, Result};
 
@@ -102,11 +104,11 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Context {
     }
 }
 
-/// Private pairs of an object: sealed, seen only by who opens it. Values are any bytes.
+/// Private pairs of an object: sealed, seen only by who opens it. Values are any bytes, wiped when dropped.
 ///
 /// At most 64 pairs and 16,368 bytes (SPEC R14).
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Metadata(BTreeMap<String, Vec<u8>>);
+pub struct Metadata(BTreeMap<String, Zeroizing<Vec<u8>>>);
 
 impl Metadata {
     /// The original file name (SPEC R14).
@@ -125,14 +127,14 @@ impl Metadata {
     /// Adds a pair; a name that is there already gets the new value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        self.0.insert(name.into(), value.into());
+        self.0.insert(name.into(), Zeroizing::new(value.into()));
         self
     }
 
     /// The value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.get(name).map(Vec::as_slice)
+        self.0.get(name).map(|value| value.as_slice())
     }
 
     /// All pairs in canonical order.
@@ -162,7 +164,7 @@ impl Metadata {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let mut map = BTreeMap::new();
         pairs::parse(bytes, Values::Bytes, |name, value| {
-            map.insert(name.to_owned(), value.to_vec());
+            map.insert(name.to_owned(), Zeroizing::new(value.to_vec()));
         })?;
         Ok(Self(map))
     }

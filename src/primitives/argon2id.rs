@@ -1,6 +1,7 @@
 //! Argon2id, RFC 9106, version 0x13: a key from a passphrase.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use zeroize::Zeroize as _;
 
 use super::secret::Secret;
 use crate::error::{Error, Result};
@@ -26,6 +27,7 @@ pub(crate) fn hash(
     let key = Secret::make(|out| {
         result = argon2.hash_password_into_with_memory(passphrase, salt, out, &mut memory);
     });
+    memory.zeroize();
     result.map_err(refused)?;
     Ok(key)
 }

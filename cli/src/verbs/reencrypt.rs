@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Reencrypt, report: &Report) -> Result<u8> {
     let context = context(&args.context)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let new = keys::load(&args.to, &passphrases)?;
-    each("reencrypt", &inputs, report, |input| one(args, input, &old, &new, &context))
+    each("reencrypt", &inputs, report, |input| one(args, input, &old, &new, &context, report))
 }
 
 fn one(
@@ -31,6 +31,7 @@ fn one(
     old: &Keyring,
     new: &Keyring,
     context: &Context,
+    report: &Report,
 ) -> Result<Value> {
     let Input::File(path) = input else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
@@ -71,9 +72,26 @@ fn one(
     out.commit()?;
     sidefile::remove(path, sync)?;
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
+    // R47: who is not named again is out, and it says so; the key that was given is meant to be.
+    let by = details.opened_by.key_id.to_string();
+    let mut dropped = not_carried_over(&prefix, &ids);
+    dropped.retain(|way| *way != by);
+    if !dropped.is_empty() {
+        report.hint(&format!("{name}: opens no longer with {}", dropped.join(", ")));
+    }
     let mut value = details_json(&details);
     value["floor"] = Value::Null;
     value["output"] = json!(name);
     value["key_ids"] = json!(ids);
+    value["dropped"] = json!(dropped);
     Ok(value)
+}
+
+/// The ways in of the old object that the new one has not.
+fn not_carried_over(prefix: &[u8], new: &[String]) -> Vec<String> {
+    let Ok(old) = keystead::inspect(prefix, None) else { return Vec::new() };
+    let old = old.records.into_iter().map(|record| {
+        record.key_id.map_or_else(|| format!("its {} record", record.kind), |id| id.to_string())
+    });
+    old.filter(|way| !new.contains(way)).collect()
 }

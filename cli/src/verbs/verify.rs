@@ -2,7 +2,7 @@
 
 use std::io::BufRead as _;
 
-use keystead::{Error, Grade};
+use keystead::{Error, Grade, Kind};
 
 use super::{context, details_json, each, expected};
 use crate::args::Verify;
@@ -31,11 +31,12 @@ pub(crate) fn run(args: &Verify, report: &Report) -> Result<u8> {
         }
         let by = reader.details().opened_by;
         let maker = match by.grade {
+            Grade::Held if by.kind == Kind::Passphrase => "made by someone who held or guessed it",
             Grade::Held => "made by someone who held it",
             Grade::Anyone => "anyone with its public half can have made it",
         };
         let key = match by.kind {
-            keystead::Kind::Passphrase => "the passphrase".to_owned(),
+            Kind::Passphrase => "the passphrase".to_owned(),
             kind => format!("{} key {}", kind.name(), by.key_id),
         };
         report.line(&format!("{name}: ok, {len} bytes, opened by {key}: {maker}"))?;
