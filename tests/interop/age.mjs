@@ -1,4 +1,4 @@
-// The npm package age-encryption with a key of keystead, and a key of its own for keystead. JSON in, JSON out; see tests/age_interop.rs.
+// The npm package age-encryption with a key of keystead, and a key of its own for keystead. JSON in, JSON out; see cli/tests/age.rs.
 
 import { readFileSync } from "node:fs";
 
