@@ -10,7 +10,7 @@ use std::io;
 pub enum Error {
     /// Reading, writing or the operating system's generator failed.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The caller asked for what the format forbids a writer.
     #[error("{0}")]
     Usage(Detail),
@@ -27,15 +27,8 @@ pub enum Error {
     #[error("{0}")]
     Context(Detail),
     /// The object is authentic, but older than the caller's floor.
-    #[error(
-        "older than the floor: generation {found} was found where at least {floor} of the same object is demanded"
-    )]
-    Rollback {
-        /// Generation of the header met.
-        found: u64,
-        /// Generation below which the caller accepts nothing.
-        floor: u64,
-    },
+    #[error("{0}")]
+    Rollback(Detail),
     /// A bound is exceeded; found before memory was taken.
     #[error("{0}")]
     Limit(Detail),
@@ -167,7 +160,7 @@ impl Error {
             Self::NoKey => ErrorClass::NoKey,
             Self::Auth => ErrorClass::Auth,
             Self::Context(_) => ErrorClass::Context,
-            Self::Rollback { .. } => ErrorClass::Rollback,
+            Self::Rollback(_) => ErrorClass::Rollback,
             Self::Limit(_) => ErrorClass::Limit,
             Self::KeyFile(_) => ErrorClass::KeyFile,
             Self::Store(_) => ErrorClass::Store,
@@ -182,6 +175,7 @@ impl Error {
             Self::Usage(d)
             | Self::Format(d)
             | Self::Context(d)
+            | Self::Rollback(d)
             | Self::Limit(d)
             | Self::KeyFile(d)
             | Self::Store(d) => d.hint.as_deref(),
@@ -207,6 +201,13 @@ impl Error {
 
     pub(crate) fn context(what: impl Into<Detail>) -> Self {
         Self::Context(what.into())
+    }
+}
+
+/// An error of ours comes back whole from a reader or writer that it passed through.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::from_io(error)
     }
 }
 

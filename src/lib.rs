@@ -28,11 +28,11 @@
 //!
 //! | floor | verbs | what is there |
 //! |---|---|---|
-//! | objects | encrypt, decrypt | [`encrypt`], [`decrypt`], [`Encryptor`], [`Decryptor`], [`RangeReader`], [`verify()`], [`reencrypt`] |
-//! | envelopes | seal, open | [`SealedHeader`], [`OpenedHeader`], [`inspect()`], [`rewrap()`], [`Options`], [`Changes`] |
-//! | keys | wrap, unwrap | [`MasterKey`], [`PublicKey`], [`Keyring`], [`PassphraseCosts`] |
-//! | format | encode, decode | [`Context`], [`Metadata`], [`Expected`], [`Floor`], [`KeyId`], [`armor()`], [`dearmor()`] |
-//! | errors | | [`Error`], [`ErrorClass`] |
+//! | [objects](stream) | encrypt, decrypt | [`encrypt`], [`decrypt`], [`Encryptor`], [`Decryptor`], [`RangeReader`], [`verify()`], [`reencrypt`] |
+//! | [envelopes](envelope) | seal, open | [`SealedHeader`], [`OpenedHeader`], [`inspect()`], [`rewrap()`], [`Options`], [`Changes`] |
+//! | [keys] | wrap, unwrap | [`MasterKey`], [`PublicKey`], [`Keyring`], [`PassphraseCosts`] |
+//! | [format](mod@format) | encode, decode | [`Context`], [`Metadata`], [`Expected`], [`Floor`], [`KeyId`], [`armor()`], [`dearmor()`] |
+//! | [errors](error) | | [`Error`], [`ErrorClass`] |
 //!
 //! The bytes are specified in `SPEC.md`; its rules are cited by their numbers, such as `R36`.
 //!
@@ -64,23 +64,23 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod envelope;
-mod error;
-mod format;
+pub mod envelope;
+pub mod error;
+pub mod format;
 #[cfg(feature = "hazmat")]
 pub mod hazmat;
-mod keys;
+pub mod keys;
 mod primitives;
-mod stream;
+pub mod stream;
 
 pub use envelope::{
     Changes, Inspection, OpenedBy, OpenedHeader, Options, RecordInspection, Rewrapped,
     SealedHeader, inspect, rewrap,
 };
 pub use error::{Detail, Error, ErrorClass, Result};
-pub use format::armor::{armor, dearmor, is_armored};
-pub use format::context::{Context, Expected, Floor, Metadata};
-pub use format::record::{Grade, KeyId, Kind};
+pub use format::{
+    Context, Expected, Floor, Grade, KeyId, Kind, Metadata, armor, dearmor, is_armored,
+};
 pub use keys::{Keyring, MasterKey, PassphraseCosts, PublicKey};
 pub use stream::{
     Decryptor, Details, Encryptor, RangeReader, decrypt, decrypt_in_place, decrypt_into,

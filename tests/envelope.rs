@@ -79,6 +79,8 @@ fn a_writer_refuses_what_a_reader_would() {
     assert_eq!(with(Options::new().header_len(65_544)), ErrorClass::Limit);
     assert_eq!(with(Options::new().location("", "x")), ErrorClass::Usage);
     assert_eq!(with(Options::new().location("a\0b", "x")), ErrorClass::Usage);
+    assert_eq!(with(Options::new().location("a", "/x")), ErrorClass::Usage);
+    assert_eq!(with(Options::new().header_len(usize::MAX & !7)), ErrorClass::Limit);
     let reserved = Metadata::new().with("keystead.other", "x");
     assert_eq!(with(Options::new().metadata(reserved)), ErrorClass::Usage);
     let big = Metadata::new().with("x", vec![0; 16_384]);
@@ -246,6 +248,8 @@ fn rewrap_refuses_to_lock_everybody_out() {
     assert_eq!(try_it(&Changes::new().drop_record(2)), ErrorClass::Usage);
     let another = Keyring::new(passphrase("q"));
     assert_eq!(try_it(&Changes::add(&another)), ErrorClass::Usage);
+    let zero = KeyId::from_bytes([0; 16]);
+    assert_eq!(try_it(&Changes::new().drop_key(zero)), ErrorClass::Usage);
     assert_eq!(try_it(&Changes::new().header_len(12)), ErrorClass::Usage);
     let stranger = symmetric();
     let refused = keystead::rewrap(&object, &stranger, &context, &Changes::new());
@@ -253,6 +257,22 @@ fn rewrap_refuses_to_lock_everybody_out() {
     // The commitment is checked too, so a header alone is not enough.
     let cut = &object[..SealedHeader::parse(&object).unwrap().len()];
     assert_eq!(class(keystead::rewrap(cut, &keys, &context, &Changes::new())), ErrorClass::Auth);
+}
+
+/// R39, R46: what anyone could have made is not made to look as if a holder had, unless he says so.
+#[test]
+fn a_rewrap_does_not_vouch_by_itself() {
+    let pair = MasterKey::generate_pair().unwrap();
+    let public = Keyring::new(pair.public().unwrap().clone());
+    let context = Context::new();
+    let planted = keystead::encrypt(&public, b"planted", &context).unwrap();
+    let (keys, own) = (Keyring::new(pair), symmetric());
+    let adopt = |changes: &Changes<'_>| keystead::rewrap(&planted, &keys, &context, changes);
+    assert_eq!(class(adopt(&Changes::replace_with(&own))), ErrorClass::Usage);
+    assert_eq!(class(adopt(&Changes::add(&Keyring::new(passphrase("p"))))), ErrorClass::Usage);
+    assert!(adopt(&Changes::add(&Keyring::new(MasterKey::generate_pair().unwrap()))).is_ok());
+    let vouched = apply(&planted, &adopt(&Changes::replace_with(&own).vouch()).unwrap());
+    assert_eq!(keystead::decrypt(&own, &vouched, Context::unchecked().held()).unwrap(), b"planted");
 }
 
 /// R46, R19: a rewrap keeps the location, moves it, or takes it away.
@@ -340,7 +360,7 @@ fn inspect_needs_no_key() {
     assert_eq!(kinds, ["symmetric", "passphrase", "pair"]);
     assert_eq!(seen.records[0].label.as_deref(), Some("laptop"));
     assert_eq!(seen.records[0].key_id, Some(keys.iter().next().unwrap().id()));
-    assert_eq!(seen.records[1].argon2id, Some((19_456, 2, 1)));
+    assert_eq!(seen.records[1].argon2id, Some(PassphraseCosts::FLOOR));
     assert_eq!(seen.records[2].key_id, None);
     assert!(serde_json::to_string(&seen).unwrap().contains("\"tenant\":\"acme\""));
 }
@@ -355,6 +375,19 @@ fn a_costly_passphrase_record_is_a_limit() {
     let error = keystead::decrypt(&reader, &object, &Context::new()).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Limit);
     assert!(error.hint().unwrap().contains("with_passphrase_ceiling"));
+    // A lower ceiling does not lift the limit on memory times passes.
+    let heavy = PassphraseCosts { memory_kib: 500_000, passes: 10, lanes: 1 };
+    let mut dear =
+        keystead::encrypt(&Keyring::new(passphrase("p")), b"x", &Context::new()).unwrap();
+    let costs_at = 9 + 25 + 10 + 3 + 16 + 16;
+    dear[costs_at..costs_at + 4].copy_from_slice(&heavy.memory_kib.to_be_bytes());
+    dear[costs_at + 4..costs_at + 8].copy_from_slice(&heavy.passes.to_be_bytes());
+    let lower = PassphraseCosts { memory_kib: 600_000, ..PassphraseCosts::CEILING };
+    for ceiling in [PassphraseCosts::CEILING, lower] {
+        let key = MasterKey::passphrase("p").unwrap().with_passphrase_ceiling(ceiling);
+        let refused = keystead::decrypt(&Keyring::new(key), &dear, &Context::new());
+        assert_eq!(class(refused), ErrorClass::Limit);
+    }
     let raised = MasterKey::passphrase("p").unwrap().with_passphrase_ceiling(costs);
     assert!(keystead::decrypt(&Keyring::new(raised), &object, &Context::new()).is_ok());
 }
@@ -390,6 +423,17 @@ fn key_texts_come_back() {
             let typo = String::from_utf8(typo).unwrap();
             assert_eq!(class(MasterKey::from_text(&typo)), ErrorClass::KeyFile, "{at}");
         }
+    }
+    // A character of several bytes, wherever the prefix ends.
+    for text in [
+        "abcde\u{e9}",
+        "age1p\u{e9}1foo",
+        "AGE-SECRET-KEY-PQ\u{e9}",
+        "KEYSTEAD-SYMMETRIC-KEY\u{e9}",
+        "\u{e9}",
+    ] {
+        assert_eq!(class(MasterKey::from_text(text)), ErrorClass::KeyFile, "{text}");
+        assert_eq!(class(Keyring::from_file_text(text.as_bytes())), ErrorClass::KeyFile, "{text}");
     }
     let pair = MasterKey::generate_pair().unwrap();
     let public = pair.public().unwrap().to_text();

@@ -62,7 +62,7 @@ fn code(text: &str) -> Vec<(usize, &str)> {
     let mut kept = Vec::new();
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
-        if line.trim() == "#[cfg(test)]" {
+        if line == "#[cfg(test)]" {
             // A module in the file ends with a brace in its first column; one in its own file ends here.
             let module = lines.next().is_some_and(|(_, line)| line.ends_with('{'));
             while module && lines.next().is_some_and(|(_, line)| line != "}") {}
@@ -154,6 +154,7 @@ fn every_dependency_has_its_reason() {
                 reason = true;
             } else if inside && line.contains(" = ") && !line.contains("path = ") {
                 assert!(reason, "{}: no reason above: {line}", manifest.display());
+                reason = false;
             }
         }
     }

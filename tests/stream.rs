@@ -75,6 +75,19 @@ fn a_failed_write_ends_the_object() {
     assert_eq!(out.finish().unwrap_err().class(), ErrorClass::Io);
 }
 
+/// An error of the library's own comes through readers and writers with its class.
+#[test]
+fn errors_keep_their_class_on_the_way() {
+    struct Limited;
+    impl Read for Limited {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(Error::Limit("a limit of the caller".into()).into())
+        }
+    }
+    let refused = Decryptor::new(Limited, &keys(), Context::unchecked());
+    assert_eq!(refused.unwrap_err().class(), ErrorClass::Limit);
+}
+
 /// R34: an object without `finish` does not decrypt, wherever it stopped.
 #[test]
 fn an_unfinished_object_does_not_decrypt() {

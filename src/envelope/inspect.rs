@@ -6,6 +6,7 @@ use super::open::SealedHeader;
 use crate::error::Result;
 use crate::format::layout::Chunks;
 use crate::format::record::{Costs, KeyId, Kind, Record};
+use crate::keys::PassphraseCosts;
 
 /// Everything that anyone can read of an object without a key. None of it is authentic.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -51,8 +52,8 @@ pub struct RecordInspection {
     pub label: Option<String>,
     /// Bytes of the record.
     pub len: usize,
-    /// Argon2id costs: KiB, passes, lanes.
-    pub argon2id: Option<(u32, u32, u32)>,
+    /// What trying a passphrase costs.
+    pub argon2id: Option<PassphraseCosts>,
 }
 
 /// Reads the header that `object` begins with. `object_len` is the length of the whole object in bytes, where it is known.
@@ -105,7 +106,11 @@ fn describe(record: &Record<'_>) -> RecordInspection {
             argon2id: (known.kind == Kind::Passphrase)
                 .then(|| Costs::parse(known.parameters).ok())
                 .flatten()
-                .map(|costs| (costs.m, costs.t, costs.p)),
+                .map(|Costs { m, t, p, .. }| PassphraseCosts {
+                    memory_kib: m,
+                    passes: t,
+                    lanes: p,
+                }),
         },
     }
 }

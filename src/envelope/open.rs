@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::payload::PayloadKey;
-use super::seal::{location, statement_hash};
+use super::seal::statement_hash;
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected, Floor, Metadata};
 use crate::format::header::{Header, IDENTITY, PREAMBLE, header_len};
@@ -36,7 +36,7 @@ const MAX_TRIALS: usize = 1_024;
 /// assert_eq!(text, "meet at noon");
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SealedHeader {
     bytes: Vec<u8>,
 }
@@ -106,17 +106,22 @@ impl SealedHeader {
         let Some(Record::Known(known)) = header.records().nth(record) else {
             return Err(Error::NoKey);
         };
+        let expected = expected.into();
+        if expected.held && known.kind.grade() != Grade::Held {
+            return Err(Error::NoKey);
+        }
         if !data_key.has_header_tag(header.tagged(), &header.tag()) {
             return Err(Error::Auth);
         }
         let by = (known.key_id, data_key);
         let hash = statement_hash(header.statement());
-        OpenedHeader::check(&header, (record, &known), by, hash, expected.into())
+        OpenedHeader::check(&header, (record, &known), by, hash, expected)
     }
 }
 
 /// Who opened an object, and what that says about its maker (SPEC R39).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct OpenedBy {
     /// The kind of the record.
     pub kind: Kind,
@@ -188,7 +193,7 @@ impl OpenedHeader {
         expected: Expected<'_>,
     ) -> Result<Self> {
         if let Some((store, path)) = expected.location
-            && header.location != Some(&location(&data_key, store, path)?)
+            && header.location != Some(&data_key.location(store, path))
         {
             return Err(Error::context(format!(
                 "the object does not belong at {path:?} of {store:?}"

@@ -6,7 +6,7 @@ use crate::error::{Detail, Error, Result};
 use crate::format::context::{Expected, Floor};
 use crate::format::header::{self, AccessList, Header};
 use crate::format::layout::BODY_PREFIX;
-use crate::format::record::{KeyId, Kind, Known, Record};
+use crate::format::record::{Grade, KeyId, Kind, Known, Record};
 use crate::keys::{Binding, Keyring};
 use crate::primitives::random::Randomness;
 
@@ -37,6 +37,7 @@ pub struct Changes<'a> {
     location: Option<Option<(&'a str, &'a str)>>,
     header_len: Option<usize>,
     fresh_run: bool,
+    vouch: bool,
 }
 
 impl<'a> Changes<'a> {
@@ -73,6 +74,32 @@ impl<'a> Changes<'a> {
         self
     }
 
+    /// Says that you know what is in an object that anyone could have made: without it, such an object gets no record of a symmetric key or a
+    /// passphrase, for that would say of it that a holder made it (SPEC R39, R46).
+    #[must_use]
+    pub const fn vouch(mut self) -> Self {
+        self.vouch = true;
+        self
+    }
+
+    /// R46: what cannot be named, and what must be said.
+    fn check(&self, new: &Keyring, grade: Grade) -> Result<()> {
+        if self.drop.iter().any(KeyId::is_anonymous) {
+            let detail = Detail::new("the zero key id names no record");
+            return Err(Error::usage(detail.hint("name the record by its position")));
+        }
+        let held = new.iter().any(|key| key.kind().grade() == Grade::Held);
+        if grade == Grade::Anyone && held && !self.vouch {
+            let detail = Detail::new(
+                "anyone can have made this object; a symmetric key or passphrase would vouch for it",
+            );
+            return Err(Error::usage(detail.hint(
+                "look at what it holds, then say --vouch (`Changes::vouch`), or re-encrypt it",
+            )));
+        }
+        Ok(())
+    }
+
     /// Binds the object to another place (SPEC R19).
     #[must_use]
     pub const fn location(mut self, store: &'a str, path: &'a str) -> Self {
@@ -104,6 +131,7 @@ impl<'a> Changes<'a> {
 
 /// A new header for an old body.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rewrapped {
     /// It takes the place of the first [`old_len`](Self::old_len) bytes of the object.
     pub header: Vec<u8>,
@@ -148,6 +176,7 @@ pub(crate) fn rewrap_with(
     let empty = Keyring::empty();
     let new = changes.add.unwrap_or(&empty);
     check_passphrases(new)?;
+    changes.check(new, opened.opened_by().grade)?;
 
     let mut access = AccessList {
         // R18.
@@ -209,7 +238,7 @@ fn keep(
             Record::Unknown { .. } => {}
             Record::Known(record) => {
                 not_met.retain(|id| *id != record.key_id);
-                dropped |= !record.key_id.is_anonymous() && changes.drop.contains(&record.key_id);
+                dropped |= changes.drop.contains(&record.key_id);
                 if !dropped {
                     check_new(&record, new)?;
                     known += 1;

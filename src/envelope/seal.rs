@@ -1,7 +1,5 @@
 //! A new header: one data key for many holders (SPEC sections 3 to 5).
 
-use zeroize::Zeroizing;
-
 use super::payload::PayloadKey;
 use crate::error::{Detail, Error, Result};
 use crate::format::context::{Context, Metadata};
@@ -89,14 +87,23 @@ pub(crate) fn sealed_header_len(
     let statement = statement_len(context, options)?;
     let records = keys.iter().try_fold(0, |sum, key| Ok::<_, Error>(sum + key.record_len()?))?;
     let exact = header::exact_len(statement, options.location.is_some(), records);
-    Ok(options.header_len.unwrap_or(exact))
+    let len = options.header_len.unwrap_or(exact);
+    if !len.is_multiple_of(8) {
+        return Err(Error::usage("a header length is a multiple of 8"));
+    }
+    if len < exact || exact > header::MAX_HEADER || len > header::MAX_HEADER {
+        let what =
+            format!("the header takes {exact} bytes; it was given {len} of {}", header::MAX_HEADER);
+        return Err(Error::limit(what));
+    }
+    Ok(len)
 }
 
 fn statement_len(context: &Context, options: &Options) -> Result<usize> {
     let len = if options.plaintext_len.is_some() { 8 } else { 0 };
     let context = if context.is_empty() { 0 } else { 2 + context.encode()?.len() };
     let metadata =
-        if options.metadata.is_empty() { 0 } else { 2 + options.metadata.encode()?.len() + 16 };
+        if options.metadata.is_empty() { 0 } else { 2 + options.metadata.encoded_len() + 16 };
     Ok(16 + 1 + len + context + metadata)
 }
 
@@ -115,6 +122,7 @@ pub(crate) fn seal_with(
     randomness: &mut Randomness,
 ) -> Result<Sealed> {
     context.check_unreserved()?;
+    options.metadata.check_unreserved()?;
     seal_as_keystead(keys, context, options, randomness)
 }
 
@@ -125,7 +133,6 @@ pub(crate) fn seal_as_keystead(
     options: &Options,
     randomness: &mut Randomness,
 ) -> Result<Sealed> {
-    options.metadata.check_unreserved()?;
     if keys.is_empty() {
         let detail = Detail::new("an object needs at least one key that opens it");
         return Err(Error::usage(detail.hint("add a key to the keyring")));
@@ -136,9 +143,6 @@ pub(crate) fn seal_as_keystead(
         return Err(Error::limit(what));
     }
     let len = sealed_header_len(keys, context, options)?;
-    if !len.is_multiple_of(8) {
-        return Err(Error::usage("a header length is a multiple of 8"));
-    }
     if let Some(len) = options.plaintext_len {
         Chunks::of_plaintext(len)?;
     }
@@ -179,10 +183,11 @@ pub(crate) fn statement_hash(statement: &[u8]) -> [u8; 32] {
     sha256(&[&IDENTITY, statement])
 }
 
-/// R19, for a writer: a store has a name, and no NUL byte in it.
+/// R19, for a writer: what names a place, and what does not.
 pub(crate) fn location(data_key: &DataKey, store: &str, path: &str) -> Result<[u8; 32]> {
-    if store.is_empty() || store.contains('\0') {
-        return Err(Error::usage("a store name is not empty and has no NUL byte"));
+    if store.is_empty() || store.contains('\0') || path.starts_with('/') {
+        let what = "a store name is not empty and has no NUL byte, a path does not begin with /";
+        return Err(Error::usage(what));
     }
     Ok(data_key.location(store, path))
 }
@@ -211,7 +216,7 @@ fn statement(
     let mut statement =
         header::encode_statement(object_id, options.plaintext_len, context, has_metadata)?;
     if has_metadata {
-        let mut sealed = Zeroizing::new(options.metadata.encode()?);
+        let mut sealed = options.metadata.encode()?;
         let aead = AesGcm::new(data_key.metadata_key().expose());
         let aad = [&IDENTITY[..], &statement].concat();
         let tag = aead.seal([0; 12], &aad, &mut sealed).map_err(|_| Error::Auth)?;

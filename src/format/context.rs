@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::layout::TAG;
 use super::pairs::{self, MAX_PAIRS_LEN, Values};
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 
 /// Public, authenticated name=value pairs that belong to an object, as AAD does to a message: visible to the provider,
 /// not changeable by it, and demanded again when the object is opened.
@@ -155,8 +156,14 @@ impl Metadata {
         pairs::check_unreserved(names.filter(|name| !known.contains(name)))
     }
 
-    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        let mut out = Vec::new();
+    /// Bytes of the encoding.
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.iter().map(|(name, value)| 3 + name.len() + value.len()).sum()
+    }
+
+    /// With room for a tag behind it, so that no grown buffer leaves a copy.
+    pub(crate) fn encode(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(self.encoded_len() + TAG));
         pairs::encode(self.iter(), &mut out)?;
         Ok(out)
     }
@@ -272,11 +279,19 @@ impl Floor {
 
     /// R38: whether `found` may follow this floor.
     pub(crate) fn check(&self, found: &Self) -> Result<()> {
-        let rollback = found.commitment != self.commitment
-            || found.generation < self.generation
-            || (found.generation == self.generation && found.tag != self.tag);
-        if rollback {
-            return Err(Error::Rollback { found: found.generation, floor: self.generation });
+        let (now, floor) = (found.generation, self.generation);
+        let rollback = if found.commitment != self.commitment {
+            Some("another object, or another encryption of it, than the floor is of".to_owned())
+        } else if now < floor {
+            Some(format!("an older header was put back: generation {now}, {floor} was seen before"))
+        } else if now == floor && found.tag != self.tag {
+            Some(format!("another header of generation {now} than was seen before"))
+        } else {
+            None
+        };
+        if let Some(rollback) = rollback {
+            let hint = "fetch the newest version; after a re-encryption, begin with a new floor";
+            return Err(Error::Rollback(Detail::new(rollback).hint(hint)));
         }
         if found.generation - self.generation > Self::MAX_ADVANCE {
             return Err(Error::Auth);

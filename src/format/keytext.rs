@@ -33,12 +33,15 @@ impl Checksum for UnlimitedBech32 {
 /// Key bytes as text; the case of the prefix is the case of the text.
 pub(crate) fn encode(prefix: &str, key: &[u8]) -> Result<Zeroizing<String>> {
     let hrp = Hrp::parse(prefix).map_err(|_| Error::key_file("a key prefix that is not one"))?;
-    let text = if prefix.bytes().any(|b| b.is_ascii_uppercase()) {
-        bech32::encode_upper::<UnlimitedBech32>(hrp, key)
+    // Reserved at once, so that no grown buffer leaves a piece of a secret behind.
+    let mut text = Zeroizing::new(String::with_capacity(prefix.len() + 7 + key.len() * 8 / 5 + 1));
+    let written = if prefix.bytes().any(|b| b.is_ascii_uppercase()) {
+        bech32::encode_upper_to_fmt::<UnlimitedBech32, _>(&mut *text, hrp, key)
     } else {
-        bech32::encode_lower::<UnlimitedBech32>(hrp, key)
+        bech32::encode_lower_to_fmt::<UnlimitedBech32, _>(&mut *text, hrp, key)
     };
-    text.map(Zeroizing::new).map_err(|_| Error::key_file("a key too long for its text"))
+    written.map_err(|_| Error::key_file("a key too long for its text"))?;
+    Ok(text)
 }
 
 /// The bytes of a key text with this prefix, in its own case; anything else is KEYFILE.

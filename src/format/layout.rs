@@ -10,6 +10,8 @@ pub(crate) const TAG: usize = 16;
 pub(crate) const SEALED_CHUNK: usize = CHUNK + TAG;
 /// Salt and commitment, in front of the chunks (R30).
 pub(crate) const BODY_PREFIX: usize = 24 + 32;
+/// R31: the highest chunk number, always a short chunk's.
+pub(crate) const MAX_INDEX: u64 = (1 << 38) - 1;
 /// R31: 4 PiB - 1.
 pub(crate) const MAX_PLAINTEXT: u64 = (1 << 52) - 1;
 

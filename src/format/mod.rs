@@ -14,3 +14,7 @@ pub(crate) mod pairs;
 pub(crate) mod record;
 #[cfg(test)]
 mod tests;
+
+pub use armor::{armor, dearmor, is_armored};
+pub use context::{Context, Expected, Floor, Metadata};
+pub use record::{Grade, KeyId, Kind};

@@ -68,8 +68,8 @@ impl MasterKey {
     /// `KeyFile` for anything else.
     pub fn from_text(text: &str) -> Result<Self> {
         let starts = |prefix: &str| {
-            text.get(..=prefix.len())
-                .is_some_and(|t| t[..prefix.len()].eq_ignore_ascii_case(prefix) && t.ends_with('1'))
+            let (head, rest) = text.as_bytes().split_at_checked(prefix.len()).unwrap_or_default();
+            head.eq_ignore_ascii_case(prefix.as_bytes()) && rest.first() == Some(&b'1')
         };
         if starts(keytext::SYMMETRIC) {
             SymmetricKey::from_text(text).map(|key| Self::new(Inner::Symmetric(Box::new(key))))

@@ -12,7 +12,7 @@ use crate::primitives::xaes::Xaes;
 ///
 /// As the cost of writing, the default is 64 MiB, 3 passes, 4 lanes; the floor is 19,456 KiB, 2 passes, 1 lane. As the ceiling of
 /// reading, see [`PassphraseCosts::CEILING`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct PassphraseCosts {
     /// Memory in KiB.
     pub memory_kib: u32,
@@ -82,7 +82,8 @@ impl Passphrase {
 
     fn check_ceiling(&self, costs: &Costs) -> Result<()> {
         let PassphraseCosts { memory_kib, passes, lanes } = self.ceiling;
-        let raised = self.ceiling != PassphraseCosts::CEILING;
+        let usual = PassphraseCosts::CEILING;
+        let raised = memory_kib > usual.memory_kib || passes > usual.passes || lanes > usual.lanes;
         let product = u64::from(costs.m) * u64::from(costs.t);
         let above = costs.m > memory_kib || costs.t > passes || costs.p > lanes;
         if above || (!raised && product > PassphraseCosts::PRODUCT) {

@@ -60,7 +60,8 @@ pub fn encrypt_into(
     Ok(needed)
 }
 
-/// Encrypts a buffer in place: it grows by header, salt, commitment and tags. After an error it is empty and wiped.
+/// Encrypts a buffer in place: it grows by header, salt, commitment and tags. After an error it is as it was or,
+/// where the change had begun, empty and wiped.
 ///
 /// # Errors
 /// As [`encrypt`].
@@ -70,12 +71,23 @@ pub fn encrypt_in_place(
     context: &Context,
     options: &Options,
 ) -> Result<()> {
-    let result = seal(keys, context, &stated(options, buffer))
-        .and_then(|sealed| move_and_seal(&sealed, buffer));
+    let sealed = seal(keys, context, &stated(options, buffer))?;
+    grow(buffer, object_len(sealed.header.len(), buffer.len())?);
+    let result = move_and_seal(&sealed, buffer);
     if result.is_err() {
         buffer.zeroize();
     }
     result
+}
+
+/// Reserves room for `len` bytes. Where the buffer must move, the bytes that it leaves are wiped.
+fn grow(buffer: &mut Vec<u8>, len: usize) {
+    if buffer.capacity() < len {
+        let mut larger = Vec::with_capacity(len);
+        larger.extend_from_slice(buffer);
+        buffer.zeroize();
+        *buffer = larger;
+    }
 }
 
 /// Bytes of the object that a plaintext of `plaintext_len` bytes becomes.
@@ -144,7 +156,8 @@ pub fn decrypt_into<'e>(
     Ok(len)
 }
 
-/// Decrypts a buffer in place: the object becomes its plaintext. After an error it is empty and wiped.
+/// Decrypts a buffer in place: the object becomes its plaintext. After an error it is as it was or, where a chunk
+/// failed, empty and wiped.
 ///
 /// # Errors
 /// As [`decrypt`].
@@ -153,7 +166,9 @@ pub fn decrypt_in_place<'e>(
     buffer: &mut Vec<u8>,
     expected: impl Into<Expected<'e>>,
 ) -> Result<()> {
-    let result = open_and_move(keys, buffer, expected.into());
+    let (key, _, sealed, len) = open(keys, buffer, expected.into())?;
+    let front = buffer.len() - sealed.len();
+    let result = open_and_move(&key, buffer, front, len);
     if result.is_err() {
         buffer.zeroize();
     }
@@ -209,9 +224,7 @@ fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Opens each chunk where it stands and moves it to the front.
-fn open_and_move(keys: &Keyring, buffer: &mut Vec<u8>, expected: Expected<'_>) -> Result<()> {
-    let (key, _, sealed, len) = open(keys, buffer, expected)?;
-    let front = buffer.len() - sealed.len();
+fn open_and_move(key: &PayloadKey, buffer: &mut Vec<u8>, front: usize, len: usize) -> Result<()> {
     for index in 0..=len / CHUNK {
         let start = index * CHUNK;
         let text_len = CHUNK.min(len - start);

@@ -8,7 +8,7 @@ use crate::envelope::{OpenedBy, OpenedHeader, PayloadKey, SealedHeader};
 use crate::error::{Error, ErrorClass, Result};
 use crate::format::context::{Context, Expected, Floor, Metadata};
 use crate::format::header::{PREAMBLE, header_len};
-use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
+use crate::format::layout::{BODY_PREFIX, Chunks, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
 /// What opening an object tells: all of it is authentic.
@@ -157,6 +157,9 @@ impl<R: Read> Decryptor<R> {
         let len = read_full(&mut self.inner, &mut self.chunk[..])?;
         // R31: a full chunk is never the last; a short one always is.
         let last = len < SEALED_CHUNK;
+        if self.index == MAX_INDEX && !last {
+            return Err(too_many());
+        }
         // R32: a chunk that the stated length does not allow is refused before it is released.
         if let Some(expected) = self.expected {
             let fits = self.index <= expected.last && len == expected.sealed_len(self.index);
@@ -171,8 +174,6 @@ impl<R: Read> Decryptor<R> {
         self.index += 1;
         if last {
             self.state = State::Done;
-        } else if self.index >= 1 << 38 {
-            return Err(too_many());
         }
         Ok(())
     }

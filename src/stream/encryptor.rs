@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::envelope::{Options, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
-use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
+use crate::format::layout::{CHUNK, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
 /// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without it, it does not decrypt.
@@ -104,17 +104,18 @@ impl<W: Write> Encryptor<W> {
         if self.failed { Err(io::Error::other("an earlier write failed")) } else { Ok(()) }
     }
 
+    /// A failure in here is for good: what was written of the chunk cannot be taken back.
     fn flush_chunk(&mut self) -> Result<()> {
         self.failed = true;
+        // R31: a full chunk is never the last, so that of the highest number must be short.
+        if self.index == MAX_INDEX && self.filled == CHUNK {
+            return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
+        }
         let (text, tag) = self.chunk.split_at_mut(self.filled);
         let sealed = self.key.seal_chunk(self.index, text)?;
         tag[..TAG].copy_from_slice(&sealed);
         self.inner.write_all(&self.chunk[..self.filled + TAG])?;
-        // R31: 2^38 chunks; the last must still fit.
         self.index += 1;
-        if self.index >= 1 << 38 {
-            return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
-        }
         self.filled = 0;
         self.failed = false;
         Ok(())

@@ -168,11 +168,20 @@ impl<R: Read + Seek> RangeReader<R> {
 
 impl<R: Read + Seek> Read for RangeReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        // R33: reading on asserts the end, so that is verified before the first byte.
+        self.verified_len()?;
         // One chunk at most: a caller that reads on gets the next.
         let (_, start) = locate(self.position);
         let room = out.len().min(SEALED_CHUNK - TAG - start);
         let read = self.read_at(self.position, &mut out[..room])?;
         self.position += u64::try_from(read).unwrap_or(0);
+        if read == 0 {
+            // A stated length says where the end is; that the end is whole, only its chunk.
+            self.load(self.chunks.last)?;
+        }
         Ok(read)
     }
 }

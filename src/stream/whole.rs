@@ -1,6 +1,6 @@
 //! Whole objects as streams: verify one, or make a new one of it.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{BufRead, Read, Write};
 
 use super::decryptor::{Decryptor, Details};
 use super::encryptor::Encryptor;
@@ -34,7 +34,8 @@ pub fn verify<'e>(
 /// Makes a new object of an old one: new id, new data key, new body, the same context and private metadata (SPEC R47). Only this ends what someone who once
 /// held the old data key can do. Constant memory; after an error what was written to `out` does not decrypt.
 ///
-/// The options' metadata is taken from the old object; stated length, location, header length and run are the caller's.
+/// The options' metadata is taken from the old object; stated length, location, header length and run are the caller's. What comes back are
+/// the details of the *old* object: its floor does not fit the new one, which opening gives one of its own.
 ///
 /// # Errors
 /// The classes of SPEC R52.
@@ -54,6 +55,15 @@ pub fn reencrypt<'e, W: Write>(
     let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
     let sealed = seal_as_keystead(new_keys, &details.context, &options, &mut randomness)?;
     let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
-    io::copy(&mut reader, &mut writer).map_err(Error::from_io)?;
+    // Through the reader's own buffer, which is wiped; `io::copy` would leave plaintext on the stack.
+    loop {
+        let text = reader.fill_buf().map_err(Error::from_io)?;
+        if text.is_empty() {
+            break;
+        }
+        writer.write_all(text).map_err(Error::from_io)?;
+        let taken = text.len();
+        reader.consume(taken);
+    }
     Ok((writer.finish()?, details))
 }

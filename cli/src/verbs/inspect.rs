@@ -98,7 +98,7 @@ fn way_in(record: &RecordInspection) -> String {
         (kind, Some(id)) => format!("{kind} key {id}"),
         (kind, None) => format!("{kind} key, anonymous"),
     };
-    if let Some((memory, passes, lanes)) = record.argon2id {
+    if let Some(keystead::PassphraseCosts { memory_kib: memory, passes, lanes }) = record.argon2id {
         text.push_str(&format!(", Argon2id {} MiB, {passes} passes, {lanes} lanes", memory / 1024));
     }
     if let Some(label) = &record.label {

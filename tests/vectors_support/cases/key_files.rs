@@ -84,6 +84,21 @@ fn refused_forms() -> Vec<Vector> {
     vec![
         file("empty", "no byte", Vec::new()),
         file("only-comments", "comments and empty lines alone", b"# no key\n\n".to_vec()),
+        file(
+            "wide-character-at-public-prefix",
+            "a character of two bytes where the prefix of a public key ends",
+            "age1p\u{e9}1foo\n".into(),
+        ),
+        file(
+            "wide-character-at-private-prefix",
+            "a character of two bytes where the prefix of a private key ends",
+            "AGE-SECRET-KEY-PQ\u{e9}1foo\n".into(),
+        ),
+        file(
+            "wide-character-at-symmetric-prefix",
+            "a character of two bytes where the prefix of a symmetric key ends",
+            "KEYSTEAD-SYMMETRIC-KEY\u{e9}1foo\n".into(),
+        ),
         file("bom", "a byte order mark at the start", format!("\u{feff}{text}\n").into_bytes()),
         file(
             "bom-before-comment",
