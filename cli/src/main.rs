@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod cancel;
 mod demo;
 mod failure;
 mod input;
@@ -13,10 +14,14 @@ mod passphrase;
 mod platform;
 mod report;
 mod sidefile;
+mod temp;
 mod verbs;
 
 use std::process::ExitCode;
 
+use keystead::Error;
+
+use failure::Failure;
 use parse::Parsed;
 use report::Report;
 
@@ -27,7 +32,8 @@ fn main() -> ExitCode {
         Parsed::Refuse(failure) => return Report::new(false, false).end(Err(failure)),
     };
     let report = Report::new(args.quiet, args.json);
-    let end = verbs::run(&args.verb, &report);
+    let watched = cancel::watch().map_err(|error| Failure::at("signals", Error::Io(error)));
+    let end = watched.and_then(|()| verbs::run(&args.verb, &report));
     report.end(end)
 }
 

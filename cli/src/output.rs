@@ -3,18 +3,12 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use keystead::Error;
-use tempfile::NamedTempFile;
-
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::platform::{self, FileId};
 use crate::report::shown;
-
-/// Names of private files that a killed run may leave behind.
-pub(crate) const TEMP_PREFIX: &str = ".keystead-";
-/// See [`TEMP_PREFIX`].
-pub(crate) const TEMP_SUFFIX: &str = ".tmp";
+use crate::temp::{self, Temp};
+use keystead::Error;
 
 /// An output as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +66,7 @@ impl Output {
             Target::Stdout => return stdout(manner.text),
             Target::File(path) => path,
         };
+        temp::sweep(folder_of(path));
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
             check_alias(path, &metadata, manner.not.as_ref())?;
@@ -103,21 +98,21 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stream { out, .. } => out.write(bytes),
-            Self::File(file) => file.temp.as_file_mut().write(bytes),
+            Self::File(file) => file.temp.file_mut().write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stream { out, .. } => out.flush(),
-            Self::File(file) => file.temp.as_file_mut().flush(),
+            Self::File(file) => file.temp.file_mut().flush(),
         }
     }
 }
 
 /// A private file beside the target that takes its name when it is complete.
 pub(crate) struct Atomic {
-    temp: NamedTempFile,
+    temp: Temp,
     path: PathBuf,
     manner: Manner,
 }
@@ -133,12 +128,7 @@ impl Atomic {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
-        let temp = tempfile::Builder::new()
-            .prefix(TEMP_PREFIX)
-            .suffix(TEMP_SUFFIX)
-            .rand_bytes(12)
-            .tempfile_in(folder)
-            .map_err(|error| Failure::io(path, root_cause(error)))?;
+        let temp = Temp::create(folder).map_err(|error| Failure::io(path, root_cause(error)))?;
         Ok(Self { temp, path: path.to_owned(), manner })
     }
 
@@ -146,18 +136,14 @@ impl Atomic {
     fn commit(self) -> Result<()> {
         let Self { temp, path, manner } = self;
         let failed = |error| Failure::io(&path, error);
-        platform::set_mode(temp.as_file(), manner.mode).map_err(failed)?;
+        platform::set_mode(temp.file(), manner.mode).map_err(failed)?;
         if manner.sync {
-            temp.as_file().sync_all().map_err(failed)?;
+            temp.file().sync_all().map_err(failed)?;
         }
-        if manner.force {
-            temp.persist(&path).map_err(|error| failed(error.error))?;
-        } else {
-            temp.persist_noclobber(&path).map_err(|error| match error.error.kind() {
-                io::ErrorKind::AlreadyExists => exists(&path),
-                _ => failed(error.error),
-            })?;
-        }
+        temp.persist(&path, manner.force).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => failed(error),
+        })?;
         if manner.sync {
             platform::sync_dir(folder_of(&path)).map_err(failed)?;
         }

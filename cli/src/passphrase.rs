@@ -8,6 +8,7 @@ use std::io::{self, Read as _};
 use keystead::{Error, ErrorClass, MasterKey, PassphraseCosts};
 use zeroize::Zeroizing;
 
+use crate::cancel;
 use crate::failure::{Failure, Result};
 
 /// Twenty passphrases of the longest kind.
@@ -98,10 +99,13 @@ fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zer
 }
 
 fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let answer = rpassword::prompt_password(text).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
-        _ => Failure::usage("there is no terminal to ask for a passphrase")
-            .hint("--passphrase-fd N reads it from a file descriptor"),
-    })?;
+    let answer =
+        cancel::with_terminal(|| rpassword::prompt_password(text)).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
+            _ => Failure::usage("there is no terminal to ask for a passphrase")
+                .hint("--passphrase-fd N reads it from a file descriptor"),
+        })?;
     Ok(Zeroizing::new(answer.into_bytes()))
 }

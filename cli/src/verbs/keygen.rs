@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 
 use crate::args::{KeyKind, Keygen};
 use crate::failure::{Failure, Result};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Manner, Output, Target, folder_of};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
+use crate::temp;
 
 /// Permissions of a public half.
 const PUBLIC: u32 = 0o644;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let id = key.id();
     let public = key.public().map(keystead::PublicKey::to_text);
     let beside = public.as_ref().map(|_| beside(&args.output));
+    temp::sweep(folder_of(&args.output));
     for path in [Some(&args.output), beside.as_ref()].into_iter().flatten() {
         refuse_existing(path)?;
     }

@@ -13,10 +13,11 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{Object, explained};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Manner, Output, Target, folder_of};
 use crate::platform;
 use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
+use crate::temp;
 
 /// What is asked for, for every input.
 struct Job<'a> {
@@ -80,6 +81,7 @@ pub(crate) fn run(args: &Rewrap, report: &Report) -> Result<u8> {
 
 fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Value> {
     let Input::File(path) = input else { return Err(Failure::usage("stdin is not rewrapped")) };
+    temp::sweep(folder_of(path));
     let object = Object::open(input)?;
     let (name, mode) = (object.name.clone(), object.mode);
     if object.armored {
