@@ -124,7 +124,8 @@ impl Atomic {
         }
         let folder = folder_of(path);
         // The link /dev/stdout would be replaced by a file.
-        if folder.starts_with("/dev") || folder.starts_with("/proc") {
+        let devices = folder.starts_with("/dev") && !folder.starts_with("/dev/shm");
+        if devices || folder.starts_with("/proc") {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }

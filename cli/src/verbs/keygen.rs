@@ -45,17 +45,11 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
         text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
     }
-    // Both are written before either appears, so that a full disk leaves neither.
-    let secret = write(&args.output, &text, PRIVATE, args)?;
-    let half = match (&public, &beside) {
-        (Some(public), Some(path)) => {
-            Some(write(path, &format!("{comments}{public}\n"), PUBLIC, args)?)
-        }
-        _ => None,
-    };
-    secret.commit()?;
-    if let Some(half) = half {
-        half.commit().map_err(|failure| {
+    // One after the other, so that a killed run leaves one private file at most; the secret first, for nobody may encrypt for a key
+    // that does not exist.
+    write(&args.output, &text, PRIVATE, args)?;
+    if let (Some(public), Some(path)) = (&public, &beside) {
+        write(path, &format!("{comments}{public}\n"), PUBLIC, args).map_err(|failure| {
             failure.hint(format!(
                 "the secret key is there; `keystead key public {}` prints its public half",
                 shown(&args.output)
@@ -120,9 +114,9 @@ fn refuse_existing(path: &Path) -> Result<()> {
         .hint("-o names another file"))
 }
 
-fn write(path: &Path, text: &str, mode: u32, args: &Keygen) -> Result<Output> {
+fn write(path: &Path, text: &str, mode: u32, args: &Keygen) -> Result<()> {
     let manner = Manner { force: false, sync: !args.no_sync, mode, not: None, text: true };
     let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
     out.write_all(text.as_bytes()).map_err(|error| Failure::io(path, error))?;
-    Ok(out)
+    out.commit()
 }

@@ -159,8 +159,10 @@ fn copy_in(reader: &mut impl Read, out: &mut impl Write, input: &str, output: &s
         }
         out.write_all(&buffer[..len]).map_err(|error| {
             // Without a number of the system's it is the encryptor's, and that is about the input.
-            let name = if error.raw_os_error().is_some() { output } else { input };
-            about_input(Failure::at(name, Error::from_io(error)))
+            match error.raw_os_error() {
+                Some(_) => Failure::at(output, Error::from_io(error)),
+                None => about_input(Failure::at(input, Error::from_io(error))),
+            }
         })?;
         total += u64::try_from(len).unwrap_or(0);
     }
