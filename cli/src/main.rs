@@ -15,7 +15,9 @@ mod platform;
 mod report;
 mod sidefile;
 mod temp;
+mod tree;
 mod verbs;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
     };
     let report = Report::new(args.quiet, args.json);
     let watched = cancel::watch().map_err(|error| Failure::at("signals", Error::Io(error)));
-    let end = watched.and_then(|()| verbs::run(&args.verb, &report));
+    let end = watched.and_then(|()| verbs::run(&args, &report));
     report.end(end)
 }
 

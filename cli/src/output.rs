@@ -38,11 +38,11 @@ impl Target {
         input: &Input,
         name: impl FnOnce(&Path) -> Result<PathBuf>,
     ) -> Result<Self> {
-        match (explicit, input) {
+        match (explicit, input.path()) {
             (Some(path), _) if path == Path::new("-") => Ok(Self::Stdout),
             (Some(path), _) => Ok(Self::File(path.to_owned())),
-            (None, Input::Stdin) => Ok(Self::Stdout),
-            (None, Input::File(path)) => name(path).map(Self::File),
+            (None, None) => Ok(Self::Stdout),
+            (None, Some(path)) => name(path).map(Self::File),
         }
     }
 
@@ -172,12 +172,14 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
     Err(failure.hint("name another output with -o"))
 }
 
-/// tempfile names its random path in the error; the target says more.
+/// tempfile puts its random path around the system's error; the target says more.
 fn root_cause(error: io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(
-        || io::Error::new(error.kind(), error.kind().to_string()),
-        io::Error::from_raw_os_error,
-    )
+    let inner = error.get_ref().and_then(|inner| inner.source());
+    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error).or(error.raw_os_error()) {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => error,
+    }
 }
 
 fn stdout(text: bool) -> Result<Output> {

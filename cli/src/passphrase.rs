@@ -99,13 +99,21 @@ fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zer
 }
 
 fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let answer =
-        cancel::with_terminal(|| rpassword::prompt_password(text)).map_err(|error| match error
-            .kind()
-        {
-            io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
-            _ => Failure::usage("there is no terminal to ask for a passphrase")
-                .hint("--passphrase-fd N reads it from a file descriptor"),
-        })?;
+    let answer = cancel::with_terminal(|| {
+        loop {
+            match rpassword::prompt_password(text) {
+                // A signal that ends the run does so meanwhile; any other asks again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    std::thread::sleep(std::time::Duration::from_millis(200));
+                }
+                answer => return answer,
+            }
+        }
+    });
+    let answer = answer.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
+        _ => Failure::usage("there is no terminal to ask for a passphrase")
+            .hint("--passphrase-fd N reads it from a file descriptor"),
+    })?;
     Ok(Zeroizing::new(answer.into_bytes()))
 }

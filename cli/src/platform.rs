@@ -8,14 +8,14 @@ use std::path::Path;
 pub(crate) use unix::is_ignored;
 #[cfg(unix)]
 pub(crate) use unix::{
-    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side, set_mode,
-    stdout_file, sync_dir,
+    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side,
+    set_dir_mode, set_mode, stdout_file, sync_dir,
 };
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side, set_mode,
-    stdout_file, sync_dir,
+    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side,
+    set_dir_mode, set_mode, stdout_file, sync_dir,
 };
 
 /// Permissions that nobody but the owner has.
@@ -48,6 +48,12 @@ mod unix {
 
     pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
+    }
+
+    /// What a folder made after another one lets others do: never more, and everything for its owner.
+    pub(crate) fn set_dir_mode(path: &Path, like: &Metadata) -> io::Result<()> {
+        let mode = (like.mode() & 0o777) | 0o700;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
     }
 
     pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
@@ -124,6 +130,10 @@ mod other {
     }
 
     pub(crate) fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn set_dir_mode(_path: &Path, _like: &Metadata) -> io::Result<()> {
         Ok(())
     }
 

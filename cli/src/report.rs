@@ -29,6 +29,13 @@ impl Report {
         }
     }
 
+    /// Something that was not worked on, and why; nothing with `-q`.
+    pub(crate) fn skipped(&self, what: &str) {
+        if !self.quiet {
+            say("skipped", what);
+        }
+    }
+
     /// An error and its hint, on two lines.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.silent {

@@ -143,7 +143,12 @@ fn interrupted(path: &Path, error: io::Error) -> Failure {
 pub(crate) fn remove(path: &Path, sync: bool) -> Result<()> {
     let side = side_path(path);
     match std::fs::remove_file(&side) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // A name that has no room for the suffix has no side file.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) =>
+        {
+            return Ok(());
+        }
         removed => removed.map_err(|error| Failure::io(&side, error))?,
     }
     if sync {

@@ -1,9 +1,16 @@
 //! The arguments: what can be asked for, in words.
 
+mod change;
+mod key;
+
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use change::{Reencrypt, Rewrap};
+pub(crate) use key::{Key, KeyFile, KeyKind, Keygen};
 
 /// Client-side envelope encryption: the keys stay home.
 ///
@@ -21,6 +28,9 @@ pub(crate) struct Cli {
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Work on so many files at a time [default: one per core]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Subcommand)]
@@ -78,40 +88,6 @@ pub(crate) struct Writing {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead keygen -o home.key\n  keystead keygen --kind symmetric -o vault.key --label \"vault 2026\"\n\nThe public half is printed and written to FILE.pub: give that to who may only encrypt."
-)]
-pub(crate) struct Keygen {
-    /// pair: others encrypt with its public half; symmetric: one secret for both
-    #[arg(long, value_enum, default_value = "pair")]
-    pub(crate) kind: KeyKind,
-    /// The key file
-    #[arg(short, long, value_name = "FILE", default_value = "keystead.key")]
-    pub(crate) output: PathBuf,
-    /// Encrypt the key file under a passphrase
-    #[arg(short, long)]
-    pub(crate) passphrase: bool,
-    /// Read the passphrase from this file descriptor
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
-    /// A comment in the key file
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
-    /// Where its holder lives: two letters, as in ISO 3166
-    #[arg(long, value_name = "CC")]
-    pub(crate) jurisdiction: Option<String>,
-    /// Do not wait until the key is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyKind {
-    Pair,
-    Symmetric,
-}
-
-#[derive(Args)]
-#[command(
     after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks"
 )]
 pub(crate) struct Encrypt {
@@ -136,6 +112,12 @@ pub(crate) struct Encrypt {
     /// The output; `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// With -r: replace outputs that are older than their input
+    #[arg(long, requires = "recursive", conflicts_with = "force")]
+    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Files; `-` or none is stdin
@@ -156,6 +138,12 @@ pub(crate) struct Decrypt {
     /// The output; `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// With -r: replace outputs that are older than their input
+    #[arg(long, requires = "recursive", conflicts_with = "force")]
+    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Objects; `-` or none is stdin
@@ -195,75 +183,12 @@ pub(crate) struct Verify {
     /// Refuse unless the object's context has this pair
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop 5f0c… a.ks         key ids: `keystead inspect a.ks`\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
-)]
-pub(crate) struct Rewrap {
-    #[command(flatten)]
-    pub(crate) keys: OpenKeys,
-    /// A new key: a key file, a public-key file or a public key
-    #[arg(long, value_name = "NEW")]
-    pub(crate) to: Vec<OsString>,
-    /// Keep the key that opens
-    #[arg(long)]
-    pub(crate) add: bool,
-    /// Take away the record of this key id
-    #[arg(long, value_name = "ID")]
-    pub(crate) drop: Vec<String>,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// Do not wait until the change is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-    /// Objects, changed in place
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete"
-)]
-pub(crate) struct Reencrypt {
-    #[command(flatten)]
-    pub(crate) keys: OpenKeys,
-    /// A key of the new object: a key file, a public-key file or a public key
-    #[arg(long, value_name = "NEW", required = true)]
-    pub(crate) to: Vec<OsString>,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// Do not wait until the change is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-    /// Objects, replaced in place
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Key {
-    /// Print the public half of a key file
-    Public(KeyFile),
-    /// Give a key file a passphrase, or another one
-    Passphrase(KeyFile),
-}
-
-#[derive(Args)]
-pub(crate) struct KeyFile {
-    /// The key file
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Read passphrases from this file descriptor: the old one, then the new one
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
 }
 
 #[derive(Args)]
