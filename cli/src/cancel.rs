@@ -8,6 +8,7 @@ use keystead::ErrorClass;
 
 use crate::failure::Failure;
 use crate::platform::Terminal;
+use crate::progress;
 use crate::report::Report;
 
 /// Files and folders of this run that must not outlive it.
@@ -78,6 +79,7 @@ fn end() -> ! {
     if let Some(terminal) = locked(&TERMINAL).take() {
         terminal.restore();
     }
+    progress::clear();
     let cancelled = Failure::new(ErrorClass::Cancelled, "cancelled");
     Report::new(false, false).failure(&cancelled);
     // Not dropped: nobody goes on.

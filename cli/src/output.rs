@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::platform::{self, FileId};
+use crate::progress;
 use crate::report::shown;
 use crate::temp::{self, Temp};
-use keystead::Error;
+use keystead::{Detail, Error};
+use zeroize::Zeroizing;
+
+/// What `--buffer` takes.
+const MAX_HELD: usize = 256 * 1024 * 1024;
 
 /// An output as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +61,12 @@ impl Target {
 
 /// An open output. Dropped without [`commit`](Self::commit), it leaves nothing behind.
 pub(crate) enum Output {
-    Stream { out: Box<dyn Write>, name: String },
+    Stream {
+        out: Box<dyn Write>,
+        name: String,
+        /// All of it, until it is complete.
+        held: Option<Zeroizing<Vec<u8>>>,
+    },
     File(Box<Atomic>),
 }
 
@@ -77,17 +87,26 @@ impl Output {
             if !metadata.is_file() {
                 let file = std::fs::OpenOptions::new().write(true).open(path);
                 let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
-                return Ok(Self::Stream { out, name: shown(path) });
+                return Ok(Self::Stream { out, name: shown(path), held: None });
             }
         }
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
     }
 
+    /// Holds a stream back until [`commit`](Self::commit); a file appears no earlier in any case.
+    pub(crate) fn hold_back(&mut self) {
+        if let Self::Stream { held, .. } = self {
+            held.get_or_insert_default();
+        }
+    }
+
     /// Makes the output visible under its name.
     pub(crate) fn commit(self) -> Result<()> {
         match self {
-            Self::Stream { mut out, name } => {
-                out.flush().map_err(|error| Failure::at(&name, Error::Io(error)))
+            Self::Stream { mut out, name, held } => {
+                let held = held.unwrap_or_default();
+                let written = out.write_all(&held).and_then(|()| out.flush());
+                written.map_err(|error| Failure::at(&name, Error::from_io(error)))
             }
             Self::File(file) => file.commit(),
         }
@@ -97,9 +116,11 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
+            Self::Stream { held: Some(held), .. } => hold(held, bytes),
             Self::Stream { out, .. } => out.write(bytes),
             Self::File(file) => file.temp.file_mut().write(bytes),
         }
+        .inspect(|written| progress::add(*written))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -129,7 +150,7 @@ impl Atomic {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
-        let temp = Temp::create(folder).map_err(|error| Failure::io(path, root_cause(error)))?;
+        let temp = Temp::create(folder).map_err(|error| Failure::io(path, error))?;
         Ok(Self { temp, path: path.to_owned(), manner })
     }
 
@@ -172,14 +193,15 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
     Err(failure.hint("name another output with -o"))
 }
 
-/// tempfile puts its random path around the system's error; the target says more.
-fn root_cause(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|inner| inner.source());
-    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error).or(error.raw_os_error()) {
-        Some(number) => io::Error::from_raw_os_error(number),
-        None => error,
+fn hold(held: &mut Vec<u8>, bytes: &[u8]) -> io::Result<usize> {
+    if held.len() + bytes.len() > MAX_HELD {
+        let detail = Detail::new("more than 256 MiB to be held in memory");
+        return Err(
+            Error::Limit(detail.hint("-o FILE takes any size and appears whole, too")).into()
+        );
     }
+    held.extend_from_slice(bytes);
+    Ok(bytes.len())
 }
 
 fn stdout(text: bool) -> Result<Output> {
@@ -187,10 +209,13 @@ fn stdout(text: bool) -> Result<Output> {
     if terminal && !text {
         return Err(to_terminal("-o FILE writes a file, --armor writes text"));
     }
+    if terminal {
+        progress::hide();
+    }
     let name = "stdout".to_owned();
     let file = platform::stdout_file().map_err(|error| Failure::at(&name, Error::Io(error)))?;
     let out: Box<dyn Write> = if terminal { Box::new(Terminal(file)) } else { Box::new(file) };
-    Ok(Output::Stream { out, name })
+    Ok(Output::Stream { out, name, held: None })
 }
 
 fn to_terminal(hint: &str) -> Failure {
@@ -205,7 +230,7 @@ impl<W: Write> Write for Terminal<W> {
         let steers = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=31 | 127);
         if bytes.iter().any(steers) {
             let what = "binary output is not written to a terminal";
-            let detail = keystead::Detail::new(what).hint("-o FILE writes a file");
+            let detail = Detail::new(what).hint("-o FILE writes a file");
             return Err(Error::Usage(detail).into());
         }
         self.0.write(bytes)

@@ -23,11 +23,17 @@ impl Temp {
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
         for _ in 0..TRIES {
             let hold = cancel::hold();
+            // tempfile's error hides the system's.
+            let mut number = None;
+            let make = |path: &Path| {
+                platform::create_side(path).inspect_err(|error| number = error.raw_os_error())
+            };
             let file = tempfile::Builder::new()
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
                 .rand_bytes(RANDOM)
-                .tempfile_in(folder)?;
+                .make_in(folder, make)
+                .map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
             let temp = Self { pending: Pending::new(file.path()), file };
             drop(hold);
             // A file system without locks has no sweeping either.

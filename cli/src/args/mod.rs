@@ -8,9 +8,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub(crate) use change::{Reencrypt, Rewrap};
-pub(crate) use key::{Key, KeyFile, KeyKind, Keygen};
+pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 
 /// Client-side envelope encryption: the keys stay home.
 ///
@@ -56,6 +57,10 @@ pub(crate) enum Verb {
     Key(Key),
     /// Show the whole story on real files with an embedded provider folder
     Demo(Demo),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the man page of keystead, or of a verb
+    Man(ManPage),
 }
 
 /// Keys that open.
@@ -88,7 +93,7 @@ pub(crate) struct Writing {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks"
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output is not older than its input, has its length, and opens with the given keys under the given context. An older one is an error, unless --update or --force says otherwise. Symbolic links, FIFOs, sockets and devices are skipped and named."
 )]
 pub(crate) struct Encrypt {
     /// A key file, a public-key file or a public key; any of several opens
@@ -127,7 +132,7 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less"
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the right length and are not older than their object are left. Files whose names do not end in .ks are skipped and named."
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]
@@ -138,6 +143,9 @@ pub(crate) struct Decrypt {
     /// The output; `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
+    /// Write nothing to stdout until all of it verified; takes up to 256 MiB of memory
+    #[arg(long)]
+    pub(crate) buffer: bool,
     /// Take folders, with all files and folders in them
     #[arg(short, long)]
     pub(crate) recursive: bool,
@@ -200,6 +208,24 @@ pub(crate) struct Demo {
     /// Leave the customer's and the provider's folder there; it must not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  keystead completions bash > ~/.local/share/bash-completion/completions/keystead"
+)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  keystead man encrypt | man -l -")]
+pub(crate) struct ManPage {
+    /// The verb: `encrypt`, `key import`
+    #[arg(value_name = "VERB")]
+    pub(crate) verb: Vec<String>,
 }
 
 const EXAMPLES: &str = "\

@@ -58,6 +58,9 @@ fn one(
         text: true,
     };
     let mut out = Output::open(&target, manner)?;
+    if args.buffer {
+        out.hold_back();
+    }
     let mut reader = object.decryptor(keys, expected)?;
     let len = copy_out(&mut reader, &mut out, &name, &output)?;
     out.commit()?;

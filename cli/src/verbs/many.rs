@@ -1,6 +1,7 @@
 //! Many inputs: files one by one, folders with all that is in them. Each gets its result, its errors and its JSON object, in order;
 //! a failure ends nothing but the exit code is that of the first.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
+use crate::progress::{self, Progress, Total};
 use crate::report::{Report, failure_json, shown};
 use crate::tree::{Found, Mirror, Walk};
 use crate::workers;
@@ -92,12 +94,42 @@ impl Many<'_> {
             Job::Skipped(path, why) => Outcome::Skipped(path, why),
             Job::Failed(name, failure) => Outcome::Told(name, Err(failure)),
         };
-        workers::in_order(self.threads, jobs, outcome, |outcome| self.told(outcome, &mut tally))?;
+        let progress = self.report.has_progress().then(|| Progress::start(self.total(inputs)));
+        workers::in_order(self.threads, jobs, outcome, |outcome| {
+            progress::add_file();
+            self.told(outcome, &mut tally)
+        })?;
+        drop(progress);
         if self.folders.taken {
             self.report.line(&tally.line(self.verb))?;
             self.report.result(&tally.json(self.verb))?;
         }
         Ok(tally.code)
+    }
+
+    /// What there is to do; walks folders once more for it.
+    fn total(&self, inputs: &[Input]) -> Total {
+        let (mut bytes, mut files) = (Some(0_u64), 0);
+        for path in inputs.iter().map(Input::path) {
+            match path {
+                Some(path) if self.folders.taken && path.is_dir() => {
+                    let Ok(walk) = Walk::new(path) else { continue };
+                    for found in walk {
+                        if let Found::File(entry) = found {
+                            files += 1;
+                            bytes = bytes.map(|sum| sum.saturating_add(entry.len));
+                        }
+                    }
+                }
+                path => {
+                    files += 1;
+                    let metadata = path.and_then(|path| path.metadata().ok());
+                    let len = metadata.filter(Metadata::is_file).map(|metadata| metadata.len());
+                    bytes = bytes.zip(len).map(|(sum, len)| sum.saturating_add(len));
+                }
+            }
+        }
+        Total { bytes, files: (self.folders.taken || files > 1).then_some(files) }
     }
 
     fn told(&self, outcome: Outcome, tally: &mut Tally) -> Result<()> {

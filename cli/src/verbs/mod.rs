@@ -4,6 +4,7 @@ mod cat;
 mod decrypt;
 mod encrypt;
 mod existing;
+mod generate;
 mod inspect;
 mod key;
 mod keygen;
@@ -47,7 +48,12 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
         Verb::Reencrypt(args) => reencrypt::run(args, threads, report),
         Verb::Key(Key::Public(args)) => key::public(args, report),
         Verb::Key(Key::Passphrase(args)) => key::passphrase(args, report),
+        Verb::Key(Key::Export(args)) => key::paper::export(args, report),
+        Verb::Key(Key::Import(args)) => key::paper::import(args, report),
+        Verb::Key(Key::Check(args)) => key::check::run(args, threads, report),
         Verb::Demo(args) => demo::run(args, report),
+        Verb::Completions(args) => generate::completions(args, report),
+        Verb::Man(args) => generate::man(args, report),
     }
 }
 

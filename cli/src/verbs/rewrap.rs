@@ -116,8 +116,8 @@ fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
             .hint("rewrap the file that it comes from"));
     }
     let len = object.len;
-    let mut file = OpenOptions::new().read(true).write(true).open(path);
-    let file = file.as_mut().map_err(|error| Failure::io(path, io::Error::from(error.kind())))?;
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = &file.map_err(|error| Failure::io(path, error))?;
     lock(file, path)?;
     check_same(file, path, id)?;
     let failed = |error| Failure::io(path, error);

@@ -9,6 +9,7 @@ use crate::failure::Result;
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
+use crate::progress;
 use crate::report::Report;
 
 pub(crate) fn run(args: &Verify, threads: usize, report: &Report) -> Result<u8> {
@@ -25,7 +26,7 @@ pub(super) fn one(input: &Input, keys: &Keyring, expected: Expected<'_>) -> Resu
     let object = Object::open(input)?;
     let name = object.name.clone();
     let mut reader = object.decryptor(keys, expected)?;
-    let len = copy_out(&mut reader, &mut std::io::sink(), &name, "nowhere")?;
+    let len = copy_out(&mut reader, &mut progress::Sink, &name, "nowhere")?;
     let by = reader.details().opened_by;
     let maker = match by.grade {
         Grade::Held => "made by someone who held it",
