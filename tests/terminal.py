@@ -13,6 +13,7 @@ import pathlib
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import time
 
 NEVER = r"(?!)"
 PATIENCE = 120
-RATE = re.compile(r"\d[\d.]* ?[KMGT]i?B/s")
+RATE = re.compile(r"(\d[\d.]*) ?([kKMGT])i?B/s")
 
 
 class Screen:
@@ -87,18 +88,27 @@ class Test:
     def progress(self, gib):
         with open(self.folder / "big", "wb") as big:
             big.truncate(gib * 2**30)
+        start = time.monotonic()
         screen = self.screen("encrypt --no-sync -k key.pub big")
         self.check(screen.see(RATE), f"no rate is shown: {screen.text[-300:]!r}")
         self.check(screen.see(r"\d+ ?%|\d[\d.]* ?[KMGT]iB"), "no share is shown")
         self.check(screen.see(r"\b(ETA|left|remaining)\b|\b\d+ ?s\b|\d+:\d\d"), f"no remaining time is shown: {screen.text[-300:]!r}")
+        seconds = time.monotonic() - start
         shown = next(filter(RATE.search, re.split(r"[\r\n]", screen.text)), "")
         self.check(screen.end() == 0, f"it failed: {screen.text[-300:]!r}")
         last = re.split(r"[\r\n]", screen.text)[-1]
         self.check(not RATE.search(last), f"the line is still there: {last!r}")
+        rates = [float(number) * 1024 ** " KMGT".index(unit.upper()) for number, unit in RATE.findall(screen.text)]
+        self.check(max(rates, default=0) < 4 * gib * 2**30 / max(seconds - 0.5, 0.1), f"a rate cannot be: {rates}")
         print("progress: " + re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).strip())
 
         for line in ("decrypt -k key -o /dev/null big.ks", "verify -k key big.ks"):
             screen = self.screen(line)
+            # Whoever is quick has no progress to show: it waits for a second and a half.
+            time.sleep(0.1)
+            screen.process.send_signal(signal.SIGSTOP)
+            time.sleep(1.5)
+            screen.process.send_signal(signal.SIGCONT)
             self.check(screen.see(RATE), f"{line}: no rate is shown: {screen.text[-300:]!r}")
             self.check(screen.end() == 0, f"{line}: it failed: {screen.text[-300:]!r}")
 

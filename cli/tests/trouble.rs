@@ -73,18 +73,18 @@ fn refused(output: &Output, code: i32, says: &str) {
 
 /// Starts a run that has its private file open and cannot end by itself, and signals it.
 #[track_caller]
-fn cancelled(dir: &Path, args: &[&str], head: &[u8], signal: &str) {
+fn cancelled(dir: &Path, outputs: &Path, args: &[&str], head: &[u8], signal: &str) {
     let mut child = keystead(dir).args(args).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(head).unwrap();
-    until("a private file", || !temporary(dir).is_empty());
+    until("a private file", || outputs.exists() && !temporary(outputs).is_empty());
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
     let output = ended(child);
     drop(input);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{signal} {args:?}: {stderr}");
-    assert_eq!(temporary(dir), [""; 0], "{signal} {args:?}");
+    assert_eq!(temporary(outputs), [""; 0], "{signal} {args:?}");
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
@@ -98,9 +98,9 @@ fn a_signal_leaves_no_output() {
     for signal in ["INT", "TERM", "HUP"] {
         // Where it waits for input.
         let encrypt = ["encrypt", "-k", "k.pub", "-o", "out"];
-        cancelled(dir, &encrypt, &[7; 3_000_000], signal);
+        cancelled(dir, dir, &encrypt, &[7; 3_000_000], signal);
         let decrypt = ["decrypt", "-k", "k", "-o", "out"];
-        cancelled(dir, &decrypt, &object[..2_000_000], signal);
+        cancelled(dir, dir, &decrypt, &object[..2_000_000], signal);
         assert!(!dir.join("out").exists(), "{signal}");
     }
 }
@@ -114,9 +114,31 @@ fn a_signal_leaves_the_old_output() {
     fs::write(dir.join("out"), OLD).unwrap();
     for signal in ["INT", "TERM", "HUP"] {
         let force = ["encrypt", "--force", "-k", "k.pub", "-o", "out", "hole"];
-        cancelled(dir, &force, b"", signal);
+        cancelled(dir, dir, &force, b"", signal);
         assert_eq!(fs::read(dir.join("out")).unwrap(), OLD, "{signal}");
         assert_eq!(fs::metadata(dir.join("hole")).unwrap().len(), 1 << 40);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_folder() {
+    let dir = folder();
+    let dir = dir.path();
+    fs::create_dir(dir.join("tree")).unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(dir.join("tree").join(name), name).unwrap();
+    }
+    for name in ["hole", "holes"] {
+        File::create(dir.join("tree").join(name)).unwrap().set_len(1 << 40).unwrap();
+    }
+    for signal in ["INT", "TERM", "HUP"] {
+        let args = ["encrypt", "-q", "-r", "-k", "k.pub", "-o", "out", "tree"];
+        cancelled(dir, &dir.join("out"), &args, b"", signal);
+        // What was done is done.
+        for (name, _) in contents(&dir.join("out")) {
+            assert!(["a.ks", "b.ks", "c.ks"].map(OsString::from).contains(&name), "{name:?}");
+            ok(dir, &format!("verify -q -k k out/{}", name.to_str().unwrap()));
+        }
     }
 }
 
