@@ -3,16 +3,20 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::failure::{Failure, Result};
 use crate::platform::{self, FileId};
 use crate::report::shown;
+use crate::tree::Entry;
 
 /// An input as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
     Stdin,
     File(PathBuf),
+    /// Found in a folder.
+    Entry(Entry),
 }
 
 impl Input {
@@ -34,6 +38,16 @@ impl Input {
         match self {
             Self::Stdin => "stdin".to_owned(),
             Self::File(path) => shown(path),
+            Self::Entry(entry) => shown(&entry.path),
+        }
+    }
+
+    /// Where it lies, if it is a file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => Some(path),
+            Self::Entry(entry) => Some(&entry.path),
         }
     }
 
@@ -44,8 +58,13 @@ impl Input {
                 len: None,
                 id: stdin_id(),
                 mode: platform::PRIVATE,
+                modified: None,
             }),
-            Self::File(path) => open(path),
+            Self::File(path) => {
+                let file = File::open(path).map_err(|error| Failure::io(path, error))?;
+                opened(path, file)
+            }
+            Self::Entry(entry) => opened(&entry.path, entry.open()?),
         }
     }
 }
@@ -59,6 +78,8 @@ pub(crate) struct Opened {
     pub(crate) id: Option<FileId>,
     /// Permissions for an output made of it.
     pub(crate) mode: u32,
+    /// When a regular file was last written.
+    pub(crate) modified: Option<SystemTime>,
 }
 
 /// The bytes.
@@ -79,20 +100,21 @@ impl Read for Reader {
     }
 }
 
-fn open(path: &Path) -> Result<Opened> {
+fn opened(path: &Path, file: File) -> Result<Opened> {
     let failed = |error| Failure::io(path, error);
-    let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         let failure = Failure::usage(format!("{}: a folder, not a file", shown(path)));
-        return Err(failure.hint("name its files, or pack it first: `tar c FOLDER | keystead …`"));
+        return Err(failure.hint("-r takes folders, with all that is in them"));
     }
     let id = Some(platform::file_id(path, &metadata).map_err(failed)?);
     let mode = platform::mode(&metadata);
     if metadata.is_file() {
-        return Ok(Opened { reader: Reader::Regular(file), len: Some(metadata.len()), id, mode });
+        let (len, modified) = (Some(metadata.len()), metadata.modified().ok());
+        return Ok(Opened { reader: Reader::Regular(file), len, id, mode, modified });
     }
-    Ok(Opened { reader: Reader::Pipe(file), len: None, id, mode: platform::PRIVATE })
+    let mode = platform::PRIVATE;
+    Ok(Opened { reader: Reader::Pipe(file), len: None, id, mode, modified: None })
 }
 
 /// Stdin may be a file that the output must not be: `keystead encrypt -o x < x`.

@@ -101,7 +101,8 @@ fn recipients(path: &Path) -> Result<Keyring> {
     Ok(keys)
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+/// The bytes of a key file.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let failed = |error| {
         let failure = Failure::io(path, error);
         Failure { message: format!("key file {}", failure.message), ..failure }

@@ -2,21 +2,30 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod cancel;
 mod demo;
 mod failure;
 mod input;
 mod keys;
 mod object;
 mod output;
+mod paper;
 mod parse;
 mod passphrase;
 mod platform;
+mod progress;
 mod report;
 mod sidefile;
+mod temp;
+mod tree;
 mod verbs;
+mod workers;
 
 use std::process::ExitCode;
 
+use keystead::Error;
+
+use failure::Failure;
 use parse::Parsed;
 use report::Report;
 
@@ -27,7 +36,8 @@ fn main() -> ExitCode {
         Parsed::Refuse(failure) => return Report::new(false, false).end(Err(failure)),
     };
     let report = Report::new(args.quiet, args.json);
-    let end = verbs::run(&args.verb, &report);
+    let watched = cancel::watch().map_err(|error| Failure::at("signals", Error::Io(error)));
+    let end = watched.and_then(|()| verbs::run(&args, &report));
     report.end(end)
 }
 

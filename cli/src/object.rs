@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use keystead::{Decryptor, Error, ErrorClass, Expected, Keyring, RangeReader};
 
@@ -30,6 +31,8 @@ pub(crate) struct Object {
     pub(crate) len: Option<u64>,
     pub(crate) id: Option<FileId>,
     pub(crate) mode: u32,
+    /// When its file was last written.
+    pub(crate) modified: Option<SystemTime>,
     pub(crate) armored: bool,
     /// Its first bytes: the header and what is behind it, as far as they are there.
     pub(crate) prefix: Vec<u8>,
@@ -46,7 +49,7 @@ enum Bytes {
 impl Object {
     pub(crate) fn open(input: &Input) -> Result<Self> {
         let name = input.shown();
-        let Opened { mut reader, len, id, mode } = input.open()?;
+        let Opened { mut reader, len, id, mode, modified } = input.open()?;
         let failed = |error| Failure::at(&name, Error::from_io(error));
         let mut prefix = vec![0; ARMOR_START];
         let read = read_full(&mut reader, &mut prefix).map_err(failed)?;
@@ -60,6 +63,7 @@ impl Object {
                 len,
                 id,
                 mode,
+                modified,
                 armored: true,
                 prefix,
                 bytes: Bytes::Memory(object),
@@ -72,11 +76,11 @@ impl Object {
             let read = read_full(&mut reader, &mut prefix[have..]).map_err(failed)?;
             prefix.truncate(have + read);
         }
-        let bytes = match (reader, input) {
-            (Reader::Regular(file), Input::File(path)) => Bytes::File(path.clone(), file),
+        let bytes = match (reader, input.path()) {
+            (Reader::Regular(file), Some(path)) => Bytes::File(path.to_owned(), file),
             (reader, _) => Bytes::Stream(reader),
         };
-        Ok(Self { name, len, id, mode, armored: false, prefix, bytes })
+        Ok(Self { name, len, id, mode, modified, armored: false, prefix, bytes })
     }
 
     /// Whether any place of it can be read.

@@ -3,18 +3,17 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use keystead::Error;
-use tempfile::NamedTempFile;
-
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::platform::{self, FileId};
+use crate::progress;
 use crate::report::shown;
+use crate::temp::{self, Temp};
+use keystead::{Detail, Error};
+use zeroize::Zeroizing;
 
-/// Names of private files that a killed run may leave behind.
-pub(crate) const TEMP_PREFIX: &str = ".keystead-";
-/// See [`TEMP_PREFIX`].
-pub(crate) const TEMP_SUFFIX: &str = ".tmp";
+/// What `--buffer` takes.
+const MAX_HELD: usize = 256 * 1024 * 1024;
 
 /// An output as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +43,11 @@ impl Target {
         input: &Input,
         name: impl FnOnce(&Path) -> Result<PathBuf>,
     ) -> Result<Self> {
-        match (explicit, input) {
+        match (explicit, input.path()) {
             (Some(path), _) if path == Path::new("-") => Ok(Self::Stdout),
             (Some(path), _) => Ok(Self::File(path.to_owned())),
-            (None, Input::Stdin) => Ok(Self::Stdout),
-            (None, Input::File(path)) => name(path).map(Self::File),
+            (None, None) => Ok(Self::Stdout),
+            (None, Some(path)) => name(path).map(Self::File),
         }
     }
 
@@ -62,7 +61,12 @@ impl Target {
 
 /// An open output. Dropped without [`commit`](Self::commit), it leaves nothing behind.
 pub(crate) enum Output {
-    Stream { out: Box<dyn Write>, name: String },
+    Stream {
+        out: Box<dyn Write>,
+        name: String,
+        /// All of it, until it is complete.
+        held: Option<Zeroizing<Vec<u8>>>,
+    },
     File(Box<Atomic>),
 }
 
@@ -72,6 +76,7 @@ impl Output {
             Target::Stdout => return stdout(manner.text),
             Target::File(path) => path,
         };
+        temp::sweep(folder_of(path));
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
             check_alias(path, &metadata, manner.not.as_ref())?;
@@ -82,17 +87,26 @@ impl Output {
             if !metadata.is_file() {
                 let file = std::fs::OpenOptions::new().write(true).open(path);
                 let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
-                return Ok(Self::Stream { out, name: shown(path) });
+                return Ok(Self::Stream { out, name: shown(path), held: None });
             }
         }
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
     }
 
+    /// Holds a stream back until [`commit`](Self::commit); a file appears no earlier in any case.
+    pub(crate) fn hold_back(&mut self) {
+        if let Self::Stream { held, .. } = self {
+            held.get_or_insert_default();
+        }
+    }
+
     /// Makes the output visible under its name.
     pub(crate) fn commit(self) -> Result<()> {
         match self {
-            Self::Stream { mut out, name } => {
-                out.flush().map_err(|error| Failure::at(&name, Error::Io(error)))
+            Self::Stream { mut out, name, held } => {
+                let held = held.unwrap_or_default();
+                let written = out.write_all(&held).and_then(|()| out.flush());
+                written.map_err(|error| Failure::at(&name, Error::from_io(error)))
             }
             Self::File(file) => file.commit(),
         }
@@ -102,22 +116,24 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
+            Self::Stream { held: Some(held), .. } => hold(held, bytes),
             Self::Stream { out, .. } => out.write(bytes),
-            Self::File(file) => file.temp.as_file_mut().write(bytes),
+            Self::File(file) => file.temp.file_mut().write(bytes),
         }
+        .inspect(|written| progress::add(*written))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stream { out, .. } => out.flush(),
-            Self::File(file) => file.temp.as_file_mut().flush(),
+            Self::File(file) => file.temp.file_mut().flush(),
         }
     }
 }
 
 /// A private file beside the target that takes its name when it is complete.
 pub(crate) struct Atomic {
-    temp: NamedTempFile,
+    temp: Temp,
     path: PathBuf,
     manner: Manner,
 }
@@ -129,16 +145,12 @@ impl Atomic {
         }
         let folder = folder_of(path);
         // The link /dev/stdout would be replaced by a file.
-        if folder.starts_with("/dev") || folder.starts_with("/proc") {
+        let devices = folder.starts_with("/dev") && !folder.starts_with("/dev/shm");
+        if devices || folder.starts_with("/proc") {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
-        let temp = tempfile::Builder::new()
-            .prefix(TEMP_PREFIX)
-            .suffix(TEMP_SUFFIX)
-            .rand_bytes(12)
-            .tempfile_in(folder)
-            .map_err(|error| Failure::io(path, root_cause(error)))?;
+        let temp = Temp::create(folder).map_err(|error| Failure::io(path, error))?;
         Ok(Self { temp, path: path.to_owned(), manner })
     }
 
@@ -146,18 +158,14 @@ impl Atomic {
     fn commit(self) -> Result<()> {
         let Self { temp, path, manner } = self;
         let failed = |error| Failure::io(&path, error);
-        platform::set_mode(temp.as_file(), manner.mode).map_err(failed)?;
+        platform::set_mode(temp.file(), manner.mode).map_err(failed)?;
         if manner.sync {
-            temp.as_file().sync_all().map_err(failed)?;
+            temp.file().sync_all().map_err(failed)?;
         }
-        if manner.force {
-            temp.persist(&path).map_err(|error| failed(error.error))?;
-        } else {
-            temp.persist_noclobber(&path).map_err(|error| match error.error.kind() {
-                io::ErrorKind::AlreadyExists => exists(&path),
-                _ => failed(error.error),
-            })?;
-        }
+        temp.persist(&path, manner.force).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => failed(error),
+        })?;
         if manner.sync {
             platform::sync_dir(folder_of(&path)).map_err(failed)?;
         }
@@ -185,12 +193,15 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
     Err(failure.hint("name another output with -o"))
 }
 
-/// tempfile names its random path in the error; the target says more.
-fn root_cause(error: io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(
-        || io::Error::new(error.kind(), error.kind().to_string()),
-        io::Error::from_raw_os_error,
-    )
+fn hold(held: &mut Vec<u8>, bytes: &[u8]) -> io::Result<usize> {
+    if held.len() + bytes.len() > MAX_HELD {
+        let detail = Detail::new("more than 256 MiB to be held in memory");
+        return Err(
+            Error::Limit(detail.hint("-o FILE takes any size and appears whole, too")).into()
+        );
+    }
+    held.extend_from_slice(bytes);
+    Ok(bytes.len())
 }
 
 fn stdout(text: bool) -> Result<Output> {
@@ -198,10 +209,13 @@ fn stdout(text: bool) -> Result<Output> {
     if terminal && !text {
         return Err(to_terminal("-o FILE writes a file, --armor writes text"));
     }
+    if terminal {
+        progress::hide();
+    }
     let name = "stdout".to_owned();
     let file = platform::stdout_file().map_err(|error| Failure::at(&name, Error::Io(error)))?;
     let out: Box<dyn Write> = if terminal { Box::new(Terminal(file)) } else { Box::new(file) };
-    Ok(Output::Stream { out, name })
+    Ok(Output::Stream { out, name, held: None })
 }
 
 fn to_terminal(hint: &str) -> Failure {
@@ -216,7 +230,7 @@ impl<W: Write> Write for Terminal<W> {
         let steers = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=31 | 127);
         if bytes.iter().any(steers) {
             let what = "binary output is not written to a terminal";
-            let detail = keystead::Detail::new(what).hint("-o FILE writes a file");
+            let detail = Detail::new(what).hint("-o FILE writes a file");
             return Err(Error::Usage(detail).into());
         }
         self.0.write(bytes)

@@ -5,15 +5,17 @@ use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
+pub(crate) use unix::is_ignored;
+#[cfg(unix)]
 pub(crate) use unix::{
-    FileId, create_private_dir, create_side, file_id, mode, open_side, set_mode, stdout_file,
-    sync_dir,
+    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side,
+    set_dir_mode, set_mode, stdout_file, sync_dir,
 };
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    FileId, create_private_dir, create_side, file_id, mode, open_side, set_mode, stdout_file,
-    sync_dir,
+    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side,
+    set_dir_mode, set_mode, stdout_file, sync_dir,
 };
 
 /// Permissions that nobody but the owner has.
@@ -27,6 +29,7 @@ mod unix {
     };
 
     use rustix::fs::{Mode, OFlags};
+    use rustix::termios::{OptionalActions, Termios};
 
     use super::*;
 
@@ -47,6 +50,12 @@ mod unix {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
+    /// What a folder made after another one lets others do: never more, and everything for its owner.
+    pub(crate) fn set_dir_mode(path: &Path, like: &Metadata) -> io::Result<()> {
+        let mode = (like.mode() & 0o777) | 0o700;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+    }
+
     pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }
@@ -65,6 +74,35 @@ mod unix {
     pub(crate) fn open_side(path: &Path) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Whether it belongs to the user who runs this.
+    pub(crate) fn is_mine(metadata: &Metadata) -> bool {
+        metadata.uid() == rustix::process::geteuid().as_raw()
+    }
+
+    /// Whether this process was started with a signal ignored; known on Linux only.
+    pub(crate) fn is_ignored(signal: i32) -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let bit = u32::try_from(signal - 1).ok().and_then(|place| 1_u64.checked_shl(place));
+        mask.zip(bit).is_some_and(|(mask, bit)| mask & bit != 0)
+    }
+
+    /// A terminal and its settings.
+    pub(crate) struct Terminal(File, Termios);
+
+    impl Terminal {
+        pub(crate) fn save() -> Option<Self> {
+            let terminal = File::open("/dev/tty").ok()?;
+            let settings = rustix::termios::tcgetattr(&terminal).ok()?;
+            Some(Self(terminal, settings))
+        }
+
+        pub(crate) fn restore(&self) {
+            let _ = rustix::termios::tcsetattr(&self.0, OptionalActions::Now, &self.1);
+        }
     }
 
     /// Stdout without a buffer of its own.
@@ -95,6 +133,10 @@ mod other {
         Ok(())
     }
 
+    pub(crate) fn set_dir_mode(_path: &Path, _like: &Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
     /// A rename is as durable as this system makes it.
     pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
         Ok(())
@@ -113,6 +155,21 @@ mod other {
             return Err(io::Error::other("a link"));
         }
         File::open(path)
+    }
+
+    pub(crate) fn is_mine(_metadata: &Metadata) -> bool {
+        true
+    }
+
+    /// The system restores what a console was.
+    pub(crate) struct Terminal;
+
+    impl Terminal {
+        pub(crate) fn save() -> Option<Self> {
+            None
+        }
+
+        pub(crate) fn restore(&self) {}
     }
 
     pub(crate) fn stdout_file() -> io::Result<io::Stdout> {

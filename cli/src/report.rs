@@ -1,7 +1,7 @@
 //! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a provider says can steer the terminal.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use keystead::Error;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
+use crate::progress;
 
 /// How much is said, and in which form.
 pub(crate) struct Report {
@@ -29,6 +30,13 @@ impl Report {
         }
     }
 
+    /// Something that was not worked on, and why; nothing with `-q`.
+    pub(crate) fn skipped(&self, what: &str) {
+        if !self.quiet {
+            say("skipped", what);
+        }
+    }
+
     /// An error and its hint, on two lines.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.silent {
@@ -38,6 +46,11 @@ impl Report {
         if let Some(hint) = &failure.hint {
             say("hint", hint);
         }
+    }
+
+    /// Whether there is somebody to see how far the work is.
+    pub(crate) fn has_progress(&self) -> bool {
+        !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
     /// The exit code of a finished verb.
@@ -50,8 +63,10 @@ impl Report {
 
     /// Text to stdout, whatever the form.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
-        let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let written = progress::beside(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        });
         written.map_err(|error| Failure::at("stdout", Error::Io(error)))
     }
 
@@ -123,7 +138,7 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 /// One line; a stderr that is gone is nobody to tell.
 fn say(what: &str, text: &str) {
     let line = format!("keystead: {what}: {}\n", escaped(text));
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    let _ = progress::beside(|| io::stderr().lock().write_all(line.as_bytes()));
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, SealedHeader};
 
+use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::input::read_full;
 use crate::output::folder_of;
@@ -89,6 +90,8 @@ pub(crate) fn restore(
         Err(Error::Format(_) | Error::NoKey | Error::Auth) => return Ok(None),
         Err(error) => return Err(Failure::at(&shown(path), error)),
     };
+    // A signal waits until the object is whole again.
+    let _hold = cancel::hold();
     if let Some(header) = header {
         overwrite(file, &header, sync).map_err(|error| interrupted(path, error))?;
     }
@@ -101,6 +104,8 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
     let side = side_path(path);
     let failed = |error| Failure::io(&side, error);
     let folder = folder_of(&side);
+    // A signal waits: this takes a few writes, whatever the size of the object.
+    let _hold = cancel::hold();
     let mut out = platform::create_side(&side).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => failed(error)
             .hint("a rewrap was interrupted here, or another one is at work; give the key of that one with -k"),
@@ -138,7 +143,12 @@ fn interrupted(path: &Path, error: io::Error) -> Failure {
 pub(crate) fn remove(path: &Path, sync: bool) -> Result<()> {
     let side = side_path(path);
     match std::fs::remove_file(&side) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // A name that has no room for the suffix has no side file.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) =>
+        {
+            return Ok(());
+        }
         removed => removed.map_err(|error| Failure::io(&side, error))?,
     }
     if sync {

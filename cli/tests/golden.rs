@@ -6,10 +6,57 @@ mod harness;
 
 #[test]
 fn basics() {
-    assert!(harness::run_cases(include_str!("cases/basics.txt")) >= 20);
+    assert!(harness::run_cases(include_str!("cases/basics.txt")) >= 32);
 }
 
 #[test]
 fn errors() {
-    assert!(harness::run_cases(include_str!("cases/errors.txt")) >= 25);
+    assert!(harness::run_cases(include_str!("cases/errors.txt")) >= 40);
+}
+
+#[test]
+fn folders() {
+    assert!(harness::run_cases(include_str!("cases/folders.txt")) >= 10);
+}
+
+#[test]
+fn keys() {
+    assert!(harness::run_cases(include_str!("cases/keys.txt")) >= 10);
+}
+
+/// Each exit code that a command can end with today is some case's, and every verb's.
+#[test]
+fn every_exit_code_and_verb_has_a_case() {
+    let all = [
+        include_str!("cases/basics.txt"),
+        include_str!("cases/errors.txt"),
+        include_str!("cases/folders.txt"),
+        include_str!("cases/keys.txt"),
+    ]
+    .concat();
+    for code in [1, 2, 3, 4, 5, 6, 8, 9, 130] {
+        assert!(all.lines().any(|line| line == format!("exit {code}")), "exit {code}");
+    }
+    for verb in [
+        "keygen",
+        "encrypt",
+        "decrypt",
+        "cat",
+        "inspect",
+        "verify",
+        "rewrap",
+        "reencrypt",
+        "key public",
+        "key passphrase",
+        "key export",
+        "key import",
+        "key check",
+        "demo",
+        "completions",
+        "man",
+    ] {
+        assert!(all.lines().any(|line| line.starts_with(&format!("$ {verb}"))), "{verb}");
+        let json = |line: &str| line.starts_with(&format!("$ {verb}")) && line.contains("--json");
+        assert!(all.lines().any(json), "{verb} --json");
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::cancel::Pending;
 use crate::failure::{Failure, Result};
 use crate::platform;
 use crate::report::shown;
@@ -20,7 +21,7 @@ pub(crate) struct Item {
 
 pub(crate) struct Stage {
     root: PathBuf,
-    temp: Option<TempDir>,
+    temp: Option<(TempDir, Pending)>,
     /// The largest first.
     pub(crate) files: Vec<Item>,
 }
@@ -38,7 +39,8 @@ impl Stage {
             None => {
                 let temp = tempfile::Builder::new().prefix("keystead-demo-").tempdir();
                 let temp = temp.map_err(|error| Failure::io(&std::env::temp_dir(), error))?;
-                (temp.path().to_owned(), Some(temp))
+                let pending = Pending::new(temp.path());
+                (temp.path().to_owned(), Some((temp, pending)))
             }
         };
         let stage = Self { root, temp, files: Vec::new() };
@@ -83,7 +85,7 @@ impl Stage {
     /// Removes the stage unless it was asked for.
     pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
         match self.temp {
-            Some(temp) => {
+            Some((temp, _pending)) => {
                 let path = temp.path().to_owned();
                 temp.close().map_err(|error| Failure::io(&path, error))?;
                 Ok(None)

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use keystead::{Expected, Keyring};
-use serde_json::Value;
 
-use super::{check_single_output, check_stdout, context, copy_out, details_json, each, expected};
+use super::existing::{self, Standing};
+use super::many::{Folders, Many, Outputs, Task, Told};
+use super::{check_single_output, check_stdout, context, copy_out, details_json, expected};
 use crate::args::Decrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -15,40 +16,58 @@ use crate::object::Object;
 use crate::output::{Manner, Output, Target};
 use crate::report::{Report, shown};
 
-pub(crate) fn run(args: &Decrypt, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     check_single_output(args.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
     let (keys, _) = keys::to_open(&args.keys)?;
-    each("decrypt", &inputs, report, |input| one(args, input, &keys, expected(&context), report))
+    let outputs =
+        Outputs { root: args.output.as_deref(), name: without_ks, sync: !args.writing.no_sync };
+    let folders = Folders { taken: args.recursive, objects: true, outputs: Some(outputs) };
+    Many { verb: "decrypt", threads, folders, report }
+        .run(&inputs, |task| one(args, task, &keys, expected(&context), report))
 }
 
 fn one(
     args: &Decrypt,
-    input: &Input,
+    task: &Task,
     keys: &Keyring,
     expected: Expected<'_>,
     report: &Report,
-) -> Result<Value> {
-    let target = Target::of(args.output.as_deref(), input, without_ks)?;
+) -> Result<Told> {
+    let input = &task.input;
+    let explicit = task.place.as_deref().or(args.output.as_deref());
+    let target = Target::of(explicit, input, without_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
     let object = Object::open(input).map_err(|failure| near(input, failure))?;
+    let mut force = args.writing.force;
+    if let (Some(place), false) = (&task.place, force) {
+        match existing::plaintext(place, &object)? {
+            Standing::Free => {}
+            Standing::Done => return Ok(existing::told(&output)),
+            Standing::Older if args.update => force = true,
+            Standing::Older => return Err(existing::older(place)),
+        }
+    }
     let manner = Manner {
-        force: args.writing.force,
+        force,
         sync: !args.writing.no_sync,
         mode: object.mode,
         not: object.id.clone(),
         text: true,
     };
     let mut out = Output::open(&target, manner)?;
+    if args.buffer {
+        out.hold_back();
+    }
     let mut reader = object.decryptor(keys, expected)?;
     let len = copy_out(&mut reader, &mut out, &name, &output)?;
     out.commit()?;
     let mut value = details_json(reader.details());
     value["output"] = output.into();
     value["plaintext_len"] = len.into();
-    Ok(value)
+    Ok(value.into())
 }
 
 /// `report.pdf.ks` becomes `report.pdf`.

@@ -2,13 +2,15 @@
 
 use std::ffi::OsStr;
 use std::io::{Cursor, Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keystead::{Context, Detail, Encryptor, Error, Keyring};
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{about_input, check_single_output, check_stdout, context, copy_in, each, room};
+use super::existing::{self, Source, Standing};
+use super::many::{Folders, Many, Outputs, Task, Told};
+use super::{about_input, check_single_output, check_stdout, context, copy_in, room};
 use crate::args::Encrypt;
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, read_full};
@@ -22,7 +24,7 @@ const HEAD: usize = 1_048_576;
 /// Armor is made in memory.
 const MAX_ARMORED: usize = 128 * 1024 * 1024;
 
-pub(crate) fn run(args: &Encrypt, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     check_single_output(args.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
@@ -30,36 +32,43 @@ pub(crate) fn run(args: &Encrypt, report: &Report) -> Result<u8> {
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let keys = keys::to_encrypt(&wanted, &passphrases)?;
-    each("encrypt", &inputs, report, |input| {
-        if matches!(input, Input::File(path) if path.extension() == Some(OsStr::new("ks"))) {
-            report.hint(&format!("{} ends in .ks: is it encrypted already?", input.shown()));
-        }
-        one(args, input, &keys, &context, report)
-    })
+    let outputs =
+        Outputs { root: args.output.as_deref(), name: with_ks, sync: !args.writing.no_sync };
+    let folders = Folders { taken: args.recursive, objects: false, outputs: Some(outputs) };
+    Many { verb: "encrypt", threads, folders, report }
+        .run(&inputs, |task| one(args, task, &keys, &context, report))
+}
+
+/// `report.pdf` becomes `report.pdf.ks`.
+fn with_ks(path: &Path) -> Result<PathBuf> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".ks");
+    Ok(PathBuf::from(name))
 }
 
 fn one(
     args: &Encrypt,
-    input: &Input,
+    task: &Task,
     keys: &Keyring,
     context: &Context,
     report: &Report,
-) -> Result<Value> {
-    let target = Target::of(args.output.as_deref(), input, |path| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".ks");
-        Ok(PathBuf::from(name))
-    })?;
+) -> Result<Told> {
+    let input = &task.input;
+    let explicit = task.place.as_deref().or(args.output.as_deref());
+    let target = Target::of(explicit, input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
-    let Opened { mut reader, len, id, mode } = input.open()?;
-    let manner = Manner {
-        force: args.writing.force,
-        sync: !args.writing.no_sync,
-        mode,
-        not: id,
-        text: args.armor,
-    };
+    let Opened { mut reader, len, id, mode, modified } = input.open()?;
+    let mut force = args.writing.force;
+    if let (Some(place), false) = (&task.place, force) {
+        match existing::object(place, &Source { len, modified }, keys, context)? {
+            Standing::Free => {}
+            Standing::Done => return Ok(existing::told(&output)),
+            Standing::Older if args.update => force = true,
+            Standing::Older => return Err(existing::older(place)),
+        }
+    }
+    let manner = Manner { force, sync: !args.writing.no_sync, mode, not: id, text: args.armor };
     let mut out = Output::open(&target, manner)?;
 
     let mut head = Zeroizing::new(Vec::new());
@@ -99,7 +108,15 @@ fn one(
     };
     out.commit()?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
-    Ok(json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids }))
+    let value = json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids });
+    Ok(Told { hint: twice(input), ..Told::from(value) })
+}
+
+/// In a folder, everything is taken as it is.
+fn twice(input: &Input) -> Option<String> {
+    let Input::File(path) = input else { return None };
+    (path.extension() == Some(OsStr::new("ks")))
+        .then(|| format!("{} ends in .ks: is it encrypted already?", input.shown()))
 }
 
 /// A buffer that refuses to grow without end.

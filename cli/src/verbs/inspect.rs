@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
-use super::each;
+use super::many::{Told, told};
+use super::tally::Tally;
 use crate::args::Inspect;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -16,13 +17,14 @@ use crate::sidefile::side_path;
 pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let mut first = true;
-    each("inspect", &inputs, report, |input| {
+    let mut tally = Tally::default();
+    let mut one = |input: &Input| {
         let object = Object::open(input)?;
         let inspection = keystead::inspect(&object.prefix, object.len);
         let inspection = inspection.map_err(|error| Failure::at(&object.name, error))?;
         let side = match input {
             Input::File(path) => side_path(path).symlink_metadata().is_ok(),
-            Input::Stdin => false,
+            Input::Stdin | Input::Entry(_) => false,
         };
         if !report.json {
             let gap = if std::mem::take(&mut first) { "" } else { "\n" };
@@ -32,8 +34,13 @@ pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
         value["armored"] = object.armored.into();
         value["interrupted_rewrap"] = side.into();
         value["verified"] = json!(false);
-        Ok(value)
-    })
+        Ok(Told::from(value))
+    };
+    for input in &inputs {
+        let result = one(input);
+        told("inspect", &input.shown(), result, &mut tally, report)?;
+    }
+    Ok(tally.code)
 }
 
 fn table(object: &Object, inspection: &Inspection, side: bool) -> String {

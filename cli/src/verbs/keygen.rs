@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 
 use crate::args::{KeyKind, Keygen};
 use crate::failure::{Failure, Result};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Manner, Output, Target, folder_of};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
+use crate::temp;
 
 /// Permissions of a public half.
 const PUBLIC: u32 = 0o644;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let id = key.id();
     let public = key.public().map(keystead::PublicKey::to_text);
     let beside = public.as_ref().map(|_| beside(&args.output));
+    temp::sweep(folder_of(&args.output));
     for path in [Some(&args.output), beside.as_ref()].into_iter().flatten() {
         refuse_existing(path)?;
     }
@@ -43,22 +45,12 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
         text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
     }
-    // Both are written before either appears, so that a full disk leaves neither.
-    let secret = write(&args.output, &text, PRIVATE, args)?;
-    let half = match (&public, &beside) {
-        (Some(public), Some(path)) => {
-            Some(write(path, &format!("{comments}{public}\n"), PUBLIC, args)?)
-        }
-        _ => None,
-    };
-    secret.commit()?;
-    if let Some(half) = half {
-        half.commit().map_err(|failure| {
-            failure.hint(format!(
-                "the secret key is there; `keystead key public {}` prints its public half",
-                shown(&args.output)
-            ))
-        })?;
+    // One after the other, so that a killed run leaves one private file at most; the secret first, for nobody may encrypt for a key
+    // that does not exist.
+    write_secret(&args.output, &text, !args.no_sync)?;
+    if let (Some(public), Some(path)) = (&public, &beside) {
+        let half = write(path, &format!("{comments}{public}\n"), PUBLIC, !args.no_sync);
+        half.map_err(|failure| taken_back(&args.output, failure))?;
     }
 
     if report.json {
@@ -81,6 +73,17 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         None => format!("the key is in {name}: keep it home, and a copy of it elsewhere"),
     });
     Ok(0)
+}
+
+/// Without its public half, a key that nobody has seen goes again, so that the same command can be run once more.
+fn taken_back(secret: &Path, failure: Failure) -> Failure {
+    match std::fs::remove_file(secret) {
+        Ok(()) => failure,
+        Err(_) => failure.hint(format!(
+            "the secret key is there; `keystead key public {}` prints its public half",
+            shown(secret)
+        )),
+    }
 }
 
 /// `FILE.pub`.
@@ -110,7 +113,7 @@ fn comments(args: &Keygen) -> Result<String> {
 }
 
 /// A key that is overwritten is data lost.
-fn refuse_existing(path: &Path) -> Result<()> {
+pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
@@ -118,9 +121,14 @@ fn refuse_existing(path: &Path) -> Result<()> {
         .hint("-o names another file"))
 }
 
-fn write(path: &Path, text: &str, mode: u32, args: &Keygen) -> Result<Output> {
-    let manner = Manner { force: false, sync: !args.no_sync, mode, not: None, text: true };
+/// A key file, private, where nothing is yet.
+pub(super) fn write_secret(path: &Path, text: &str, sync: bool) -> Result<()> {
+    write(path, text, PRIVATE, sync)
+}
+
+fn write(path: &Path, text: &str, mode: u32, sync: bool) -> Result<()> {
+    let manner = Manner { force: false, sync, mode, not: None, text: true };
     let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
     out.write_all(text.as_bytes()).map_err(|error| Failure::io(path, error))?;
-    Ok(out)
+    out.commit()
 }

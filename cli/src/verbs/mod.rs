@@ -1,81 +1,66 @@
-//! The verbs, one a file, and what they share: many inputs, the context asked for, copying.
+//! The verbs, one a file, and what they share: the context asked for, copying.
 
 mod cat;
 mod decrypt;
 mod encrypt;
+mod existing;
+mod generate;
 mod inspect;
 mod key;
 mod keygen;
+mod many;
 mod reencrypt;
 mod rewrap;
+mod tally;
 mod verify;
 
 use std::io::{BufRead, Read, Write};
+use std::num::NonZeroUsize;
 
 use keystead::{Context, Decryptor, Details, Error, ErrorClass, Expected, Keyring, Options};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::args::{Key, Verb};
+use crate::args::{Cli, Key, Verb};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::report::{Report, failure_json};
+use crate::report::Report;
 
 /// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a copy).
 const ROOM_FROM: u64 = 1_048_576;
 /// Bytes of such a header: three public-key records, and the body begins near a page.
 const ROOM: usize = 4_096;
+/// More would not be faster.
+const MAX_THREADS: usize = 256;
 
 /// Runs one verb; gives the exit code.
-pub(crate) fn run(verb: &Verb, report: &Report) -> Result<u8> {
-    match verb {
+pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
+    let threads = threads(args.threads);
+    match &args.verb {
         Verb::Keygen(args) => keygen::run(args, report),
-        Verb::Encrypt(args) => encrypt::run(args, report),
-        Verb::Decrypt(args) => decrypt::run(args, report),
+        Verb::Encrypt(args) => encrypt::run(args, threads, report),
+        Verb::Decrypt(args) => decrypt::run(args, threads, report),
         Verb::Cat(args) => cat::run(args, report),
         Verb::Inspect(args) => inspect::run(args, report),
-        Verb::Verify(args) => verify::run(args, report),
-        Verb::Rewrap(args) => rewrap::run(args, report),
-        Verb::Reencrypt(args) => reencrypt::run(args, report),
+        Verb::Verify(args) => verify::run(args, threads, report),
+        Verb::Rewrap(args) => rewrap::run(args, threads, report),
+        Verb::Reencrypt(args) => reencrypt::run(args, threads, report),
         Verb::Key(Key::Public(args)) => key::public(args, report),
         Verb::Key(Key::Passphrase(args)) => key::passphrase(args, report),
+        Verb::Key(Key::Export(args)) => key::paper::export(args, report),
+        Verb::Key(Key::Import(args)) => key::paper::import(args, report),
+        Verb::Key(Key::Check(args)) => key::check::run(args, threads, report),
         Verb::Demo(args) => demo::run(args, report),
+        Verb::Completions(args) => generate::completions(args, report),
+        Verb::Man(args) => generate::man(args, report),
     }
 }
 
-/// Works on each input and goes on after a failure; the exit code is that of the first. Each result is one JSON object.
-fn each(
-    verb: &str,
-    inputs: &[Input],
-    report: &Report,
-    mut work: impl FnMut(&Input) -> Result<Value>,
-) -> Result<u8> {
-    let mut code = 0;
-    for input in inputs {
-        let mut object = Map::new();
-        object.insert("verb".to_owned(), verb.into());
-        object.insert("input".to_owned(), input.shown().into());
-        match work(input) {
-            Ok(value) => {
-                object.insert("ok".to_owned(), true.into());
-                if let Value::Object(fields) = value {
-                    object.extend(fields);
-                }
-            }
-            Err(failure) if failure.silent => return Err(failure),
-            Err(failure) => {
-                report.failure(&failure);
-                object.insert("ok".to_owned(), false.into());
-                object.insert("error".to_owned(), failure_json(&failure));
-                if code == 0 {
-                    code = failure.class.code();
-                }
-            }
-        }
-        report.result(&Value::Object(object))?;
-    }
-    Ok(code)
+/// As many as asked for, or as there are cores.
+fn threads(asked: Option<NonZeroUsize>) -> usize {
+    let most = |threads: NonZeroUsize| threads.get().min(MAX_THREADS);
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, most), most)
 }
 
 /// `-c name=value`, none twice.
@@ -159,8 +144,10 @@ fn copy_in(reader: &mut impl Read, out: &mut impl Write, input: &str, output: &s
         }
         out.write_all(&buffer[..len]).map_err(|error| {
             // Without a number of the system's it is the encryptor's, and that is about the input.
-            let name = if error.raw_os_error().is_some() { output } else { input };
-            about_input(Failure::at(name, Error::from_io(error)))
+            match error.raw_os_error() {
+                Some(_) => Failure::at(output, Error::from_io(error)),
+                None => about_input(Failure::at(input, Error::from_io(error))),
+            }
         })?;
         total += u64::try_from(len).unwrap_or(0);
     }

@@ -1,9 +1,11 @@
 //! `reencrypt`: a new object with a new data key takes the old one's place when it is complete.
 
-use keystead::{Context, Error, Keyring};
+use keystead::{Context, Error, Inspection, Keyring};
 use serde_json::{Value, json};
 
-use super::{context, details_json, each, expected, room};
+use super::existing;
+use super::many::{Folders, Many, Told};
+use super::{context, details_json, expected, room};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -13,7 +15,7 @@ use crate::output::{Manner, Output, Target};
 use crate::report::Report;
 use crate::sidefile;
 
-pub(crate) fn run(args: &Reencrypt, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Reencrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(Failure::usage("reencrypt replaces files; stdin is none")
@@ -22,7 +24,9 @@ pub(crate) fn run(args: &Reencrypt, report: &Report) -> Result<u8> {
     let context = context(&args.context)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let new = keys::load(&args.to, &passphrases)?;
-    each("reencrypt", &inputs, report, |input| one(args, input, &old, &new, &context, report))
+    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    Many { verb: "reencrypt", threads, folders, report }
+        .run(&inputs, |task| one(args, &task.input, &old, &new, &context))
 }
 
 fn one(
@@ -31,14 +35,17 @@ fn one(
     old: &Keyring,
     new: &Keyring,
     context: &Context,
-    report: &Report,
-) -> Result<Value> {
-    let Input::File(path) = input else { return Err(Failure::usage("stdin is not replaced")) };
+) -> Result<Told> {
+    let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
     let (name, prefix, sync) = (object.name.clone(), object.prefix.clone(), !args.no_sync);
     if object.armored || !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: only binary objects in files are replaced"))
             .hint("`keystead decrypt` it and `keystead encrypt` it again"));
+    }
+    let gone = |found: &Inspection| existing::none_opens(found, old, new);
+    if matches!(input, Input::Entry(_)) && existing::changed(&object, new, gone) {
+        return Ok(existing::told(&name));
     }
     let (len, mode) = (object.len, object.mode);
     let Some((_, file)) = object.into_file() else {
@@ -76,15 +83,15 @@ fn one(
     let by = details.opened_by.key_id.to_string();
     let mut dropped = not_carried_over(&prefix, &ids);
     dropped.retain(|way| *way != by);
+    let mut told = Told::from(details_json(&details));
     if !dropped.is_empty() {
-        report.hint(&format!("{name}: opens no longer with {}", dropped.join(", ")));
+        told.hint = Some(format!("{name}: opens no longer with {}", dropped.join(", ")));
     }
-    let mut value = details_json(&details);
-    value["floor"] = Value::Null;
-    value["output"] = json!(name);
-    value["key_ids"] = json!(ids);
-    value["dropped"] = json!(dropped);
-    Ok(value)
+    told.value["floor"] = Value::Null;
+    told.value["output"] = json!(name);
+    told.value["key_ids"] = json!(ids);
+    told.value["dropped"] = json!(dropped);
+    Ok(told)
 }
 
 /// The ways in of the old object that the new one has not.

@@ -3,20 +3,24 @@
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{Changes, Context, Error, ErrorClass, KeyId, Keyring, OpenedBy, Rewrapped};
 use serde_json::{Value, json};
 
-use super::{ROOM, ROOM_FROM, context, each, expected};
+use super::existing;
+use super::many::{Folders, Many, Told};
+use super::{ROOM, ROOM_FROM, context, expected};
 use crate::args::Rewrap;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{Object, explained};
-use crate::output::{Manner, Output, Target};
-use crate::platform;
+use crate::output::{Manner, Output, Target, folder_of};
+use crate::platform::{self, FileId};
 use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
+use crate::temp;
 
 /// What is asked for, for every input.
 struct Job<'a> {
@@ -28,7 +32,19 @@ struct Job<'a> {
     sync: bool,
 }
 
-pub(crate) fn run(args: &Rewrap, report: &Report) -> Result<u8> {
+impl Job<'_> {
+    /// Whether an earlier run over the folder did this already.
+    fn is_done(&self, object: &Object) -> bool {
+        existing::changed(object, self.new, |found| {
+            let replaced = self.add || self.new.is_empty();
+            let dropped = |id: &KeyId| !found.records.iter().any(|r| r.key_id == Some(*id));
+            self.drop.iter().all(dropped)
+                && (replaced || existing::none_opens(found, self.old, self.new))
+        })
+    }
+}
+
+pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(
@@ -59,18 +75,23 @@ pub(crate) fn run(args: &Rewrap, report: &Report) -> Result<u8> {
         drop: &drop,
         sync: !args.no_sync,
     };
-    let mut ended = false;
-    let mut unknown = false;
-    let code = each("rewrap", &inputs, report, |input| {
-        let value = one(&job, input, report)?;
-        ended |= !job.drop.is_empty() || !(job.add || job.new.is_empty());
-        unknown |= value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0);
-        Ok(value)
+    let ended = AtomicBool::new(false);
+    let unknown = AtomicBool::new(false);
+    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    let code = Many { verb: "rewrap", threads, folders, report }.run(&inputs, |task| {
+        let told = one(&job, &task.input, report)?;
+        if !job.drop.is_empty() || !(job.add || job.new.is_empty()) {
+            ended.store(true, Ordering::Relaxed);
+        }
+        if told.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
+            unknown.store(true, Ordering::Relaxed);
+        }
+        Ok(told)
     })?;
-    if ended {
+    if ended.into_inner() {
         report.hint("who could open it before still opens copies kept from then; only `keystead reencrypt` ends that");
     }
-    if unknown {
+    if unknown.into_inner() {
         report.hint(
             "a way in that this version does not know is still there; `keystead inspect` shows it",
         );
@@ -78,27 +99,31 @@ pub(crate) fn run(args: &Rewrap, report: &Report) -> Result<u8> {
     Ok(code)
 }
 
-fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Value> {
-    let Input::File(path) = input else { return Err(Failure::usage("stdin is not rewrapped")) };
+fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
+    let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
+    temp::sweep(folder_of(path));
     let object = Object::open(input)?;
-    let (name, mode) = (object.name.clone(), object.mode);
+    let (name, mode, id) = (object.name.clone(), object.mode, object.id.clone());
+    if matches!(input, Input::Entry(_)) && job.is_done(&object) {
+        return Ok(existing::told(&name));
+    }
     if object.armored {
         let bytes = object.into_memory().unwrap_or_default();
-        return armored(job, path, &bytes, mode);
+        return armored(job, path, &bytes, mode).map(Told::from);
     }
     if !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
             .hint("rewrap the file that it comes from"));
     }
     let len = object.len;
-    let mut file = OpenOptions::new().read(true).write(true).open(path);
-    let file = file.as_mut().map_err(|error| Failure::io(path, io::Error::from(error.kind())))?;
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = &file.map_err(|error| Failure::io(path, error))?;
     lock(file, path)?;
-    check_same(file, path)?;
+    check_same(file, path, id)?;
     let failed = |error| Failure::io(path, error);
 
     if finish_interrupted(job, path, file, report)? {
-        return Ok(json!({ "output": name, "finished_earlier": true }));
+        return Ok(json!({ "output": name, "finished_earlier": true }).into());
     }
     let prefix = prefix(file).map_err(failed)?;
     let rewrapped = rewrap(job, &prefix, len)
@@ -111,7 +136,7 @@ fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Value> {
         let copied = copy(job, path, file, &rewrapped, mode)?;
         usize::try_from(copied).unwrap_or(usize::MAX)
     };
-    Ok(told(&name, &rewrapped, in_place, written))
+    Ok(told(&name, &rewrapped, in_place, written).into())
 }
 
 fn told(name: &str, rewrapped: &Rewrapped, in_place: bool, written: usize) -> Value {
@@ -191,13 +216,14 @@ fn lock(file: &File, path: &Path) -> Result<()> {
 }
 
 /// Another process may have replaced the file before it was locked.
-fn check_same(file: &File, path: &Path) -> Result<()> {
+fn check_same(file: &File, path: &Path, read: Option<FileId>) -> Result<()> {
     let id = |metadata: io::Result<Metadata>| {
         metadata
             .and_then(|metadata| platform::file_id(path, &metadata))
             .map_err(|error| Failure::io(path, error))
     };
-    if id(file.metadata())? == id(path.metadata())? {
+    let found = id(file.metadata())?;
+    if found == id(path.metadata())? && read.is_none_or(|read| read == found) {
         return Ok(());
     }
     let what = format!("{}: another process replaced it", shown(path));

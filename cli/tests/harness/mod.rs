@@ -34,6 +34,31 @@ pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
     Ran { code: status.code(), stdout, stderr }
 }
 
+/// Runs keystead, leaves its stdin open, and sends a signal as soon as a private file of its own is there.
+fn signalled(dir: &Path, args: &[String], stdin: &[u8], signal: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
+        .args(args)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut pipe = child.stdin.take().expect("stdin is piped");
+    pipe.write_all(stdin).expect("a few bytes fit");
+    let start = std::time::Instant::now();
+    while no_leftovers(dir).is_ok() && start.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status();
+    assert!(sent.expect("kill runs").success());
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
+    drop(pipe);
+    let stderr = String::from_utf8(stderr).expect("stderr is UTF-8");
+    Ran { code: status.code(), stdout, stderr }
+}
+
 /// The same with arguments in one string.
 pub fn run(dir: &Path, args: &str) -> Ran {
     keystead(dir, &words(dir, args), b"")
@@ -77,15 +102,24 @@ fn run_case(body: &str) -> Result<(), String> {
     let dir = tempfile::tempdir().expect("a scratch folder");
     let dir = dir.path();
     let mut stdin = Vec::new();
+    let mut signal = None;
     let mut pending: Option<Pending> = None;
     for line in body.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb {
             "$" => {
                 finish(pending.take())?;
-                let ran = keystead(dir, &words(dir, rest), &stdin);
+                let words = words(dir, rest);
+                let ran = match signal.take() {
+                    Some(signal) => signalled(dir, &words, &stdin, signal),
+                    None => keystead(dir, &words, &stdin),
+                };
                 pending = Some(Pending { ran, code: 0, stderr: vec![], stdout: vec![] });
                 stdin.clear();
+            }
+            "signal" => {
+                finish(pending.take())?;
+                signal = Some(rest);
             }
             "exit" => expect(&mut pending)?.code = rest.parse().map_err(|_| line.to_owned())?,
             "err" => expect(&mut pending)?.stderr.push(rest.to_owned()),
@@ -157,6 +191,29 @@ fn prepare(dir: &Path, verb: &str, rest: &str, stdin: &mut Vec<u8>) -> Result<()
             io(std::fs::write(path(first), pattern))
         }
         "mkdir" => io(std::fs::create_dir(path(first))),
+        "mkfifo" => match Command::new("mkfifo").arg(path(first)).status() {
+            Ok(status) if status.success() => Ok(()),
+            _ => Err("mkfifo failed".to_owned()),
+        },
+        // A line of a file, by the letters it begins with, gets another letter at a place.
+        "typo" => {
+            let text = String::from_utf8(read(first)?).map_err(|error| error.to_string())?;
+            let lines = text.lines().map(|line| match line.strip_prefix(second) {
+                Some(_) => {
+                    let at = second.len() + 4;
+                    let other = if line[at..].starts_with('Q') { "P" } else { "Q" };
+                    format!("{}{other}{}\n", &line[..at], &line[at + 1..])
+                }
+                None => format!("{line}\n"),
+            });
+            io(std::fs::write(path(first), lines.collect::<String>()))
+        }
+        "old" => {
+            let file = std::fs::File::options().append(true).open(path(first));
+            io(file.and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH)))
+        }
+        "folder" if path(first).is_dir() => Ok(()),
+        "folder" => Err("no folder".to_owned()),
         "cp" => io(std::fs::copy(path(first), path(second)).map(drop)),
         "rm" => io(std::fs::remove_file(path(first))),
         "hardlink" => io(std::fs::hard_link(path(first), path(second))),

@@ -1,9 +1,17 @@
 //! The arguments: what can be asked for, in words.
 
+mod change;
+mod key;
+
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub(crate) use change::{Reencrypt, Rewrap};
+pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 
 /// Client-side envelope encryption: the keys stay home.
 ///
@@ -21,6 +29,9 @@ pub(crate) struct Cli {
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Work on so many files at a time [default: one per core]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Subcommand)]
@@ -46,6 +57,10 @@ pub(crate) enum Verb {
     Key(Key),
     /// Show the whole story on real files with an embedded provider folder
     Demo(Demo),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the man page of keystead, or of a verb
+    Man(ManPage),
 }
 
 /// Keys that open.
@@ -78,41 +93,7 @@ pub(crate) struct Writing {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead keygen -o home.key\n  keystead keygen --kind symmetric -o vault.key --label \"vault 2026\"\n\nThe public half is printed and written to FILE.pub: give that to who may only encrypt."
-)]
-pub(crate) struct Keygen {
-    /// pair: others encrypt with its public half; symmetric: one secret for both
-    #[arg(long, value_enum, default_value = "pair")]
-    pub(crate) kind: KeyKind,
-    /// The key file
-    #[arg(short, long, value_name = "FILE", default_value = "keystead.key")]
-    pub(crate) output: PathBuf,
-    /// Encrypt the key file under a passphrase
-    #[arg(short, long)]
-    pub(crate) passphrase: bool,
-    /// Read the passphrase from this file descriptor
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
-    /// A comment in the key file
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
-    /// Where its holder lives: two letters, as in ISO 3166
-    #[arg(long, value_name = "CC")]
-    pub(crate) jurisdiction: Option<String>,
-    /// Do not wait until the key is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyKind {
-    Pair,
-    Symmetric,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks"
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output is not older than its input, has its length, and opens with the given keys under the given context. An older one is an error, unless --update or --force says otherwise. Symbolic links, FIFOs, sockets and devices are skipped and named."
 )]
 pub(crate) struct Encrypt {
     /// A key file, a public-key file or a public key; any of several opens
@@ -136,6 +117,12 @@ pub(crate) struct Encrypt {
     /// The output; `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// With -r: replace outputs that are older than their input
+    #[arg(long, requires = "recursive", conflicts_with = "force")]
+    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Files; `-` or none is stdin
@@ -145,7 +132,7 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less"
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the right length and are not older than their object are left. Files whose names do not end in .ks are skipped and named."
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]
@@ -156,6 +143,15 @@ pub(crate) struct Decrypt {
     /// The output; `-` is stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
+    /// Write nothing to stdout until all of it verified; takes up to 256 MiB of memory
+    #[arg(long)]
+    pub(crate) buffer: bool,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// With -r: replace outputs that are older than their input
+    #[arg(long, requires = "recursive", conflicts_with = "force")]
+    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Objects; `-` or none is stdin
@@ -195,75 +191,12 @@ pub(crate) struct Verify {
     /// Refuse unless the object's context has this pair
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop 5f0c… a.ks         key ids: `keystead inspect a.ks`\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
-)]
-pub(crate) struct Rewrap {
-    #[command(flatten)]
-    pub(crate) keys: OpenKeys,
-    /// A new key: a key file, a public-key file or a public key
-    #[arg(long, value_name = "NEW")]
-    pub(crate) to: Vec<OsString>,
-    /// Keep the key that opens
-    #[arg(long)]
-    pub(crate) add: bool,
-    /// Take away the record of this key id
-    #[arg(long, value_name = "ID")]
-    pub(crate) drop: Vec<String>,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// Do not wait until the change is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-    /// Objects, changed in place
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete"
-)]
-pub(crate) struct Reencrypt {
-    #[command(flatten)]
-    pub(crate) keys: OpenKeys,
-    /// A key of the new object: a key file, a public-key file or a public key
-    #[arg(long, value_name = "NEW", required = true)]
-    pub(crate) to: Vec<OsString>,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// Do not wait until the change is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-    /// Objects, replaced in place
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Key {
-    /// Print the public half of a key file
-    Public(KeyFile),
-    /// Give a key file a passphrase, or another one
-    Passphrase(KeyFile),
-}
-
-#[derive(Args)]
-pub(crate) struct KeyFile {
-    /// The key file
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Read passphrases from this file descriptor: the old one, then the new one
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
 }
 
 #[derive(Args)]
@@ -275,6 +208,24 @@ pub(crate) struct Demo {
     /// Leave the customer's and the provider's folder there; it must not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  keystead completions bash > ~/.local/share/bash-completion/completions/keystead"
+)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  keystead man encrypt | man -l -")]
+pub(crate) struct ManPage {
+    /// The verb: `encrypt`, `key import`
+    #[arg(value_name = "VERB")]
+    pub(crate) verb: Vec<String>,
 }
 
 const EXAMPLES: &str = "\

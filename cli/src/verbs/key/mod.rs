@@ -1,4 +1,7 @@
-//! `key public` and `key passphrase`: work on a key file.
+//! `key`: work on a key file. Here its public half and its passphrase.
+
+pub(super) mod check;
+pub(super) mod paper;
 
 use std::io::Write as _;
 

@@ -1,0 +1,62 @@
+//! Arguments of the verbs that change objects in their place.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::OpenKeys;
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop 5f0c… a.ks         key ids: `keystead inspect a.ks`\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
+)]
+pub(crate) struct Rewrap {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// A new key: a key file, a public-key file or a public key
+    #[arg(long, value_name = "NEW")]
+    pub(crate) to: Vec<OsString>,
+    /// Keep the key that opens
+    #[arg(long)]
+    pub(crate) add: bool,
+    /// Take away the record of this key id
+    #[arg(long, value_name = "ID")]
+    pub(crate) drop: Vec<String>,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Do not wait until the change is on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    /// Objects, changed in place
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete"
+)]
+pub(crate) struct Reencrypt {
+    #[command(flatten)]
+    pub(crate) keys: OpenKeys,
+    /// A key of the new object: a key file, a public-key file or a public key
+    #[arg(long, value_name = "NEW", required = true)]
+    pub(crate) to: Vec<OsString>,
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Do not wait until the change is on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    /// Objects, replaced in place
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+}

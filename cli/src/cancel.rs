@@ -1,0 +1,106 @@
+//! Signals: what is half made is removed, and the run ends with 130. Nothing is cut in the middle of a rename or a rewrap in place.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use keystead::ErrorClass;
+
+use crate::failure::Failure;
+use crate::platform::Terminal;
+use crate::progress;
+use crate::report::Report;
+
+/// Files and folders of this run that must not outlive it.
+static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// Readers are steps that a signal waits for; the writer is the end of the run.
+static GATE: RwLock<()> = RwLock::new(());
+/// How the terminal was before it stopped to echo.
+static TERMINAL: Mutex<Option<Terminal>> = Mutex::new(None);
+
+/// Removed when a signal ends the run, until this is dropped.
+pub(crate) struct Pending(PathBuf);
+
+impl Pending {
+    pub(crate) fn new(path: &Path) -> Self {
+        locked(&PENDING).push(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        locked(&PENDING).retain(|path| *path != self.0);
+    }
+}
+
+/// While this lives, a signal waits. For a few system calls only.
+pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
+    GATE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a prompt; a signal meanwhile gives the terminal its echo back.
+pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> T {
+    *locked(&TERMINAL) = Terminal::save();
+    let answer = prompt();
+    *locked(&TERMINAL) = None;
+    answer
+}
+
+/// Watches for signals from now on, those excepted that whoever started the run had it ignore (`nohup`).
+#[cfg(unix)]
+pub(crate) fn watch() -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|s| !crate::platform::is_ignored(*s));
+    let mut signals = Signals::new(wanted)?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if signals.forever().next().is_some() {
+            end();
+        }
+    })?;
+    Ok(())
+}
+
+/// The system ends the run; what it leaves behind, the next run sweeps.
+#[cfg(not(unix))]
+pub(crate) fn watch() -> io::Result<()> {
+    Ok(())
+}
+
+/// Removes what is pending and ends.
+#[cfg_attr(not(unix), allow(dead_code, reason = "no signal is watched there"))]
+fn end() -> ! {
+    let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
+    for path in locked(&PENDING).iter() {
+        remove(path);
+    }
+    if let Some(terminal) = locked(&TERMINAL).take() {
+        terminal.restore();
+    }
+    progress::clear();
+    let cancelled = Failure::new(ErrorClass::Cancelled, "cancelled");
+    Report::new(false, false).failure(&cancelled);
+    // Not dropped: nobody goes on.
+    std::mem::forget(gate);
+    std::process::exit(i32::from(ErrorClass::Cancelled.code()))
+}
+
+/// A folder may still be written into, until the next file waits at the gate.
+fn remove(path: &Path) {
+    for _ in 0..REMOVALS {
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            _ => return,
+        }
+    }
+}
+
+fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const REMOVALS: usize = 100;

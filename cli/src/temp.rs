@@ -1,0 +1,143 @@
+//! Private files beside an output that take its name when they are complete. The run that owns one holds a lock on it; one without
+//! a lock is a killed run's, and the next run that writes in the folder removes it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::NamedTempFile;
+
+use crate::cancel::{self, Pending};
+use crate::platform;
+
+/// A private file. Dropped without [`Temp::persist`], it is removed.
+pub(crate) struct Temp {
+    file: NamedTempFile,
+    pending: Pending,
+}
+
+impl Temp {
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
+        for _ in 0..TRIES {
+            let hold = cancel::hold();
+            // tempfile's error hides the system's.
+            let mut number = None;
+            let make = |path: &Path| {
+                platform::create_side(path).inspect_err(|error| number = error.raw_os_error())
+            };
+            let file = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .suffix(SUFFIX)
+                .rand_bytes(RANDOM)
+                .make_in(folder, make)
+                .map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
+            let temp = Self { pending: Pending::new(file.path()), file };
+            drop(hold);
+            // A file system without locks has no sweeping either.
+            let _ = temp.file().lock();
+            // Before it was locked, it looked like a killed run's, and another run may have swept it.
+            if is_at(temp.file(), temp.file.path()) {
+                return Ok(temp);
+            }
+        }
+        Err(io::Error::other("the temporary file was removed by another process"))
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    pub(crate) fn file_mut(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Gives it its name, in one step that no signal cuts.
+    pub(crate) fn persist(self, path: &Path, replace: bool) -> io::Result<()> {
+        let Self { file, pending } = self;
+        let hold = cancel::hold();
+        let named =
+            if replace { file.persist(path) } else { file.persist_noclobber(path) }.map(drop);
+        drop(hold);
+        drop(pending);
+        named.map_err(|error| error.error)
+    }
+}
+
+/// Removes what killed runs left in a folder, once a run. Failing is no error: the next run tries again.
+pub(crate) fn sweep(folder: &Path) {
+    if !SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| is_temp_name(&entry.file_name())) {
+        remove_leftover(&entry.path());
+    }
+}
+
+/// Whether a name is one of ours.
+pub(crate) fn is_temp_name(name: &OsStr) -> bool {
+    let middle = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(PREFIX))
+        .and_then(|name| name.strip_suffix(SUFFIX));
+    middle.is_some_and(|random| {
+        random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Regular files of our own user that nobody has locked; links are not followed.
+fn remove_leftover(path: &Path) {
+    let Ok(file) = platform::open_side(path) else { return };
+    let mine = file.metadata().is_ok_and(|found| found.is_file() && platform::is_mine(&found));
+    let free = match file.try_lock() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
+    };
+    if mine && free && is_at(&file, path) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Whether the open file is still what lies at its path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let id = |metadata: io::Result<std::fs::Metadata>| {
+        metadata.and_then(|metadata| platform::file_id(path, &metadata)).ok()
+    };
+    let open = id(file.metadata());
+    open.is_some() && open == id(path.symlink_metadata())
+}
+
+/// Folders that this run has swept.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+const PREFIX: &str = ".keystead-";
+const SUFFIX: &str = ".tmp";
+/// Letters and digits between the two.
+const RANDOM: usize = 12;
+const TRIES: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leftover_goes_and_a_file_at_work_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let at_work = Temp::create(dir).unwrap();
+        let leftover = dir.join(".keystead-abcdefghijkl.tmp");
+        let others = [".keystead-abc.tmp", ".keystead-abcdefghijkl.tmp.txt", "a.tmp"];
+        for name in others.iter().map(|name| dir.join(name)).chain([leftover.clone()]) {
+            std::fs::write(name, "x").unwrap();
+        }
+        sweep(dir);
+        assert!(!leftover.exists());
+        assert!(others.iter().all(|name| dir.join(name).exists()));
+        assert!(is_at(at_work.file(), at_work.file.path()));
+        at_work.persist(&dir.join("made"), false).unwrap();
+        assert!(dir.join("made").exists());
+    }
+}

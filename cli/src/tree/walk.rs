@@ -1,0 +1,139 @@
+//! Walks a folder: everything in it, in the order of the names' bytes, each folder before what it holds.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::vec;
+
+use super::folder::{Folder, Kind};
+use crate::failure::{Failure, Result};
+use crate::report::shown;
+use crate::temp::is_temp_name;
+
+/// A file in a folder that is held open.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    folder: Arc<Folder>,
+    name: OsString,
+    /// Where it lies, for people and for what is made beside it.
+    pub(crate) path: PathBuf,
+    /// The same below the folder that is walked.
+    pub(crate) below: PathBuf,
+    /// When it was found.
+    pub(crate) len: u64,
+}
+
+impl Entry {
+    pub(crate) fn open(&self) -> Result<File> {
+        let failed = |error| Failure::io(&self.path, error);
+        let file = self.folder.file(&self.name, &self.path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_file() {
+            return Ok(file);
+        }
+        let what = format!("{}: something else took its place", shown(&self.path));
+        Err(Failure::new(keystead::ErrorClass::Io, what).hint("run it again"))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for Entry {}
+
+/// What a walk comes by.
+pub(crate) enum Found {
+    File(Entry),
+    /// A folder, and its place below the folder that is walked.
+    Folder {
+        path: PathBuf,
+        below: PathBuf,
+    },
+    /// Not read, and why.
+    Skipped {
+        path: PathBuf,
+        why: &'static str,
+    },
+    /// A folder that cannot be read.
+    Failed {
+        path: PathBuf,
+        failure: Failure,
+    },
+}
+
+pub(crate) struct Walk {
+    levels: Vec<Level>,
+}
+
+/// A folder, and what is left of it.
+struct Level {
+    folder: Arc<Folder>,
+    path: PathBuf,
+    below: PathBuf,
+    names: vec::IntoIter<OsString>,
+}
+
+impl Walk {
+    pub(crate) fn new(root: &Path) -> Result<Self> {
+        let failed = |error| Failure::io(root, error);
+        let folder = Folder::open(root).map_err(failed)?;
+        let level = Level::new(folder, root.to_owned(), PathBuf::new()).map_err(failed)?;
+        Ok(Self { levels: vec![level] })
+    }
+
+    /// Leaves out what is in the folder that was found last.
+    pub(crate) fn leave(&mut self) {
+        self.levels.pop();
+    }
+}
+
+impl Level {
+    fn new(folder: Folder, path: PathBuf, below: PathBuf) -> std::io::Result<Self> {
+        let names = folder.names(&path)?.into_iter();
+        Ok(Self { folder: Arc::new(folder), path, below, names })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            let level = self.levels.last_mut()?;
+            let Some(name) = level.names.next() else {
+                self.levels.pop();
+                continue;
+            };
+            let (path, below) = (level.path.join(&name), level.below.join(&name));
+            if is_temp_name(&name) {
+                return Some(Found::Skipped { path, why: "a temporary file of keystead's own" });
+            }
+            let kind = match level.folder.kind(&name, &path) {
+                Ok(kind) => kind,
+                Err(error) => {
+                    return Some(Found::Failed { failure: Failure::io(&path, error), path });
+                }
+            };
+            return Some(match kind {
+                Kind::File { len } => {
+                    let folder = Arc::clone(&level.folder);
+                    Found::File(Entry { folder, name, path, below, len })
+                }
+                Kind::Other(why) => Found::Skipped { path, why },
+                Kind::Folder => {
+                    let inner = level.folder.folder(&name, &path);
+                    match inner.and_then(|f| Level::new(f, path.clone(), below.clone())) {
+                        Ok(inner) => {
+                            self.levels.push(inner);
+                            Found::Folder { path, below }
+                        }
+                        Err(error) => Found::Failed { failure: Failure::io(&path, error), path },
+                    }
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a run over a folder finds where it would write: its own work of an earlier run, which stays, or something else, which stays too
+//! but is an error. Outputs appear complete, so one that is there is whole.
+
+use std::fs::Metadata;
+use std::path::Path;
+use std::time::SystemTime;
+
+use keystead::{Context, Inspection, Keyring, Kind, MasterKey};
+use serde_json::json;
+
+use super::many::Told;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::object::Object;
+use crate::report::shown;
+
+/// An output's place before it is written.
+pub(super) enum Standing {
+    Free,
+    /// Made of this input already.
+    Done,
+    /// Made of it, but the input was written since.
+    Older,
+}
+
+/// The input that an output is made of.
+pub(super) struct Source {
+    pub(super) len: Option<u64>,
+    pub(super) modified: Option<SystemTime>,
+}
+
+/// The object of a plaintext: its length, its keys and its context are what this run would make.
+pub(super) fn object(
+    place: &Path,
+    source: &Source,
+    keys: &Keyring,
+    context: &Context,
+) -> Result<Standing> {
+    let Some(metadata) = found(place)? else { return Ok(Standing::Free) };
+    if is_older(&metadata, source) {
+        return Ok(Standing::Older);
+    }
+    let object = Object::open(&Input::File(place.to_owned())).map_err(|_| foreign(place))?;
+    let found = keystead::inspect(&object.prefix, object.len).map_err(|_| foreign(place))?;
+    let same = found.plaintext_len == source.len
+        && context.iter().eq(found.context.iter().map(|(name, value)| (&**name, &**value)))
+        && keys.iter().all(|key| opens_with(&found, key.kind(), key.id()));
+    if same { Ok(Standing::Done) } else { Err(foreign(place)) }
+}
+
+/// The plaintext of an object: it has its length.
+pub(super) fn plaintext(place: &Path, object: &Object) -> Result<Standing> {
+    let Some(metadata) = found(place)? else { return Ok(Standing::Free) };
+    let len = keystead::inspect(&object.prefix, object.len).ok().and_then(|i| i.plaintext_len);
+    let source = Source { len, modified: object.modified };
+    if is_older(&metadata, &source) {
+        return Ok(Standing::Older);
+    }
+    if len == Some(metadata.len()) { Ok(Standing::Done) } else { Err(foreign(place)) }
+}
+
+/// A change of the ways in that an earlier run over the folder made already: what is to be there is, and what is to go is gone. Nobody
+/// vouches for it more than for what `inspect` shows.
+pub(super) fn changed(object: &Object, new: &Keyring, gone: impl Fn(&Inspection) -> bool) -> bool {
+    let Ok(found) = keystead::inspect(&object.prefix, object.len) else { return false };
+    new.iter().all(|key| opens_with(&found, key.kind(), key.id())) && gone(&found)
+}
+
+/// None of these opens it, as far as ids say.
+pub(super) fn none_opens(found: &Inspection, old: &Keyring, new: &Keyring) -> bool {
+    let kept = |key: &MasterKey| new.iter().any(|new| new.id() == key.id());
+    !old.iter().any(|key| !kept(key) && opens_with(found, key.kind(), key.id()))
+}
+
+/// What is told of an output that is there.
+pub(super) fn told(output: &str) -> Told {
+    Told { existing: true, ..Told::from(json!({ "output": output })) }
+}
+
+/// Something older than its input is replaced only where that was asked for.
+pub(super) fn older(place: &Path) -> Failure {
+    Failure::usage(format!("{}: the output is older than its input", shown(place)))
+        .hint("--update replaces such outputs, --force all")
+}
+
+fn found(place: &Path) -> Result<Option<Metadata>> {
+    match place.symlink_metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
+        Ok(_) => Err(foreign(place)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn is_older(output: &Metadata, source: &Source) -> bool {
+    match (output.modified(), source.modified) {
+        (Ok(output), Some(source)) => output < source,
+        _ => false,
+    }
+}
+
+/// Anonymous records have no id, and passphrases none that says anything: their kind has to do.
+fn opens_with(found: &Inspection, kind: Kind, id: keystead::KeyId) -> bool {
+    found.records.iter().any(|record| {
+        record.kind == kind.name() && (record.key_id == Some(id) || kind == Kind::Passphrase)
+    })
+}
+
+fn foreign(place: &Path) -> Failure {
+    Failure::usage(format!(
+        "{}: the output exists and is not what this run would make",
+        shown(place)
+    ))
+    .hint("--force replaces it; -o names another place")
+}

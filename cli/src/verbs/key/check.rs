@@ -1,0 +1,48 @@
+//! `key check`: a restore drill. A copy of a key, in a file or typed from paper, opens real objects to their last byte, or it does not.
+
+use std::path::Path;
+
+use keystead::{Context, Keyring};
+use serde_json::json;
+
+use crate::args::KeyCheck;
+use crate::failure::Result;
+use crate::input::Input;
+use crate::keys;
+use crate::paper;
+use crate::passphrase::Passphrases;
+use crate::report::{Report, shown};
+use crate::verbs::many::{Folders, Many};
+use crate::verbs::verify;
+
+pub(crate) fn run(args: &KeyCheck, threads: usize, report: &Report) -> Result<u8> {
+    let keys = backup(&args.file, &Passphrases::new(args.passphrase_fd)?)?;
+    let inputs = Input::list(&args.inputs)?;
+    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    let many = Many { verb: "key check", threads, folders, report };
+    let code = many.run(&inputs, |task| verify::one(&task.input, &keys, Context::unchecked()))?;
+    let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
+    let name = shown(&args.file);
+    if code == 0 {
+        report.line(&format!("{name}: this copy opens all of them"))?;
+    }
+    report.result(&json!({
+        "verb": "key check", "key_file": name, "ok": code == 0, "key_ids": ids,
+    }))?;
+    Ok(code)
+}
+
+/// A key file, or the text of a paper.
+fn backup(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
+    let bytes = keys::read(path)?;
+    let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| paper::is_paper(text)) else {
+        return keys::file(path, passphrases);
+    };
+    let mut reader = paper::Reader::default();
+    for line in text.lines() {
+        if let Some(keys) = reader.take(line)? {
+            return Ok(keys);
+        }
+    }
+    Err(reader.missing())
+}

@@ -1,0 +1,62 @@
+//! Counts what came of many inputs.
+
+use serde_json::{Value, json};
+
+use super::many::Told;
+use crate::demo::{count, size};
+use crate::failure::Failure;
+
+#[derive(Default)]
+pub(super) struct Tally {
+    files: u64,
+    /// Plaintext of those.
+    bytes: u64,
+    existing: u64,
+    pub(super) skipped: u64,
+    failed: u64,
+    /// Exit code of the first failure.
+    pub(super) code: u8,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, told: &Told) {
+        if told.existing {
+            self.existing += 1;
+        } else {
+            self.files += 1;
+            self.bytes += told.value["plaintext_len"].as_u64().unwrap_or(0);
+        }
+    }
+
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.failed += 1;
+        if self.code == 0 {
+            self.code = failure.class.code();
+        }
+    }
+
+    /// `encrypt: 3 files, 12.3 kB; 2 were there already; 1 skipped; 1 failed`.
+    pub(super) fn line(&self, verb: &str) -> String {
+        let files = if self.files == 1 { "file" } else { "files" };
+        let mut line = format!("{verb}: {} {files}", count(self.files));
+        if self.bytes > 0 {
+            line.push_str(&format!(", {}", size(self.bytes)));
+        }
+        for (number, what) in
+            [(self.existing, "done already"), (self.skipped, "skipped"), (self.failed, "failed")]
+        {
+            if number > 0 {
+                line.push_str(&format!("; {} {what}", count(number)));
+            }
+        }
+        line
+    }
+
+    pub(super) fn json(&self, verb: &str) -> Value {
+        json!({
+            "verb": verb, "summary": true, "ok": self.code == 0, "files": self.files,
+            "plaintext_len": self.bytes, "existing": self.existing, "skipped": self.skipped,
+            "failed": self.failed,
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! A signal cleans up and ends with 130; what a killed run leaves behind, the next run sweeps.
+#![cfg(unix)]
+#![allow(unreachable_pub, reason = "the harness is shared")]
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod harness;
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::run;
+
+fn temps(dir: &Path) -> usize {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with(".keystead-")).count()
+}
+
+/// A run that has begun to write and waits for more input.
+fn at_work(dir: &Path) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
+        .args(["encrypt", "-k", "k", "--force", "-o", "out"])
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(&vec![7; 3_000_000]).unwrap();
+    let start = Instant::now();
+    while temps(dir) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never began");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn signals_clean_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(run(dir, "keygen -q -o k --kind symmetric").code, Some(0));
+    fs::write(dir.join("out"), "old").unwrap();
+    for name in ["INT", "TERM", "HUP"] {
+        let mut child = at_work(dir);
+        let stdin = child.stdin.take();
+        signal(&child, name);
+        let end = child.wait_with_output().unwrap();
+        drop(stdin);
+        assert_eq!(end.status.code(), Some(130), "{name}");
+        assert_eq!(String::from_utf8(end.stderr).unwrap(), "keystead: error: cancelled\n");
+        assert_eq!(temps(dir), 0);
+        assert_eq!(fs::read(dir.join("out")).unwrap(), b"old");
+    }
+}
+
+#[test]
+fn the_next_run_sweeps_what_a_killed_one_left_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(run(dir, "keygen -q -o k --kind symmetric").code, Some(0));
+    fs::write(dir.join("a"), "text").unwrap();
+    let mut killed = at_work(dir);
+    signal(&killed, "KILL");
+    assert_eq!(killed.wait().unwrap().signal(), Some(9));
+    assert_eq!(temps(dir), 1);
+    assert_eq!(run(dir, "encrypt -k k a").code, Some(0));
+    assert_eq!(temps(dir), 0);
+    // A run at work is not disturbed, and a link with such a name is not followed.
+    let mut child = at_work(dir);
+    fs::write(dir.join("mine"), "mine").unwrap();
+    std::os::unix::fs::symlink("mine", dir.join(".keystead-abcdefghijkl.tmp")).unwrap();
+    assert_eq!(run(dir, "encrypt -k k --force a").code, Some(0));
+    assert_eq!(temps(dir), 2);
+    assert_eq!(fs::read(dir.join("mine")).unwrap(), b"mine");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(run(dir, "cat -k k out").stdout.len(), 3_000_000);
+    // So it is with verbs that refuse, or that change in place.
+    let left = dir.join(".keystead-0123456789ab.tmp");
+    for args in ["keygen -o k", "encrypt -k k a", "rewrap -q -k k --to other a.ks"] {
+        run(dir, "keygen -q -o other");
+        fs::write(&left, "x").unwrap();
+        run(dir, args);
+        assert!(!left.exists(), "{args}");
+    }
+}

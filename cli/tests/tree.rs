@@ -1,0 +1,221 @@
+//! Folders: what is mirrored, what is skipped, what a second run does.
+#![cfg(unix)]
+#![allow(unreachable_pub, reason = "the harness is shared")]
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod harness;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use harness::run;
+
+fn ok(dir: &Path, args: &str) -> harness::Ran {
+    let ran = run(dir, args);
+    assert_eq!(ran.code, Some(0), "{args}: {}", ran.stderr);
+    ran
+}
+
+/// Folders and files below a folder, with their content and permissions.
+fn tree(root: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let mode = metadata.permissions().mode() & 0o777;
+            let below = path.strip_prefix(root).unwrap().to_owned();
+            if metadata.is_dir() {
+                found.insert(below, (mode, None));
+                folders.push(path);
+            } else if metadata.is_file() {
+                found.insert(below, (mode, Some(fs::read(path).unwrap())));
+            }
+        }
+    }
+    found
+}
+
+/// Keys, and a folder with names of any bytes, empty files and empty folders.
+fn photos() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    ok(root, "keygen -q -o k --kind symmetric");
+    ok(root, "keygen -q -o k2 --kind symmetric");
+    for folder in ["photos", "photos/2026", "photos/2026/empty", "photos/x.ks"] {
+        fs::create_dir(root.join(folder)).unwrap();
+    }
+    fs::set_permissions(root.join("photos/2026"), fs::Permissions::from_mode(0o750)).unwrap();
+    for (name, len) in [
+        (&b"a.jpg"[..], 100_000),
+        (b"2026/none", 0),
+        (b"2026/b\nc\x1b[2J", 10),
+        (b"2026/\xff\xfe", 70_000),
+        (b"-r", 5),
+        (b"already.ks", 5),
+        (b"x.ks/y", 1),
+    ] {
+        let path = root.join("photos").join(OsStr::from_bytes(name));
+        fs::write(path, vec![7; len]).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn a_folder_goes_and_comes_back_as_it_was() {
+    let dir = photos();
+    let dir = dir.path();
+    let before = tree(&dir.join("photos"));
+    let ran = ok(dir, "encrypt -r -k k photos");
+    assert_eq!(ran.stderr, "");
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), "encrypt: 7 files, 170.0 kB\n");
+    let objects = tree(&dir.join("photos.ks"));
+    assert_eq!(objects.len(), before.len());
+    assert!(objects.contains_key(Path::new("2026/empty")));
+    assert!(objects.contains_key(Path::new("already.ks.ks")));
+    assert_eq!(objects[Path::new("2026")].0, 0o750);
+    assert_eq!(tree(&dir.join("photos")), before);
+    let ran = ok(dir, "verify -r -k k photos.ks");
+    assert_eq!(String::from_utf8(ran.stdout).unwrap().lines().count(), 8);
+    fs::rename(dir.join("photos"), dir.join("was")).unwrap();
+    ok(dir, "decrypt -r -k k photos.ks/");
+    assert_eq!(tree(&dir.join("photos")), before);
+    ok(dir, "decrypt -r -k k -o elsewhere photos.ks --threads 1");
+    assert_eq!(tree(&dir.join("elsewhere")), before);
+}
+
+#[test]
+fn what_is_no_file_is_skipped_and_named() {
+    let dir = photos();
+    let dir = dir.path();
+    let photos = dir.join("photos");
+    std::os::unix::fs::symlink("..", photos.join("loop")).unwrap();
+    std::os::unix::fs::symlink("../k", photos.join("link")).unwrap();
+    assert!(Command::new("mkfifo").arg(photos.join("pipe")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(photos.join("sock")).unwrap();
+    let ran = ok(dir, "encrypt -r -k k photos");
+    assert_eq!(
+        ran.stderr,
+        "keystead: skipped: photos/link: a symbolic link\n\
+         keystead: skipped: photos/loop: a symbolic link\n\
+         keystead: skipped: photos/pipe: a FIFO\n\
+         keystead: skipped: photos/sock: a socket\n"
+    );
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), "encrypt: 7 files, 170.0 kB; 4 skipped\n");
+    // What is no object is named, too, and a link to the folder itself is what the user said.
+    fs::write(dir.join("photos.ks/README"), "text").unwrap();
+    std::os::unix::fs::symlink("photos.ks", dir.join("l.ks")).unwrap();
+    let ran = ok(dir, "verify -r -k k l.ks");
+    assert_eq!(ran.stderr, "keystead: skipped: l.ks/README: its name does not end in .ks\n");
+}
+
+#[test]
+fn a_failure_is_told_after_the_rest_is_done() {
+    let dir = photos();
+    let dir = dir.path();
+    ok(dir, "encrypt -r -q -k k photos");
+    let object = dir.join("photos.ks/2026/none.ks");
+    let mut bytes = fs::read(&object).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&object, bytes).unwrap();
+    fs::write(dir.join("photos.ks/none.ks"), "nothing").unwrap();
+    let ran = run(dir, "decrypt -r -k k -o back photos.ks");
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    assert!(ran.stderr.contains("photos.ks/2026/none.ks: authentication failed"));
+    assert!(ran.stderr.contains("photos.ks/none.ks: not a keystead object"));
+    assert!(String::from_utf8(ran.stdout).unwrap().ends_with("6 files, 170.0 kB; 2 failed\n"));
+    assert_eq!(tree(&dir.join("back")).len(), tree(&dir.join("photos")).len() - 1);
+}
+
+#[test]
+fn a_second_run_completes_the_first() {
+    let dir = photos();
+    let dir = dir.path();
+    ok(dir, "encrypt -r -k k -o out photos");
+    let made = tree(&dir.join("out"));
+    let first = made.keys().find(|path| path.ends_with("a.jpg.ks")).unwrap();
+    fs::remove_file(dir.join("out").join(first)).unwrap();
+    fs::write(dir.join("out/2026/.keystead-0123456789ab.tmp"), "left").unwrap();
+    let ran = ok(dir, "encrypt -r -k k -o out photos");
+    let line = "encrypt: 1 file, 100.0 kB; 6 done already\n";
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), line);
+    let again = tree(&dir.join("out"));
+    assert_eq!(again.len(), made.len());
+    for (path, what) in &made {
+        assert!(path == first || again[path] == *what, "{}", path.display());
+    }
+    // For another key, with another context, of another content: it is not what this run would make.
+    for args in ["encrypt -r -k k2 -o out photos", "encrypt -r -k k -c a=1 -o out photos"] {
+        let ran = run(dir, args);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("is not what this run would make"), "{}", ran.stderr);
+    }
+    // A source that was written since.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+    let file = fs::File::options().append(true).open(dir.join("photos/a.jpg")).unwrap();
+    file.set_modified(later).unwrap();
+    let ran = run(dir, "encrypt -r -k k -o out photos");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("hint: --update replaces such outputs"), "{}", ran.stderr);
+    assert_eq!(tree(&dir.join("out")), again);
+    let ran = ok(dir, "encrypt -r --update -k k -o out photos");
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), line);
+    ok(dir, "encrypt -r --force -q -k k -o out photos");
+    // And back.
+    ok(dir, "decrypt -r -k k -o back out");
+    fs::remove_file(dir.join("back/-r")).unwrap();
+    let ran = ok(dir, "decrypt -r -k k -o back out");
+    assert!(String::from_utf8(ran.stdout).unwrap().contains("6 done already"));
+    assert_eq!(tree(&dir.join("back")), tree(&dir.join("photos")));
+    fs::write(dir.join("back/-r"), "another length").unwrap();
+    assert_eq!(run(dir, "decrypt -r -k k -o back out").code, Some(2));
+    assert_eq!(fs::read(dir.join("back/-r")).unwrap(), b"another length");
+}
+
+#[test]
+fn changes_of_a_folder_can_be_run_again() {
+    let dir = photos();
+    let dir = dir.path();
+    ok(dir, "encrypt -r -q -k k photos");
+    for verb in ["rewrap", "reencrypt"] {
+        ok(dir, &format!("{verb} -q -k k --to k2 photos.ks/a.jpg.ks"));
+        let ran = ok(dir, &format!("{verb} -r -k k --to k2 photos.ks"));
+        let line = format!("{verb}: 6 files; 1 done already\n");
+        assert_eq!(String::from_utf8(ran.stdout).unwrap(), line);
+        ok(dir, "verify -r -q -k k2 photos.ks");
+        ok(dir, &format!("{verb} -r -q -k k2 --to k photos.ks"));
+    }
+    ok(dir, "rewrap -r -q -k k --to k2 --add photos.ks");
+    let ran = ok(dir, "rewrap -r -k k --to k2 --add photos.ks");
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), "rewrap: 0 files; 7 done already\n");
+}
+
+#[test]
+fn folders_that_cannot_be_outputs_are_refused() {
+    let dir = photos();
+    let dir = dir.path();
+    for (args, why) in [
+        ("encrypt -r -k k -o photos/out photos", "the output folder is in the input folder"),
+        ("encrypt -r -k k -o photos photos", "the output folder is in the input folder"),
+        ("encrypt -r -k k .", "its output has no name"),
+        ("encrypt -r -k k -o - photos", "a folder does not go to stdout"),
+        ("decrypt -r -k k photos", "does not end in .ks"),
+        ("encrypt -k k photos", "a folder, not a file"),
+    ] {
+        let ran = run(dir, args);
+        assert_eq!(ran.code, Some(2), "{args}: {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
+    // A link in the output folder is not followed.
+    fs::create_dir(dir.join("out")).unwrap();
+    std::os::unix::fs::symlink("../photos/2026/empty", dir.join("out/2026")).unwrap();
+    let ran = run(dir, "encrypt -r -k k -o out photos");
+    assert!(ran.stderr.contains("out/2026: something is in the way"), "{}", ran.stderr);
+    assert_eq!(fs::read_dir(dir.join("photos/2026/empty")).unwrap().count(), 0);
+}

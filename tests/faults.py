@@ -1,0 +1,437 @@
+#!/usr/bin/env python3
+"""Kills and failing system calls at every write, sync, rename and unlink of the command line, one at a time.
+
+    python3 tests/faults.py --keystead PATH [--points N] [--rivals]
+
+One point is one run under strace in which one call is struck: SIGKILL as it is entered, or ENOSPC or EIO in its place. After it,
+the output holds the old content or the complete new one, the inputs are as before, an error is told, and at most one private
+temporary file is there; then the next run finishes and sweeps that file. --points takes an even sample of all points. --rivals decrypts over an
+existing file with age and rage, whichever are installed, in the same way and counts what they lose; only our losses count in
+the last line and the exit code.
+"""
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CALLS = """write writev pwrite64 pwritev pwritev2 copy_file_range sendfile splice ftruncate fallocate fsync fdatasync syncfs
+           sync_file_range rename renameat renameat2 link linkat unlink unlinkat""".split()
+HINTS = ["copy_file_range", "sendfile", "splice", "fallocate", "sync_file_range"]       # what may fail without loss
+FAULTS = {"SIGKILL": "signal=KILL", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO"}
+STRACE = ["strace", "-f", "-qq"]
+FAST = "--seccomp-bpf"                                      # stops at the struck calls only, but delivers no signal
+TEXT = bytes(i * 7 % 251 for i in range(1_100_000))
+OLD = b"what was here before\n" * 1000
+PASSPHRASES = b"correct horse\nbattery staple\n"         # of a key file: the old one, the new one
+
+
+def run(argv, folder, stdin=b""):
+    return subprocess.run(argv, cwd=folder, input=stdin, capture_output=True, timeout=300)
+
+
+def must(argv, folder, stdin=b""):
+    done = run(argv, folder, stdin)
+    if done.returncode != 0:
+        sys.exit(f"set-up failed: {argv}: {done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+class Tool:
+    """keystead, in a folder."""
+
+    def __init__(self, path):
+        self.path = str(path.resolve())
+        usage = run([self.path, "encrypt", "--help"], ".").stdout
+        self.one_thread = ["--threads", "1"] if b"--threads" in usage else []
+
+    def command(self, line):
+        verb, *rest = line.split()
+        threads = self.one_thread if verb in ("encrypt", "decrypt", "reencrypt") else []
+        return [self.path, verb, *threads, *rest]
+
+    def must(self, folder, line, stdin=b""):
+        return must(self.command(line), folder, stdin)
+
+    def decrypted(self, folder, key, name="text.ks"):
+        done = run(self.command(f"decrypt -k {key} -o - {name}"), folder)
+        return done.stdout if done.returncode == 0 else None
+
+
+class Scenario:
+    """A command on a folder, and what must hold after it was struck."""
+
+    ours, stdin, inputs = True, b"", []
+
+    def __init__(self, tool):
+        self.tool = tool
+
+    def prepare(self, folder):
+        for name in ("old", "new"):
+            self.tool.must(folder, f"keygen -q -o {name}")
+        (folder / "text").write_bytes(TEXT)
+
+    def command(self):
+        return self.tool.command(self.line)
+
+    def lost(self, folder):
+        """What is wrong with the output of a struck run."""
+        raise NotImplementedError
+
+    def again(self, folder):
+        """The next run: what is wrong with it."""
+        done = run(self.command(), folder, self.stdin)
+        return None if done.returncode == 0 else failed(done)
+
+    def finished(self, folder):
+        """What is wrong with the output of the next run."""
+        raise NotImplementedError
+
+
+def failed(done):
+    return f"the next run failed ({done.returncode}): {done.stderr.decode(errors='replace').strip()}"
+
+
+class Encrypt(Scenario):
+    name, line, inputs = "encrypt", "encrypt --force -k old.pub text", ["text", "old", "old.pub"]
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        (folder / "text.ks").write_bytes(OLD)
+
+    def lost(self, folder):
+        if (folder / "text.ks").read_bytes() == OLD:
+            return None
+        return self.finished(folder)
+
+    def finished(self, folder):
+        return None if self.tool.decrypted(folder, "old") == TEXT else "the object does not open"
+
+
+class Decrypt(Scenario):
+    name, line, inputs = "decrypt", "decrypt --force -k old text.ks", ["text.ks", "old"]
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        self.tool.must(folder, "encrypt -k old.pub text")
+        (folder / "text").write_bytes(OLD)
+
+    def lost(self, folder):
+        whole = (folder / "text").read_bytes() in (OLD, TEXT)
+        return None if whole else "the output is neither the old content nor the new"
+
+    def finished(self, folder):
+        return None if (folder / "text").read_bytes() == TEXT else "the output is not the plaintext"
+
+
+class Change(Scenario):
+    """Verbs that change an object in place: it opens with the old key or with the new one."""
+
+    inputs = ["text", "old", "new"]
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        self.tool.must(folder, "encrypt -k old.pub text")
+
+    def lost(self, folder):
+        if TEXT in (self.tool.decrypted(folder, "old"), self.tool.decrypted(folder, "new")):
+            return None
+        return "the object opens neither with the old key nor with the new"
+
+    def again(self, folder):
+        # With both keys, it does not matter how far the struck run came.
+        done = run(self.tool.command(f"{self.line} -k new"), folder)
+        return None if done.returncode == 0 else failed(done)
+
+    def finished(self, folder):
+        if list(folder.glob("*.ks-rewrap")):
+            return "the side file is still there"
+        return None if self.tool.decrypted(folder, "new") == TEXT else "the object does not open with the new key"
+
+
+class Rewrap(Change):
+    name, line = "rewrap", "rewrap -q -k old --to new text.ks"
+
+
+class RewrapCopy(Change):
+    """A header without room for one more key, so the object is copied."""
+
+    name, line = "rewrap, copying", "rewrap -q --add -k old --to new --to other text.ks"
+
+    def prepare(self, folder):
+        Scenario.prepare(self, folder)
+        self.tool.must(folder, "keygen -q --kind symmetric -o small")
+        self.tool.must(folder, "keygen -q -o other")
+        (folder / "text").write_bytes(TEXT[:1_000_000])
+        self.tool.must(folder, "encrypt -k old text")
+        (folder / "text").write_bytes(TEXT)
+
+    def lost(self, folder):
+        known = [self.tool.decrypted(folder, key) for key in ("old", "new")]
+        return None if TEXT[:1_000_000] in known else "the object opens neither with the old key nor with the new"
+
+    def again(self, folder):
+        if self.tool.decrypted(folder, "new") is not None:      # it was done: any other command sweeps
+            done = run(self.tool.command("encrypt -k old.pub -o other.ks text"), folder)
+        else:
+            done = run(self.command(), folder)
+        return None if done.returncode == 0 else failed(done)
+
+    def finished(self, folder):
+        known = [self.tool.decrypted(folder, key) for key in ("old", "new", "other")]
+        return None if known == [TEXT[:1_000_000]] * 3 else "the object does not open with every key"
+
+
+class Reencrypt(Change):
+    name, line = "reencrypt", "reencrypt -q -k old --to new text.ks"
+
+
+class EncryptTree(Scenario):
+    """A folder: every object that is there is whole, and the next run makes those that are missing."""
+
+    name, line = "encrypt -r", "encrypt -q -r -k old -o sealed tree"
+    files = {"a": TEXT[:70_000], "empty": b"", "b/c": TEXT[:1_000], "b/d/e": TEXT[:20_000]}
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        (folder / "tree/b/d").mkdir(parents=True)
+        for name, text in self.files.items():
+            (folder / "tree" / name).write_bytes(text)
+
+    @property
+    def inputs(self):
+        return ["old", *(f"tree/{name}" for name in self.files)]
+
+    def lost(self, folder, all_of_them=False):
+        for name, text in self.files.items():
+            found = folder / f"sealed/{name}.ks"
+            if found.exists() or all_of_them:
+                if self.tool.decrypted(folder, "old", f"sealed/{name}.ks") != text:
+                    return f"{name}.ks does not open"
+        return None
+
+    def finished(self, folder):
+        return self.lost(folder, all_of_them=True)
+
+
+class DecryptTree(EncryptTree):
+    name, line = "decrypt -r", "decrypt -q -r -k old -o back sealed"
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        self.tool.must(folder, EncryptTree.line)
+
+    def lost(self, folder, all_of_them=False):
+        for name, text in self.files.items():
+            found = folder / "back" / name
+            if (found.exists() or all_of_them) and not (found.exists() and found.read_bytes() == text):
+                return f"{name} is not whole"
+        return None
+
+
+class Keygen(Scenario):
+    name, line, inputs = "keygen", "keygen -q -o made", ["text", "old", "old.pub"]
+
+    def lost(self, folder):
+        secret, public = folder / "made", folder / "made.pub"
+        if not secret.exists():
+            return "a public half without its secret" if public.exists() else None
+        done = run(self.tool.command("key public made"), folder)
+        if done.returncode != 0:
+            return "the key file is not whole"
+        if public.exists() and public.read_bytes() != done.stdout:
+            return "the public half is not whole"
+        return None
+
+    def again(self, folder):
+        done = run(self.tool.command("keygen -q -o another"), folder)
+        return None if done.returncode == 0 else failed(done)
+
+    def finished(self, folder):
+        return self.lost(folder)
+
+
+class KeyPassphrase(Scenario):
+    name, line, inputs = "key passphrase", "key passphrase -q --passphrase-fd 0 locked", ["text", "old"]
+    stdin = PASSPHRASES
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        self.tool.must(folder, "keygen -q --passphrase-fd 0 -o locked", PASSPHRASES)
+
+    def opens(self, folder, passphrase):
+        done = run(self.tool.command("key public --passphrase-fd 0 locked"), folder, passphrase + b"\n")
+        return done.returncode == 0 and done.stdout == (folder / "locked.pub").read_bytes()
+
+    def lost(self, folder):
+        opens = any(self.opens(folder, passphrase) for passphrase in PASSPHRASES.split(b"\n")[:2])
+        return None if opens else "the key opens neither with the old passphrase nor with the new"
+
+    def again(self, folder):
+        old, new, _ = PASSPHRASES.split(b"\n")
+        now = old if self.opens(folder, old) else new
+        done = run(self.command(), folder, now + b"\n" + new + b"\n")
+        return None if done.returncode == 0 else failed(done)
+
+    def finished(self, folder):
+        opens = self.opens(folder, PASSPHRASES.split(b"\n")[1])
+        return None if opens else "the key does not open with the new passphrase"
+
+
+class Rival(Scenario):
+    """age or rage, decrypting over an existing file: the very thing that Decrypt does."""
+
+    ours, inputs = False, ["text.age", "key"]
+
+    def __init__(self, program):
+        self.program = shutil.which(program)
+        self.name = f"{program} decrypt"
+
+    def prepare(self, folder):
+        key = must([f"{self.program}-keygen"], folder)
+        (folder / "key").write_bytes(key)
+        (folder / "text").write_bytes(TEXT)
+        public = re.search(rb"age1[a-z0-9]+", key)[0].decode()
+        must([self.program, "-r", public, "-o", "text.age", "text"], folder)
+        (folder / "text").write_bytes(OLD)
+
+    def command(self):
+        return [self.program, "-d", "-i", "key", "-o", "text", "text.age"]
+
+    def lost(self, folder):
+        text = folder / "text"
+        whole = text.exists() and text.read_bytes() in (OLD, TEXT)
+        return None if whole else "the output is neither the old content nor the new"
+
+
+def points(scenario, folder):
+    """Every call that may be struck: its name, and its number among the calls of that name in one thread."""
+    log = folder.with_suffix(".log")
+    command = [*STRACE, FAST, "-o", str(log), "-e", "trace=" + ",".join(CALLS), *scenario.command()]
+    done = run(command, folder, scenario.stdin)
+    if done.returncode != 0:
+        sys.exit(f"{scenario.name} does not run under strace: {done.stderr.decode(errors='replace')}")
+    calls = collections.Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(errors="replace"), re.M))
+    most = collections.Counter()
+    for (_, name), count in calls.items():
+        most[name] = max(most[name], count)
+    return [(fault, name, number + 1) for name in CALLS for number in range(most[name]) for fault in FAULTS]
+
+
+def sample(items, count):
+    """An even sample; faults come in threes, so that each step must not be a multiple of three."""
+    if count >= len(items):
+        return items
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def strike(scenario, pristine, point):
+    """One point: what is wrong after it, or nothing."""
+    with tempfile.TemporaryDirectory(dir=pristine.parent) as root:
+        folder = pathlib.Path(root) / "folder"
+        shutil.copytree(pristine, folder)
+        before = snapshot(folder, scenario.inputs)
+        fault, call, number = point
+        fast = [] if fault == "SIGKILL" else [FAST]
+        struck = [*fast, "-e", f"trace={call}", "-e", f"inject={call}:{FAULTS[fault]}:when={number}"]
+        log = pathlib.Path(root) / "log"
+        done = run([*STRACE, "-o", str(log), *struck, *scenario.command()], folder, scenario.stdin)
+        if not re.search(r"\(INJECTED\)|killed by SIGKILL", log.read_text(errors="replace")):
+            return "the fault did not strike: the run made fewer calls than the one that was counted"
+        wrong = scenario.lost(folder)
+        if wrong is None and snapshot(folder, scenario.inputs) != before:
+            wrong = "an input was changed"
+        if wrong or not scenario.ours:
+            return wrong
+        if b"panicked" in done.stderr:
+            return "it panicked"
+        if fault != "SIGKILL" and done.returncode != 1 and call not in HINTS:
+            return f"it ended with {done.returncode} in spite of the error"
+        left = temporary(folder)
+        if len(left) > 1:
+            return f"{len(left)} temporary files are left"
+        wrong = scenario.again(folder) or scenario.finished(folder)
+        if wrong is None and temporary(folder):
+            wrong = "the next run does not sweep the temporary file"
+        if wrong is None and snapshot(folder, scenario.inputs) != before:
+            wrong = "the next run changed an input"
+        return wrong
+
+
+def snapshot(folder, names):
+    return {name: hashlib.sha256((folder / name).read_bytes()).digest() for name in names}
+
+
+def temporary(folder):
+    return [name for _, folders, files in os.walk(folder) for name in folders + files if name.startswith(".keystead-")]
+
+
+def test(scenario, root, share):
+    """Strikes a share of all points; gives how many there are, how many were struck, and what was lost."""
+    pristine = root / re.sub(r"\W", "-", scenario.name) / "pristine"
+    pristine.mkdir(parents=True)
+    scenario.prepare(pristine)
+    counted = pristine.with_name("counted")
+    shutil.copytree(pristine, counted)
+    every = points(scenario, counted)
+    chosen = sample(every, share(scenario, every))
+    with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+        wrong = pool.map(lambda point: strike(scenario, pristine, point), chosen)
+        losses = [(point, what) for point, what in zip(chosen, wrong) if what]
+    return len(every), len(chosen), losses
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keystead", required=True, type=pathlib.Path)
+    parser.add_argument("--points", type=int, help="about so many points of ours; all without it")
+    parser.add_argument("--rivals", action="store_true", help="age and rage beside it")
+    parser.add_argument("--only", help="scenarios whose name begins so")
+    options = parser.parse_args()
+    if shutil.which("strace") is None:
+        print("skipped: strace is not installed")
+        sys.exit(1 if os.environ.get("CI") else 0)
+
+    tool = Tool(options.keystead)
+    todo = [kind(tool) for kind in SHORT_FIRST]
+    for program in ("age", "rage") if options.rivals else ():
+        if shutil.which(program) is None:
+            print(f"skipped: {program} is not installed")
+        else:
+            todo.append(Rival(program))
+    todo = [scenario for scenario in todo if scenario.name.startswith(options.only or "")]
+
+    left = [options.points or sys.maxsize, sum(scenario.ours for scenario in todo)]
+
+    def share(scenario, every):
+        # What one scenario does not need is for those behind it: the short ones come first.
+        return len(every) if not scenario.ours else left[0] // max(left[1], 1)
+
+    struck = lost = 0
+    print(f"{'':16}{'points':>8}{'struck':>8}{'lost':>8}")
+    with tempfile.TemporaryDirectory(prefix="keystead-faults-") as root:
+        for scenario in todo:
+            every, chosen, losses = test(scenario, pathlib.Path(root), share)
+            print(f"{scenario.name:16}{every:8}{chosen:8}{len(losses):8}", flush=True)
+            if not scenario.ours:
+                continue
+            left[0] -= chosen
+            left[1] -= 1
+            struck += chosen
+            lost += len(losses)
+            for (fault, call, number), what in losses:
+                print(f"    {fault} at {call} {number}: {what}")
+    print(f"faults: {struck - lost} passed, {lost} failed")
+    sys.exit(1 if lost else 0)
+
+
+SHORT_FIRST = [Keygen, KeyPassphrase, Rewrap, EncryptTree, DecryptTree, RewrapCopy, Reencrypt, Encrypt, Decrypt]
+
+if __name__ == "__main__":
+    main()
