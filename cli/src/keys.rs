@@ -68,6 +68,7 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyr
 
 /// One key file, plain or encrypted, or a file of public keys.
 pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
+    refuse_secret(path.as_os_str())?;
     let bytes = read(path)?;
     let mut asked = None;
     let keys = keystead::read_key_file(&bytes, || {
@@ -90,6 +91,7 @@ pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
 
 /// A file of public keys only: a secret in it is a mistake that someone would share.
 fn recipients(path: &Path) -> Result<Keyring> {
+    refuse_secret(path.as_os_str())?;
     let keys =
         Keyring::from_file_text(&read(path)?).map_err(|error| Failure::at(&shown(path), error))?;
     if keys.iter().any(MasterKey::opens) {
@@ -118,15 +120,22 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// A public key given as text. A secret given as text is refused: arguments are seen by everybody.
-fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
-    let Some(text) = name.to_str() else { return Ok(None) };
-    let upper = text.get(..64).unwrap_or(text).to_ascii_uppercase();
+/// Arguments are seen by every process, so a secret among them is refused, and not said again.
+fn refuse_secret(name: &OsStr) -> Result<()> {
+    let Some(text) = name.to_str() else { return Ok(()) };
+    let upper = text.trim().get(..64).unwrap_or(text.trim()).to_ascii_uppercase();
     if upper.starts_with("AGE-SECRET-KEY-") || upper.starts_with("KEYSTEAD-SYMMETRIC-KEY-") {
         return Err(Failure::usage("a secret key was given as an argument").hint(
             "put it in a file and name that with -k; every process and the shell's history saw it, so make a new one",
         ));
     }
+    Ok(())
+}
+
+/// A public key given as text.
+fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
+    refuse_secret(name)?;
+    let Some(text) = name.to_str() else { return Ok(None) };
     if !text.starts_with("age1") || Path::new(name).exists() {
         return Ok(None);
     }

@@ -228,7 +228,9 @@ struct Terminal<W>(W);
 impl<W: Write> Write for Terminal<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let steers = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=31 | 127);
-        if bytes.iter().any(steers) {
+        // C1 controls are two bytes in UTF-8; what is not UTF-8 is not text.
+        let c1 = |pair: &[u8]| pair[0] == 0xc2 && (0x80..=0x9f).contains(&pair[1]);
+        if bytes.iter().any(steers) || bytes.windows(2).any(c1) {
             let what = "binary output is not written to a terminal";
             let detail = Detail::new(what).hint("-o FILE writes a file");
             return Err(Error::Usage(detail).into());

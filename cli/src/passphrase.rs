@@ -1,6 +1,6 @@
 //! Passphrases: asked on the terminal, or read from a file descriptor one a line; never from the arguments.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,13 +11,17 @@ use zeroize::Zeroizing;
 
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::input::Input;
 
 /// Twenty passphrases of the longest kind.
 const MAX_INPUT: u64 = 81_920;
+/// The same, reserved at once, so that no grown buffer leaves a copy behind.
+const MAX_INPUT_LEN: usize = 81_952;
 
 /// Where passphrases come from, and the most that one may cost to try.
 pub(crate) struct Passphrases {
     source: Source,
+    used: Cell<bool>,
     ceiling: PassphraseCosts,
 }
 
@@ -31,7 +35,27 @@ impl Passphrases {
     /// From `--passphrase-fd`, or the terminal.
     pub(crate) fn new(fd: Option<u32>) -> Result<Self> {
         let source = fd.map_or(Ok(Source::Terminal), Source::read)?;
-        Ok(Self { source, ceiling: PassphraseCosts::CEILING })
+        Ok(Self { source, used: Cell::new(false), ceiling: PassphraseCosts::CEILING })
+    }
+
+    /// One stdin cannot be both passphrases and data; whoever says so loses a line of it.
+    pub(crate) fn check_apart(fd: Option<u32>, inputs: &[Input]) -> Result<()> {
+        if fd == Some(0) && inputs.contains(&Input::Stdin) {
+            return Err(Failure::usage("stdin cannot hold both the passphrase and the data")
+                .hint("another descriptor holds the passphrase: --passphrase-fd 3 3< FILE"));
+        }
+        Ok(())
+    }
+
+    /// A passphrase that was given and asked for by nothing protects nothing.
+    pub(crate) fn check_used(&self) -> Result<()> {
+        if matches!(self.source, Source::Lines(_)) && !self.used.get() {
+            return Err(Failure::usage(
+                "--passphrase-fd is given, but nothing asks for a passphrase",
+            )
+            .hint("-p uses one; a key file asks only where it is encrypted"));
+        }
+        Ok(())
     }
 
     /// Lets a passphrase record cost as many MiB of memory (`--passphrase-memory`).
@@ -44,6 +68,7 @@ impl Passphrases {
 
     /// A passphrase that exists already.
     pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
+        self.used.set(true);
         let passphrase = match &self.source {
             Source::Terminal => prompt(&format!("Passphrase of {what}: "))?,
             Source::Lines(lines) => next(lines, what)?,
@@ -53,6 +78,7 @@ impl Passphrases {
 
     /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
     pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
+        self.used.set(true);
         let passphrase = match &self.source {
             Source::Terminal => {
                 let first = prompt(&format!("New passphrase for {what}: "))?;
@@ -72,7 +98,7 @@ impl Passphrases {
 impl Source {
     /// One passphrase a line.
     fn read(fd: u32) -> Result<Self> {
-        let mut text = Zeroizing::new(Vec::with_capacity(4_098));
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN));
         let read = if fd == 0 {
             io::stdin().take(MAX_INPUT).read_to_end(&mut text)
         } else {

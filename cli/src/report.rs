@@ -82,7 +82,7 @@ impl Report {
 
     /// A result object to stdout; nothing without `--json`.
     pub(crate) fn result(&self, value: &Value) -> Result<()> {
-        if self.json { self.print(&format!("{value}\n")) } else { Ok(()) }
+        if self.json { self.print(&format!("{}\n", escaped_json(value))) } else { Ok(()) }
     }
 }
 
@@ -124,10 +124,25 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
+/// JSON in which nothing steers a terminal: serde escapes only what is below a space.
+fn escaped_json(value: &Value) -> String {
+    let mut out = String::new();
+    for character in value.to_string().chars() {
+        if steers(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                push(&mut out, format_args!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
 /// C1 controls, line separators, bidirectional overrides and marks, byte order marks.
 fn steers(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -149,6 +164,9 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(escaped("a\nb\x1b[2J\u{202e}c\u{9b}"), "a\\nb\\x1b[2J\\u{202e}c\\u{9b}");
         assert_eq!(escaped("Grüße, 世界"), "Grüße, 世界");
+        assert_eq!(escaped("a\u{61c}b\u{200b}"), "a\\u{61c}b\\u{200b}");
+        let json = escaped_json(&json!({ "name": "a\u{9b}2J\u{202e}\x1b\n" }));
+        assert_eq!(json, r#"{"name":"a\u009b2J\u202e\u001b\n"}"#);
     }
 
     #[cfg(unix)]

@@ -74,7 +74,8 @@ fn an_output_is_never_wider_than_its_input() {
         assert_eq!(mode(&dir.join("a.ks")), after, "{before:o}");
         fs::remove_file(dir.join("a")).unwrap();
         ok(dir, "decrypt -k k a.ks");
-        assert_eq!(mode(&dir.join("a")), after, "{before:o}");
+        // Whoever stored the object has no say in who reads the plaintext.
+        assert_eq!(mode(&dir.join("a")), 0o600, "{before:o}");
         fs::remove_file(dir.join("a")).unwrap();
     }
 }
@@ -368,4 +369,22 @@ fn an_input_that_claims_to_be_empty_is_read() {
     ok(dir, "keygen -q -o k --kind symmetric");
     ok(dir, "encrypt -k k -o x /proc/version");
     assert_eq!(run(dir, "cat -k k x").stdout, fs::read("/proc/version").unwrap());
+}
+
+/// A rewrap that was interrupted is finished only as what is asked for now.
+#[test]
+fn a_side_file_does_not_answer_for_another_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for name in ["old", "bob", "new"] {
+        ok(dir, &format!("keygen -q --kind symmetric -o {name}"));
+    }
+    fs::write(dir.join("a"), "text").unwrap();
+    ok(dir, "encrypt -q -k new -k bob a");
+    let bob = run(dir, "inspect --json a.ks");
+    assert_eq!(bob.code, Some(0));
+    // Nothing was interrupted: somebody left a file there.
+    fs::write(dir.join("a.ks.ks-rewrap"), "").unwrap();
+    assert_eq!(run(dir, "rewrap -q -k old --to new --drop bob a.ks").code, Some(4));
+    ok(dir, "verify -q -k bob a.ks");
 }

@@ -20,6 +20,9 @@ pub(crate) struct Rewrap {
     /// Keep the key that opens
     #[arg(long)]
     pub(crate) add: bool,
+    /// Vouch for what anyone could have made: needed to give an object that a pair opened a symmetric key
+    #[arg(long)]
+    pub(crate) vouch: bool,
     /// Take away the record of this key id
     #[arg(long, value_name = "ID")]
     pub(crate) drop: Vec<String>,

@@ -12,6 +12,7 @@ use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
 use crate::output::{Manner, Output, Target};
+use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::Report;
 
@@ -31,8 +32,10 @@ pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
     check_stdout(true, report)?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let context = context(&args.context)?;
-    let (keys, _) = keys::to_open(&args.keys)?;
     let input = args.input.as_deref().map_or(Input::Stdin, Input::of);
+    Passphrases::check_apart(args.keys.passphrase_fd, std::slice::from_ref(&input))?;
+    let (keys, passphrases) = keys::to_open(&args.keys)?;
+    passphrases.check_used()?;
     let object = Object::open(&input)?;
     let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;

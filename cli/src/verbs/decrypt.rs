@@ -14,13 +14,17 @@ use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
 use crate::output::{Manner, Output, Target};
+use crate::passphrase::Passphrases;
+use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
 
 pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     check_single_output(args.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
-    let (keys, _) = keys::to_open(&args.keys)?;
+    Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;
+    let (keys, passphrases) = keys::to_open(&args.keys)?;
+    passphrases.check_used()?;
     let outputs =
         Outputs { root: args.output.as_deref(), name: without_ks, sync: !args.writing.no_sync };
     let folders = Folders { taken: args.recursive, objects: true, outputs: Some(outputs) };
@@ -53,7 +57,8 @@ fn one(
     let manner = Manner {
         force,
         sync: !args.writing.no_sync,
-        mode: object.mode,
+        // The provider chose the mode of what it stored; it does not choose who reads the plaintext.
+        mode: PRIVATE,
         not: object.id.clone(),
         text: true,
     };

@@ -28,10 +28,12 @@ pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8>
     let inputs = Input::list(&args.inputs)?;
     check_single_output(args.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
+    Passphrases::check_apart(args.passphrase_fd, &inputs)?;
     let passphrases = Passphrases::new(args.passphrase_fd)?;
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let keys = keys::to_encrypt(&wanted, &passphrases)?;
+    passphrases.check_used()?;
     let outputs =
         Outputs { root: args.output.as_deref(), name: with_ks, sync: !args.writing.no_sync };
     let folders = Folders { taken: args.recursive, objects: false, outputs: Some(outputs) };

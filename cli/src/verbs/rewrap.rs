@@ -28,6 +28,7 @@ struct Job<'a> {
     new: &'a Keyring,
     context: &'a Context,
     add: bool,
+    vouch: bool,
     drop: &'a [KeyId],
     sync: bool,
 }
@@ -72,6 +73,7 @@ pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> 
         new: &new,
         context: &context,
         add: args.add,
+        vouch: args.vouch,
         drop: &drop,
         sync: !args.no_sync,
     };
@@ -163,6 +165,7 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
             (false, true) => Changes::add(job.new),
             (false, false) => Changes::replace_with(job.new),
         };
+        let changes = if job.vouch { changes.vouch() } else { changes };
         job.drop.iter().fold(changes, |changes, id| changes.drop_key(*id))
     };
     let expected = expected(job.context);
@@ -189,8 +192,22 @@ fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) 
     // The interrupted one may have been this one: then the new keys open.
     let opened = restore(path, file, job.new, expected(job.context), job.sync)?;
     let Some(OpenedBy { key_id, .. }) = opened else { return Ok(false) };
+    let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
+    if !fulfils(job, &prefix) {
+        return Ok(false);
+    }
     report.hint(&format!("{}: the interrupted rewrap to {key_id} is finished", shown(path)));
     Ok(true)
+}
+
+/// Whether the header says what is asked for: every new key is there, none that is to go.
+fn fulfils(job: &Job<'_>, prefix: &[u8]) -> bool {
+    let Ok(found) = keystead::inspect(prefix, None) else { return false };
+    let there = |id: KeyId| found.records.iter().any(|record| record.key_id == Some(id));
+    let stays = |id: KeyId| job.add || job.new.iter().any(|key| key.id() == id);
+    job.new.iter().all(|key| there(key.id()))
+        && !job.drop.iter().any(|id| there(*id))
+        && !job.old.iter().any(|key| there(key.id()) && !stays(key.id()))
 }
 
 fn with_side_hint(path: &Path, failure: Failure) -> Failure {

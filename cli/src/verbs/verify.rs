@@ -9,13 +9,16 @@ use crate::failure::Result;
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
+use crate::passphrase::Passphrases;
 use crate::progress;
 use crate::report::Report;
 
 pub(crate) fn run(args: &Verify, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let context = context(&args.context)?;
-    let (keys, _) = keys::to_open(&args.keys)?;
+    Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;
+    let (keys, passphrases) = keys::to_open(&args.keys)?;
+    passphrases.check_used()?;
     let folders = Folders { taken: args.recursive, objects: true, outputs: None };
     Many { verb: "verify", threads, folders, report }
         .run(&inputs, |task| one(&task.input, &keys, expected(&context)))
