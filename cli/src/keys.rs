@@ -118,6 +118,11 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// Whether it is the text of a public key.
+pub(crate) fn is_public(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|text| text.starts_with("age1"))
+}
+
 /// A public key given as text. A secret given as text is refused: arguments are seen by everybody.
 fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
     let Some(text) = name.to_str() else { return Ok(None) };
