@@ -119,7 +119,7 @@ fn draw(total: Total, start: Instant) {
 
 fn new_bar(total: Total) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total.bytes, ProgressDrawTarget::stderr());
-    let template = if total.bytes.is_some() { "{wide_bar} {msg}" } else { "{msg}" };
+    let template = if total.bytes.is_some() { "{percent:>3}% {wide_bar} {msg}" } else { "{msg}" };
     // The templates parse; were one wrong, the bar would have a form of its own.
     let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
