@@ -120,6 +120,11 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// Whether it is the text of a public key.
+pub(crate) fn is_public(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|text| text.starts_with("age1"))
+}
+
 /// Arguments are seen by every process, so a secret among them is refused, and not said again.
 fn refuse_secret(name: &OsStr) -> Result<()> {
     let Some(text) = name.to_str() else { return Ok(()) };

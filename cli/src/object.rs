@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use keystead::{Decryptor, Error, ErrorClass, Expected, Keyring, RangeReader};
@@ -10,6 +10,7 @@ use keystead::{Decryptor, Error, ErrorClass, Expected, Keyring, RangeReader};
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, Reader, read_full};
 use crate::platform::FileId;
+use crate::report::shown;
 use crate::sidefile;
 
 /// White space and a begin line (SPEC R45).
@@ -49,7 +50,8 @@ enum Bytes {
 impl Object {
     pub(crate) fn open(input: &Input) -> Result<Self> {
         let name = input.shown();
-        let Opened { mut reader, len, id, mode, modified } = input.open()?;
+        let Opened { mut reader, len, id, mode, modified } =
+            input.open().map_err(|failure| near(input, failure))?;
         let failed = |error| Failure::at(&name, Error::from_io(error));
         let mut prefix = vec![0; ARMOR_START];
         let read = read_full(&mut reader, &mut prefix).map_err(failed)?;
@@ -144,6 +146,17 @@ impl Object {
             Bytes::File(..) | Bytes::Stream(_) => None,
         }
     }
+}
+
+/// The plaintext's name given in place of the object's.
+fn near(input: &Input, failure: Failure) -> Failure {
+    let Input::File(path) = input else { return failure };
+    let mut object = path.as_os_str().to_owned();
+    object.push(".ks");
+    if !path.exists() && Path::new(&object).exists() {
+        return failure.hint(format!("is it {}?", shown(Path::new(&object))));
+    }
+    failure
 }
 
 fn boxed(reader: impl Read + 'static) -> Box<dyn Read> {

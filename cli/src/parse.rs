@@ -1,10 +1,13 @@
 //! From the arguments to a verb, or to one line and one hint of what is wrong with them.
 
+use std::path::Path;
+
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Cli;
 use crate::failure::Failure;
+use crate::report::shown;
 
 /// What the command line asks for.
 pub(crate) enum Parsed {
@@ -28,12 +31,12 @@ fn refused(error: &clap::Error) -> Parsed {
             return Parsed::Show(error.render().to_string());
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            let failure = Failure::usage("say what to do");
-            return Parsed::Refuse(
-                failure.hint(
-                    "`keystead --help` lists the verbs; `keystead demo` shows what it is for",
-                ),
-            );
+            let hint = if std::env::args_os().any(|argument| argument == "key") {
+                "`keystead key --help` lists what can be done with a key file"
+            } else {
+                "`keystead --help` lists the verbs; `keystead demo` shows what it is for"
+            };
+            return Parsed::Refuse(Failure::usage("say what to do").hint(hint));
         }
         _ => {}
     }
@@ -50,6 +53,13 @@ fn refused(error: &clap::Error) -> Parsed {
             ContextValue::Strings(texts) => texts.last().cloned(),
             _ => None,
         });
+    let dashed = std::env::args_os()
+        .skip(1)
+        .find(|a| a.as_encoded_bytes().starts_with(b"-") && Path::new(a).exists());
+    if let Some(name) = dashed {
+        let name = shown(Path::new(&name));
+        return Parsed::Refuse(failure.hint(format!("files like {name} go behind `--`")));
+    }
     Parsed::Refuse(match similar {
         Some(similar) => failure.hint(format!("is it `{similar}`?")),
         None => failure

@@ -8,14 +8,14 @@ use std::path::Path;
 pub(crate) use unix::is_ignored;
 #[cfg(unix)]
 pub(crate) use unix::{
-    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side,
-    set_dir_mode, set_mode, stdout_file, sync_dir,
+    FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
+    open_side, set_mode, stdout_file, sync_dir,
 };
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    FileId, Terminal, create_private_dir, create_side, file_id, is_mine, mode, open_side,
-    set_dir_mode, set_mode, stdout_file, sync_dir,
+    FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
+    open_side, set_mode, stdout_file, sync_dir,
 };
 
 /// Permissions that nobody but the owner has.
@@ -50,9 +50,11 @@ mod unix {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
-    /// What a folder made after another one lets others do: never more, and everything for its owner.
-    pub(crate) fn set_dir_mode(path: &Path, like: &Metadata) -> io::Result<()> {
+    /// A folder that lets others do what another one lets them, never more, and its owner everything.
+    pub(crate) fn create_dir_like(path: &Path, like: &Metadata) -> io::Result<()> {
         let mode = (like.mode() & 0o777) | 0o700;
+        std::fs::DirBuilder::new().mode(mode).create(path)?;
+        // What the umask took away.
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
     }
 
@@ -133,8 +135,8 @@ mod other {
         Ok(())
     }
 
-    pub(crate) fn set_dir_mode(_path: &Path, _like: &Metadata) -> io::Result<()> {
-        Ok(())
+    pub(crate) fn create_dir_like(path: &Path, _like: &Metadata) -> io::Result<()> {
+        std::fs::create_dir(path)
     }
 
     /// A rename is as durable as this system makes it.

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::demo::{count, rate, size};
 
 /// Bytes written, or read by verbs that write nothing.
 static BYTES: AtomicU64 = AtomicU64::new(0);
@@ -82,9 +84,10 @@ impl Progress {
         let (end, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
             let mut wait = PATIENCE;
+            let start = Instant::now();
             while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 wait = BETWEEN;
-                draw(total);
+                draw(total, start);
             }
             clear();
         });
@@ -102,32 +105,51 @@ impl Drop for Progress {
     }
 }
 
-fn draw(total: Total) {
+fn draw(total: Total, start: Instant) {
     let mut shown = bar();
     if HIDDEN.load(Ordering::Relaxed) {
         return;
     }
     let bar = shown.get_or_insert_with(|| new_bar(total));
-    bar.set_position(BYTES.load(Ordering::Relaxed));
-    if let Some(files) = total.files {
-        bar.set_message(format!("{} of {files} files", FILES.load(Ordering::Relaxed)));
-    }
+    let bytes = BYTES.load(Ordering::Relaxed);
+    bar.set_position(bytes);
+    bar.set_message(told(total, bytes, FILES.load(Ordering::Relaxed), start.elapsed()));
+    bar.tick();
 }
 
 fn new_bar(total: Total) -> ProgressBar {
-    let target = ProgressDrawTarget::stderr();
-    let (bar, template) = match total.bytes {
-        Some(bytes) => (
-            ProgressBar::with_draw_target(Some(bytes), target),
-            "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {msg}",
-        ),
-        None => (ProgressBar::with_draw_target(None, target), "{bytes}, {bytes_per_sec} {msg}"),
-    };
+    let bar = ProgressBar::with_draw_target(total.bytes, ProgressDrawTarget::stderr());
+    let template = if total.bytes.is_some() { "{percent:>3}% {wide_bar} {msg}" } else { "{msg}" };
     // The templates parse; were one wrong, the bar would have a form of its own.
     let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    // The second that passed counts for the rate.
-    bar.with_elapsed(PATIENCE)
+    bar
+}
+
+/// `1.2 GB of 4.0 GB, 310.5 MB/s, 9s left, 12 of 40 files`; the rate is that of the whole run, so that it does not jump.
+fn told(total: Total, bytes: u64, files: u64, took: Duration) -> String {
+    let mut text = size(bytes);
+    if let Some(all) = total.bytes {
+        text.push_str(&format!(" of {}", size(all)));
+    }
+    text.push_str(&format!(", {}", rate(bytes, took)));
+    if let Some(left) = total.bytes.and_then(|all| remaining(all, bytes, took)) {
+        text.push_str(&format!(", {left} left"));
+    }
+    if let Some(all) = total.files {
+        text.push_str(&format!(", {} of {} files", count(files), count(all)));
+    }
+    text
+}
+
+fn remaining(all: u64, bytes: u64, took: Duration) -> Option<String> {
+    let left = u128::from(all.saturating_sub(bytes)) * took.as_millis();
+    let seconds = left.checked_div(u128::from(bytes))?.div_ceil(1_000);
+    Some(match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3_600, seconds % 3_600 / 60),
+    })
 }
 
 fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
@@ -136,3 +158,16 @@ fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const BETWEEN: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rate_and_remaining_time_are_told() {
+        let total = Total { bytes: Some(4_000_000_000), files: Some(1_200) };
+        let text = told(total, 1_000_000_000, 7, Duration::from_secs(30));
+        assert_eq!(text, "1.0 GB of 4.0 GB, 33.3 MB/s, 1m 30s left, 7 of 1,200 files");
+        assert_eq!(told(Total::default(), 50_000, 0, Duration::from_secs(2)), "50.0 kB, 25.0 kB/s");
+    }
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use keystead::Error;
 use serde_json::{Value, json};
@@ -16,11 +17,13 @@ pub(crate) struct Report {
     quiet: bool,
     /// Results as JSON, one object a line.
     pub(crate) json: bool,
+    /// The hint of the last error: many files that fail alike get it once.
+    last: Mutex<Option<String>>,
 }
 
 impl Report {
     pub(crate) const fn new(quiet: bool, json: bool) -> Self {
-        Self { quiet, json }
+        Self { quiet, json, last: Mutex::new(None) }
     }
 
     /// Something worth knowing that is no error; nothing with `-q`.
@@ -43,9 +46,11 @@ impl Report {
             return;
         }
         say("error", &failure.message);
-        if let Some(hint) = &failure.hint {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hint) = failure.hint.as_ref().filter(|hint| last.as_ref() != Some(hint)) {
             say("hint", hint);
         }
+        last.clone_from(&failure.hint);
     }
 
     /// Whether there is somebody to see how far the work is.

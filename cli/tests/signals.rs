@@ -42,13 +42,24 @@ fn signal(child: &Child, name: &str) {
     assert!(status.unwrap().success());
 }
 
+/// A test that runs in the background of a shell inherits that SIGINT is ignored, and so does what it starts.
+fn is_ignored(number: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    mask & (1 << (number - 1)) != 0
+}
+
 #[test]
 fn signals_clean_up() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     assert_eq!(run(dir, "keygen -q -o k --kind symmetric").code, Some(0));
     fs::write(dir.join("out"), "old").unwrap();
-    for name in ["INT", "TERM", "HUP"] {
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        if is_ignored(number) {
+            continue;
+        }
         let mut child = at_work(dir);
         let stdin = child.stdin.take();
         signal(&child, name);

@@ -9,7 +9,7 @@ use super::OpenKeys;
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop 5f0c… a.ks         key ids: `keystead inspect a.ks`\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
+    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop bob.pub a.ks       and now he cannot; key ids do, too\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
 )]
 pub(crate) struct Rewrap {
     #[command(flatten)]
@@ -23,9 +23,9 @@ pub(crate) struct Rewrap {
     /// Vouch for what anyone could have made: needed to give an object that a pair opened a symmetric key
     #[arg(long)]
     pub(crate) vouch: bool,
-    /// Take away the record of this key id
+    /// Take away a key: its id, its file, or a public key
     #[arg(long, value_name = "ID")]
-    pub(crate) drop: Vec<String>,
+    pub(crate) drop: Vec<OsString>,
     /// Refuse unless the object's context has this pair
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,

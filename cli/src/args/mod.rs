@@ -19,7 +19,6 @@ pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 #[derive(Parser)]
 #[command(name = "keystead", version, max_term_width = 100, after_help = EXAMPLES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-#[command(disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,

@@ -12,7 +12,7 @@ use crate::failure::Result;
 use crate::report::{Report, shown};
 use stage::Stage;
 use teller::Teller;
-pub(crate) use teller::{count, size};
+pub(crate) use teller::{count, rate, size};
 
 pub(crate) fn run(args: &Demo, report: &Report) -> Result<u8> {
     let mut teller = Teller::new(report);

@@ -52,12 +52,10 @@ impl Mirror {
         }
     }
 
-    /// Private at first, then as open as its input for who may enter it.
     fn make(&self, path: &Path, input: &Path) -> Result<()> {
         let failed = |error| Failure::io(path, error);
-        platform::create_private_dir(path).map_err(failed)?;
-        let metadata = input.metadata().map_err(|error| Failure::io(input, error))?;
-        platform::set_dir_mode(path, &metadata).map_err(failed)?;
+        let like = input.metadata().map_err(|error| Failure::io(input, error))?;
+        platform::create_dir_like(path, &like).map_err(failed)?;
         if self.sync { platform::sync_dir(folder_of(path)).map_err(failed) } else { Ok(()) }
     }
 }

@@ -73,7 +73,9 @@ fn write(
     };
     // R33: only a verified end can say that a range begins behind it.
     let mut first = [0];
-    if reader.read_at(start, &mut first).map_err(failed)? == 0 && !matches!(range, Range::Last(_)) {
+    if reader.read_at(start, &mut first).map_err(failed)? == 0
+        && !matches!(range, Range::Last(_) | Range::From(0))
+    {
         let end = reader.verified_len().map_err(failed)?;
         return Err(behind(&name, start, end));
     }
@@ -98,7 +100,8 @@ fn sequential(
     while position <= last {
         let text = reader.fill_buf().map_err(|e| Failure::at(name, Error::from_io(e)))?;
         if text.is_empty() {
-            if position <= start {
+            // All of nothing is nothing.
+            if position <= start && range != Range::From(0) {
                 return Err(behind(name, start, position));
             }
             break;

@@ -40,11 +40,12 @@ fn one(
     report: &Report,
 ) -> Result<Told> {
     let input = &task.input;
+    // Before its output's name, so that a name that is none is told first.
+    let object = Object::open(input)?;
     let explicit = task.place.as_deref().or(args.output.as_deref());
     let target = Target::of(explicit, input, without_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
-    let object = Object::open(input).map_err(|failure| near(input, failure))?;
     let mut force = args.writing.force;
     if let (Some(place), false) = (&task.place, force) {
         match existing::plaintext(place, &object)? {
@@ -82,15 +83,4 @@ fn without_ks(path: &Path) -> Result<PathBuf> {
     }
     Err(Failure::usage(format!("{}: does not end in .ks, so its output has no name", shown(path)))
         .hint("name the output with -o, `-o -` for stdout"))
-}
-
-/// The plaintext's name given in place of the object's.
-fn near(input: &Input, failure: Failure) -> Failure {
-    let Input::File(path) = input else { return failure };
-    let mut object = path.as_os_str().to_owned();
-    object.push(".ks");
-    if !path.exists() && Path::new(&object).exists() {
-        return failure.hint(format!("is it {}?", shown(Path::new(&object))));
-    }
-    failure
 }

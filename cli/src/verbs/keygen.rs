@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     write_secret(&args.output, &text, !args.no_sync)?;
     if let (Some(public), Some(path)) = (&public, &beside) {
         let half = write(path, &format!("{comments}{public}\n"), PUBLIC, !args.no_sync);
-        half.map_err(|failure| taken_back(&args.output, failure))?;
+        half.map_err(|failure| taken_back(&args.output, path, failure))?;
     }
 
     if report.json {
@@ -75,15 +75,16 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// Without its public half, a key that nobody has seen goes again, so that the same command can be run once more.
-fn taken_back(secret: &Path, failure: Failure) -> Failure {
-    match std::fs::remove_file(secret) {
-        Ok(()) => failure,
-        Err(_) => failure.hint(format!(
-            "the secret key is there; `keystead key public {}` prints its public half",
-            shown(secret)
-        )),
+/// Without its public half, a key that nobody has seen goes again, so that the same command can be run once more. A public half that
+/// is there, though perhaps not synced, needs its secret.
+fn taken_back(secret: &Path, public: &Path, failure: Failure) -> Failure {
+    if public.symlink_metadata().is_err() && std::fs::remove_file(secret).is_ok() {
+        return failure;
     }
+    failure.hint(format!(
+        "the secret key is there; `keystead key public {}` prints its public half",
+        shown(secret)
+    ))
 }
 
 /// `FILE.pub`.

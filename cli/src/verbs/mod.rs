@@ -1,5 +1,6 @@
 //! The verbs, one a file, and what they share: the context asked for, copying.
 
+mod alone;
 mod cat;
 mod decrypt;
 mod encrypt;

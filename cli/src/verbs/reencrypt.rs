@@ -3,8 +3,8 @@
 use keystead::{Context, Error, Inspection, Keyring};
 use serde_json::{Value, json};
 
-use super::existing;
 use super::many::{Folders, Many, Told};
+use super::{alone, existing};
 use super::{context, details_json, expected, room};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
@@ -47,10 +47,11 @@ fn one(
     if matches!(input, Input::Entry(_)) && existing::changed(&object, new, gone) {
         return Ok(existing::told(&name));
     }
-    let (len, mode) = (object.len, object.mode);
+    let (len, mode, id) = (object.len, object.mode, object.id.clone());
     let Some((_, file)) = object.into_file() else {
         return Err(Failure::usage(format!("{name}: not a file")));
     };
+    alone::hold(&file, path, id)?;
     let failed = |error| explained(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.

@@ -1,23 +1,26 @@
 //! `rewrap`: other keys for the same object, in place. Where the header keeps its length, this costs the same for every size.
 
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead::{Changes, Context, Error, ErrorClass, KeyId, Keyring, OpenedBy, Rewrapped};
+use keystead::{
+    Changes, Context, Error, ErrorClass, KeyId, Keyring, MasterKey, OpenedBy, Rewrapped,
+};
 use serde_json::{Value, json};
 
-use super::existing;
 use super::many::{Folders, Many, Told};
 use super::{ROOM, ROOM_FROM, context, expected};
+use super::{alone, existing};
 use crate::args::Rewrap;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{Object, explained};
 use crate::output::{Manner, Output, Target, folder_of};
-use crate::platform::{self, FileId};
+use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
 use crate::temp;
@@ -59,14 +62,9 @@ pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> 
     if args.add && args.to.is_empty() {
         return Err(Failure::usage("--add without a key to add").hint("--to NEW names it"));
     }
-    let drop: Vec<KeyId> =
-        args.drop
-            .iter()
-            .map(|id| id.parse())
-            .collect::<keystead::Result<_>>()
-            .map_err(|e| Failure::from(e).or_hint("`keystead inspect FILE` lists the key ids"))?;
     let context = context(&args.context)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
+    let drop = dropped(&args.drop, &passphrases)?;
     let new = keys::load(&args.to, &passphrases)?;
     let job = Job {
         old: &old,
@@ -101,12 +99,35 @@ pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> 
     Ok(code)
 }
 
+/// Key ids, or keys by their files and texts.
+fn dropped(names: &[OsString], passphrases: &Passphrases) -> Result<Vec<KeyId>> {
+    let mut ids = Vec::new();
+    for name in names {
+        let id = name.to_str().and_then(|text| text.parse().ok());
+        match id {
+            Some(id) => ids.push(id),
+            None if Path::new(name).exists() || keys::is_public(name) => {
+                let keys = keys::load(std::slice::from_ref(name), passphrases)?;
+                ids.extend(keys.iter().map(MasterKey::id));
+            }
+            None => {
+                let name = shown(Path::new(name));
+                return Err(Failure::usage(format!("--drop {name}: neither a key id nor a key"))
+                    .hint("`keystead inspect FILE` lists the key ids; a key file or public key will do"));
+            }
+        }
+    }
+    Ok(ids)
+}
+
 fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
     temp::sweep(folder_of(path));
     let object = Object::open(input)?;
     let (name, mode, id) = (object.name.clone(), object.mode, object.id.clone());
-    if matches!(input, Input::Entry(_)) && job.is_done(&object) {
+    // A side file is looked into, whoever has done what.
+    let side = side_path(path).symlink_metadata().is_ok();
+    if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
         return Ok(existing::told(&name));
     }
     if object.armored {
@@ -120,8 +141,7 @@ fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
     let len = object.len;
     let file = OpenOptions::new().read(true).write(true).open(path);
     let file = &file.map_err(|error| Failure::io(path, error))?;
-    lock(file, path)?;
-    check_same(file, path, id)?;
+    alone::hold(file, path, id)?;
     let failed = |error| Failure::io(path, error);
 
     if finish_interrupted(job, path, file, report)? {
@@ -216,35 +236,6 @@ fn with_side_hint(path: &Path, failure: Failure) -> Failure {
         return failure.hint("a rewrap was interrupted here: give the new secret key with -k, too; nothing was changed");
     }
     failure
-}
-
-/// Two rewraps of one file at a time would tear it.
-fn lock(file: &File, path: &Path) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            let what = format!("{}: another process is changing it", shown(path));
-            Err(Failure::new(ErrorClass::Io, what).hint("wait for it, and try again"))
-        }
-        // A file system without locks: the side file is made exclusively all the same.
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
-        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
-    }
-}
-
-/// Another process may have replaced the file before it was locked.
-fn check_same(file: &File, path: &Path, read: Option<FileId>) -> Result<()> {
-    let id = |metadata: io::Result<Metadata>| {
-        metadata
-            .and_then(|metadata| platform::file_id(path, &metadata))
-            .map_err(|error| Failure::io(path, error))
-    };
-    let found = id(file.metadata())?;
-    if found == id(path.metadata())? && read.is_none_or(|read| read == found) {
-        return Ok(());
-    }
-    let what = format!("{}: another process replaced it", shown(path));
-    Err(Failure::new(ErrorClass::Io, what).hint("nothing was changed; run it again"))
 }
 
 /// A name that has no room for the suffix is copied.
