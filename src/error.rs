@@ -79,7 +79,8 @@ impl fmt::Display for Detail {
     }
 }
 
-/// The class of an error: whose fault it is. Numbers are the same in Rust, exit codes and C (SPEC R52).
+/// The class of an error: whose fault it is. Numbers are the same in Rust, exit codes and C (SPEC
+/// R52).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {
@@ -211,7 +212,8 @@ impl From<io::Error> for Error {
     }
 }
 
-/// An error of ours travels through `io::Read` and `io::Write` whole: `into_inner` and `downcast` give it back.
+/// An error of ours travels through `io::Read` and `io::Write` whole: `into_inner` and `downcast`
+/// give it back.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
@@ -222,7 +224,8 @@ impl From<Error> for io::Error {
 }
 
 impl Error {
-    /// The keystead error inside an `io::Error` that a reader or writer of ours returned; other errors become [`Error::Io`].
+    /// The keystead error inside an `io::Error` that a reader or writer of ours returned; other
+    /// errors become [`Error::Io`].
     #[must_use]
     pub fn from_io(error: io::Error) -> Self {
         error.downcast::<Self>().unwrap_or_else(Self::Io)

@@ -1,4 +1,5 @@
-//! What a careful program does not need: data keys in the open, and randomness from the caller. One grep for `hazmat` finds every use.
+//! What a careful program does not need: data keys in the open, and randomness from the caller. One
+//! grep for `hazmat` finds every use.
 
 use zeroize::Zeroizing;
 
@@ -18,10 +19,12 @@ pub fn expose_data_key(header: &OpenedHeader) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(*header.data_key.secret().expose())
 }
 
-/// Step *unwrap* with a data key that came from elsewhere, for the record at `position`: header tag and `expected` are checked as ever.
+/// Step *unwrap* with a data key that came from elsewhere, for the record at `position`: header tag
+/// and `expected` are checked as ever.
 ///
 /// # Errors
-/// `Auth` where the header tag is another; `NoKey` where there is no such record; `Context` as [`SealedHeader::unwrap`].
+/// `Auth` where the header tag is another; `NoKey` where there is no such record; `Context` as
+/// [`SealedHeader::unwrap`].
 pub fn accept_data_key<'e>(
     header: &SealedHeader,
     data_key: &[u8; 32],
@@ -31,8 +34,10 @@ pub fn accept_data_key<'e>(
     header.accept(DataKey::new(Secret::copy_of(data_key)), position, expected)
 }
 
-/// [`encrypt_with`](crate::encrypt_with) with the caller's randomness: data key (32), object id (16), salt (24), then for each key a new run of a pair
-/// (64 + 32) or the salt of a passphrase (16), and a wrap nonce (24). The same bytes twice are a disaster.
+/// [`encrypt_with`](crate::encrypt_with) with the caller's randomness: data key (32), object id
+/// (16), salt (24), then for each key a new run of a pair
+/// (64 + 32) or the salt of a passphrase (16), and a wrap nonce (24). The same bytes twice are a
+/// disaster.
 ///
 /// # Errors
 /// As [`encrypt`](crate::encrypt); `Usage` where the bytes do not suffice.

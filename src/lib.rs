@@ -1,6 +1,7 @@
 //! # keystead: the keys stay home
 //!
-//! Client-side envelope encryption with customer-held keys. A storage provider that holds an object made by this crate holds
+//! Client-side envelope encryption with customer-held keys. A storage provider that holds an object
+//! made by this crate holds
 //! nothing that opens it, whoever compels it.
 //!
 //! ```
@@ -38,27 +39,35 @@
 //!
 //! ## Which call
 //!
-//! * In memory: [`encrypt`] and [`decrypt`]; [`encrypt_into`] and [`decrypt_into`] for a buffer of yours; [`encrypt_in_place`] and [`decrypt_in_place`].
+//! * In memory: [`encrypt`] and [`decrypt`]; [`encrypt_into`] and [`decrypt_into`] for a buffer of
+//!   yours; [`encrypt_in_place`] and [`decrypt_in_place`].
 //! * Streams: [`Encryptor`] is a `Write`, [`Decryptor`] a `Read`: any length in 16 KiB of memory.
 //! * Ranges: [`RangeReader`] reads and verifies only the chunks it needs.
-//! * Another key for an old object: [`rewrap()`] writes a new header and does not touch the body. To lock someone out who held a key: [`reencrypt`].
-//! * A key that is slow or far away: [`SealedHeader::parse`], [`SealedHeader::unwrap`], [`Decryptor::from_header`] are the three steps of opening.
+//! * Another key for an old object: [`rewrap()`] writes a new header and does not touch the body.
+//!   To lock someone out who held a key: [`reencrypt`].
+//! * A key that is slow or far away: [`SealedHeader::parse`], [`SealedHeader::unwrap`],
+//!   [`Decryptor::from_header`] are the three steps of opening.
 //! * Without any key: [`inspect()`].
 //!
 //! ## What a key says about the maker
 //!
-//! Opening tells which key opened and its [`Grade`]. With a symmetric key or a passphrase, someone who held it made the object. With a
-//! public key, anyone can have: whoever has the public half, the provider included, can make a whole valid object. [`Expected::held`] refuses such objects.
+//! Opening tells which key opened and its [`Grade`]. With a symmetric key or a passphrase, someone
+//! who held it made the object. With a
+//! public key, anyone can have: whoever has the public half, the provider included, can make a
+//! whole valid object. [`Expected::held`] refuses such objects.
 //!
 //! ## Mistakes that do not compile
 //!
-//! Writing after `finish`, cloning a secret, opening without naming a context, a payload key without a verified header: each is
-//! shown as a `compile_fail` example where it belongs. `Context::unchecked()` is the opt-out that one grep finds.
+//! Writing after `finish`, cloning a secret, opening without naming a context, a payload key
+//! without a verified header: each is
+//! shown as a `compile_fail` example where it belongs. `Context::unchecked()` is the opt-out that
+//! one grep finds.
 //!
 //! ## Features
 //!
 //! * `ring` (default): AES-256-GCM, HKDF and SHA-2 by `ring`.
-//! * `soft`: the same in pure Rust, for targets that `ring` does not reach. With both, `ring` is used.
+//! * `soft`: the same in pure Rust, for targets that `ring` does not reach. With both, `ring` is
+//!   used.
 //! * `hazmat`: data keys in the open and randomness from the caller, for vectors and research.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,5 @@
-//! Pairs are age's hybrid keys (SPEC R43): the identity printed in c2sp.org/age. `cli/tests/age.rs` goes both ways with another implementation.
+//! Pairs are age's hybrid keys (SPEC R43): the identity printed in c2sp.org/age. `cli/tests/age.rs`
+//! goes both ways with another implementation.
 
 use keystead::MasterKey;
 

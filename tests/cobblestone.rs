@@ -1,4 +1,5 @@
-//! The body is C2SP chunked encryption and nothing else (SPEC R30): the independent crate `cobblestone` opens ours, and we
+//! The body is C2SP chunked encryption and nothing else (SPEC R30): the independent crate
+//! `cobblestone` opens ours, and we
 //! open its, given data key and statement hash.
 
 use cobblestone::Key256;

@@ -1,4 +1,5 @@
-//! Headers: what is expected of them, who opens them, how they change. Each test names the rules of SPEC.md it shows.
+//! Headers: what is expected of them, who opens them, how they change. Each test names the rules of
+//! SPEC.md it shows.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 

@@ -1,4 +1,5 @@
-//! The worked example of SPEC.md section 11: an object written field by field, without the library, from a fixed key and
+//! The worked example of SPEC.md section 11: an object written field by field, without the library,
+//! from a fixed key and
 //! fixed randomness. It is what the library makes of the same, and SPEC.md has exactly this text.
 //!
 //! `KEYSTEAD_WRITE_EXAMPLE=1 cargo test --all-features --test example` writes it into SPEC.md.

@@ -1,4 +1,5 @@
-//! The house keeps itself in order: what CONTRIBUTING.md says of imports, file lengths, dependencies and documents is checked here.
+//! The house keeps itself in order: what CONTRIBUTING.md says of imports, file lengths,
+//! dependencies and documents is checked here.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
 
@@ -8,7 +9,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Each floor with the floors that it may see. Imports go down only; neighbours do not see each other.
+/// Each floor with the floors that it may see. Imports go down only; neighbours do not see each
+/// other.
 const FLOORS: [(&str, &[&str]); 9] = [
     ("error", &[]),
     ("format", &["error"]),
@@ -63,7 +65,8 @@ fn code(text: &str) -> Vec<(usize, &str)> {
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
         if line == "#[cfg(test)]" {
-            // A module in the file ends with a brace in its first column; one in its own file ends here.
+            // A module in the file ends with a brace in its first column; one in its own file ends
+            // here.
             let module = lines.next().is_some_and(|(_, line)| line.ends_with('{'));
             while module && lines.next().is_some_and(|(_, line)| line != "}") {}
         } else if !line.trim_start().starts_with("//") {
@@ -213,7 +216,8 @@ fn deny_list(key: &str) -> BTreeSet<String> {
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Whether a licence expression (SPDX, or the old form with a slash) is met by what is allowed. `AND` binds closer than `OR`.
+/// Whether a licence expression (SPDX, or the old form with a slash) is met by what is allowed.
+/// `AND` binds closer than `OR`.
 fn licence_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let expression = expression.replace('/', " OR ");
     if let Some(start) = expression.find('(') {

@@ -1,4 +1,5 @@
-//! Rules of SPEC.md that a vector cannot show: what a writer does, what a reader leaves unread, and what a rewrap keeps.
+//! Rules of SPEC.md that a vector cannot show: what a writer does, what a reader leaves unread, and
+//! what a rewrap keeps.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -23,7 +24,8 @@ fn class<T>(result: keystead::Result<T>) -> ErrorClass {
     result.err().expect("it fails").class()
 }
 
-/// An object in whose header `change` was made, with its header tag computed anew by one who has the data key.
+/// An object in whose header `change` was made, with its header tag computed anew by one who has
+/// the data key.
 fn forged(keys: &Keyring, object: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let sealed = SealedHeader::parse(object).unwrap();
     let opened = sealed.unwrap(keys, Context::unchecked()).unwrap();
@@ -57,7 +59,8 @@ fn text_is_not_normalised() {
     assert_eq!(class(keystead::decrypt(&keys, &object, &other)), ErrorClass::Context);
 }
 
-/// R7: an accepted header encodes to itself; a rewrap that changes nothing differs in generation and tag alone.
+/// R7: an accepted header encodes to itself; a rewrap that changes nothing differs in generation
+/// and tag alone.
 #[test]
 fn a_rewrap_of_nothing_is_the_same_header() {
     let keys = ring().with(MasterKey::generate_pair().unwrap());
@@ -74,7 +77,8 @@ fn a_rewrap_of_nothing_is_the_same_header() {
     assert_ne!(old[4_064..], new[4_064..]);
 }
 
-/// R8, R25, R34: every object has its own id, data key and salt, also where everything else is equal.
+/// R8, R25, R34: every object has its own id, data key and salt, also where everything else is
+/// equal.
 #[test]
 fn nothing_random_comes_twice() {
     let keys = ring();
@@ -247,7 +251,8 @@ fn a_reencrypted_object_is_another_one() {
     assert_eq!(class(keystead::decrypt(&new, &again, expected)), ErrorClass::Rollback);
 }
 
-/// R49, R50, R51: branch, quorum and origin are unknown ways in (R21): kept byte for byte whatever they hold, but for an origin.
+/// R49, R50, R51: branch, quorum and origin are unknown ways in (R21): kept byte for byte whatever
+/// they hold, but for an origin.
 #[test]
 fn reserved_kinds_are_kept_and_an_origin_falls() {
     let keys = ring();

@@ -175,7 +175,8 @@ fn ranges_equal_slices() {
     }
 }
 
-/// R33, RR-6, RR-7: damage outside a range does not matter, inside nothing comes out; a cut object's end is never a fact.
+/// R33, RR-6, RR-7: damage outside a range does not matter, inside nothing comes out; a cut
+/// object's end is never a fact.
 #[test]
 fn ranges_see_only_their_chunks() {
     let (keys, context) = (keys(), Context::new());
@@ -246,7 +247,8 @@ impl Seek for Sparse {
     }
 }
 
-/// SG-13, R30, R31: chunk numbers above 2^32 have the nonce of their place; above 2^38 there are none.
+/// SG-13, R30, R31: chunk numbers above 2^32 have the nonce of their place; above 2^38 there are
+/// none.
 #[cfg(feature = "hazmat")]
 #[test]
 fn chunk_numbers_do_not_wrap() {

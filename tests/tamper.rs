@@ -1,4 +1,5 @@
-//! Exhaustive damage to small objects: every bit, every cut, chunks and records moved about. Nothing that was changed opens, and what a
+//! Exhaustive damage to small objects: every bit, every cut, chunks and records moved about.
+//! Nothing that was changed opens, and what a
 //! stream has released by then is the longest authentic prefix, no more and no less.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -195,7 +196,8 @@ fn passphrase_case() -> Case {
 
 type Change = Box<dyn Fn(&Case) -> Vec<u8> + Send + Sync>;
 
-/// Every bit of header, salt and commitment; of the chunks every bit where they are short, otherwise one in each byte.
+/// Every bit of header, salt and commitment; of the chunks every bit where they are short,
+/// otherwise one in each byte.
 fn flips(case: &Case) -> Vec<Change> {
     let all = case.object.len() < SEALED_CHUNK;
     let bits = (0..case.object.len() * 8)

@@ -1,4 +1,5 @@
-//! The vectors in `tests/vectors/`: made here from fixed randomness without the library, field by field, and read by the library every
+//! The vectors in `tests/vectors/`: made here from fixed randomness without the library, field by
+//! field, and read by the library every
 //! way it has. What each scenario must give follows from SPEC.md.
 //!
 //! `KEYSTEAD_WRITE_VECTORS=1 cargo test --all-features --test vectors` writes the files.

@@ -1,4 +1,5 @@
-//! One buffer into the caller's reused buffer, against the floor of copying each chunk and sealing it with raw ring.
+//! One buffer into the caller's reused buffer, against the floor of copying each chunk and sealing
+//! it with raw ring.
 //!
 //! `cargo bench --manifest-path benches/Cargo.toml`
 

@@ -1,4 +1,5 @@
-//! Signals: what is half made is removed, and the run ends with 130. Nothing is cut in the middle of a rename or a rewrap in place.
+//! Signals: what is half made is removed, and the run ends with 130. Nothing is cut in the middle
+//! of a rename or a rewrap in place.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,8 @@ pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// Watches for signals from now on, those excepted that whoever started the run had it ignore (`nohup`).
+/// Watches for signals from now on, those excepted that whoever started the run had it ignore
+/// (`nohup`).
 #[cfg(unix)]
 pub(crate) fn watch() -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

@@ -1,4 +1,5 @@
-//! What ends a verb: a class (the exit code), one message, and what to do about it where that can be known.
+//! What ends a verb: a class (the exit code), one message, and what to do about it where that can
+//! be known.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Loads what `-k`, `-R`, `-p` and `--to` name. A secret is read from a file, never from the arguments.
+//! Loads what `-k`, `-R`, `-p` and `--to` name. A secret is read from a file, never from the
+//! arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! An object to be opened: from a file, a pipe or armor, with what can be said when it does not open.
+//! An object to be opened: from a file, a pipe or armor, with what can be said when it does not
+//! open.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};

@@ -1,4 +1,5 @@
-//! Where bytes go. A file appears at its name complete and synced, or not at all; what was there before stays until then.
+//! Where bytes go. A file appears at its name complete and synced, or not at all; what was there
+//! before stays until then.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,10 @@
-//! A key on paper: its text in short lines that a person types. Each line and the whole have a Bech32 checksum (BIP 173), and the number
-//! of the line goes into it, so that a wrong letter and a line in the wrong place are found where they are.
+//! A key on paper: its text in short lines that a person types. Each line and the whole have a
+//! Bech32 checksum (BIP 173), and the number
+//! of the line goes into it, so that a wrong letter and a line in the wrong place are found where
+//! they are.
 //!
-//! `P1  QPZR Y9X8 GF2T VDW0  S3JN54`: kind and number, up to 16 letters of the key's own text, 6 check letters. `E4  …` is the last line,
+//! `P1  QPZR Y9X8 GF2T VDW0  S3JN54`: kind and number, up to 16 letters of the key's own text, 6
+//! check letters. `E4  …` is the last line,
 //! its letters check all lines before it.
 
 use bech32::primitives::iter::Fe32IterExt as _;
@@ -80,7 +83,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Takes one line; the keys come with the last one. The first wrong line is an error that names it.
+    /// Takes one line; the keys come with the last one. The first wrong line is an error that names
+    /// it.
     pub(crate) fn take(&mut self, typed: &str) -> Result<Option<Keyring>> {
         let typed = typed.trim();
         if !is_typed(typed) {

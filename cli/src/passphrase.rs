@@ -1,4 +1,5 @@
-//! Passphrases: asked on the terminal, or read from a file descriptor one a line; never from the arguments.
+//! Passphrases: asked on the terminal, or read from a file descriptor one a line; never from the
+//! arguments.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -1,4 +1,5 @@
-//! What differs between operating systems: the identity of a file, its permissions, syncing a folder, opening without following.
+//! What differs between operating systems: the identity of a file, its permissions, syncing a
+//! folder, opening without following.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -41,7 +42,8 @@ mod unix {
         Ok(FileId(metadata.dev(), metadata.ino()))
     }
 
-    /// Permissions for an output made of this input: never wider, never executable, readable and writable for the owner.
+    /// Permissions for an output made of this input: never wider, never executable, readable and
+    /// writable for the owner.
     pub(crate) fn mode(metadata: &Metadata) -> u32 {
         (metadata.mode() & 0o666) | PRIVATE
     }
@@ -50,7 +52,8 @@ mod unix {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
-    /// A folder that lets others do what another one lets them, never more, and its owner everything.
+    /// A folder that lets others do what another one lets them, never more, and its owner
+    /// everything.
     pub(crate) fn create_dir_like(path: &Path, like: &Metadata) -> io::Result<()> {
         let mode = (like.mode() & 0o777) | 0o700;
         std::fs::DirBuilder::new().mode(mode).create(path)?;

@@ -1,4 +1,5 @@
-//! The progress bar: bytes done, their rate, the remaining time. On a terminal, for work over about a second.
+//! The progress bar: bytes done, their rate, the remaining time. On a terminal, for work over about
+//! a second.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -126,7 +127,8 @@ fn new_bar(total: Total) -> ProgressBar {
     bar
 }
 
-/// `1.2 GB of 4.0 GB, 310.5 MB/s, 9s left, 12 of 40 files`; the rate is that of the whole run, so that it does not jump.
+/// `1.2 GB of 4.0 GB, 310.5 MB/s, 9s left, 12 of 40 files`; the rate is that of the whole run, so
+/// that it does not jump.
 fn told(total: Total, bytes: u64, files: u64, took: Duration) -> String {
     let mut text = size(bytes);
     if let Some(all) = total.bytes {

@@ -1,4 +1,5 @@
-//! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a provider says can steer the terminal.
+//! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a
+//! provider says can steer the terminal.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -80,7 +81,8 @@ impl Report {
         if self.quiet || self.json { Ok(()) } else { self.print(&format!("{}\n", escaped(text))) }
     }
 
-    /// Text to stdout that was escaped already and has colours of ours; nothing with `-q` or `--json`.
+    /// Text to stdout that was escaped already and has colours of ours; nothing with `-q` or
+    /// `--json`.
     pub(crate) fn styled(&self, text: &str) -> Result<()> {
         if self.quiet || self.json { Ok(()) } else { self.print(text) }
     }

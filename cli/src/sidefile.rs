@@ -1,4 +1,5 @@
-//! The side file of a rewrap that was interrupted (SPEC R48): a header that counts only after a key has proved it.
+//! The side file of a rewrap that was interrupted (SPEC R48): a header that counts only after a key
+//! has proved it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -24,7 +25,8 @@ pub(crate) fn side_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Opens the object in `file` with its own header, and where that fails before the first chunk, with a side header that proves itself.
+/// Opens the object in `file` with its own header, and where that fails before the first chunk,
+/// with a side header that proves itself.
 /// Says whether it was the side header. Nothing is written.
 pub(crate) fn open<T>(
     path: &Path,
@@ -44,7 +46,8 @@ pub(crate) fn open<T>(
     attempt(overlay).map(|opened| (opened, Some(header))).map_err(|_| first)
 }
 
-/// The header in the side file, if it could be one of this object: everything that R48 demands before a key is used.
+/// The header in the side file, if it could be one of this object: everything that R48 demands
+/// before a key is used.
 fn candidate(path: &Path, file: &File) -> Option<Vec<u8>> {
     let len = header_len(file)?;
     let mut side = platform::open_side(&side_path(path)).ok()?;
@@ -73,7 +76,8 @@ pub(crate) fn stated_len(start: &[u8]) -> Option<usize> {
     SealedHeader::stated_len(preamble).ok()
 }
 
-/// Before a rewrap: writes a proven side header over the object's own, or removes a side file that the object does not need. Nothing
+/// Before a rewrap: writes a proven side header over the object's own, or removes a side file that
+/// the object does not need. Nothing
 /// changes where neither header opens. Tells which key opened.
 pub(crate) fn restore(
     path: &Path,
@@ -99,7 +103,8 @@ pub(crate) fn restore(
     Ok(Some(by))
 }
 
-/// Another header of the same length, written so that one of the two is whole at every moment (SPEC R48).
+/// Another header of the same length, written so that one of the two is whole at every moment (SPEC
+/// R48).
 pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool) -> Result<()> {
     let side = side_path(path);
     let failed = |error| Failure::io(&side, error);

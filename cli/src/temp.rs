@@ -1,4 +1,5 @@
-//! Private files beside an output that take its name when they are complete. The run that owns one holds a lock on it; one without
+//! Private files beside an output that take its name when they are complete. The run that owns one
+//! holds a lock on it; one without
 //! a lock is a killed run's, and the next run that writes in the folder removes it.
 
 use std::collections::BTreeSet;
@@ -38,7 +39,8 @@ impl Temp {
             drop(hold);
             // A file system without locks has no sweeping either.
             let _ = temp.file().lock();
-            // Before it was locked, it looked like a killed run's, and another run may have swept it.
+            // Before it was locked, it looked like a killed run's, and another run may have swept
+            // it.
             if is_at(temp.file(), temp.file.path()) {
                 return Ok(temp);
             }
@@ -66,7 +68,8 @@ impl Temp {
     }
 }
 
-/// Removes what killed runs left in a folder, once a run. Failing is no error: the next run tries again.
+/// Removes what killed runs left in a folder, once a run. Failing is no error: the next run tries
+/// again.
 pub(crate) fn sweep(folder: &Path) {
     if !SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
         return;

@@ -9,7 +9,8 @@ use keystead::ErrorClass;
 
 use crate::failure::{Failure, Result};
 
-/// Runs `work` on every job in `threads` threads; `done` gets the results in the order of the jobs, in this thread. So many jobs
+/// Runs `work` on every job in `threads` threads; `done` gets the results in the order of the jobs,
+/// in this thread. So many jobs
 /// only are taken in advance that memory stays small. An error of `done` ends it.
 pub(crate) fn in_order<T: Send, R: Send>(
     threads: usize,

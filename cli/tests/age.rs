@@ -1,5 +1,7 @@
-//! A key made by this command line works in another implementation of age, the npm package age-encryption, and one made there works here (SPEC R43).
-//! `npm ci --prefix tests/interop` installs that; without it (but not in CI) the test skips, and says so.
+//! A key made by this command line works in another implementation of age, the npm package
+//! age-encryption, and one made there works here (SPEC R43).
+//! `npm ci --prefix tests/interop` installs that; without it (but not in CI) the test skips, and
+//! says so.
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "the harness is shared")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]

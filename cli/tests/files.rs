@@ -1,4 +1,5 @@
-//! What golden cases cannot say: permissions, bytes of key files, states of an interrupted rewrap, names of any bytes.
+//! What golden cases cannot say: permissions, bytes of key files, states of an interrupted rewrap,
+//! names of any bytes.
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "the harness is shared")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
@@ -120,7 +121,8 @@ fn a_rewrap_interrupted_anywhere_loses_nothing() {
     let dir = dir.path();
     let (object, side) = (dir.join("a.ks"), dir.join("a.ks.ks-rewrap"));
     let len = header.len();
-    // The side file in part: the old header is whole, and its key opens. A read leaves all as it is.
+    // The side file in part: the old header is whole, and its key opens. A read leaves all as it
+    // is.
     for part in [0, 1, 9, len / 2, len - 1, len] {
         fs::write(&object, &before).unwrap();
         fs::write(&side, &header[..part]).unwrap();

@@ -1,4 +1,5 @@
-//! Every `console` block of README.md runs, in order and in one folder, and prints what stands there. `…` stands for
+//! Every `console` block of README.md runs, in order and in one folder, and prints what stands
+//! there. `…` stands for
 //! anything: alone on a line for any lines, in a line for any characters.
 
 #![cfg(unix)]
@@ -47,7 +48,8 @@ fn other_blocks_are_run_elsewhere() {
     let readme = include_str!("../../README.md");
     let fences: Vec<_> = readme.lines().filter_map(|line| line.strip_prefix("```")).collect();
     for fence in fences.iter().step_by(2) {
-        // `rust` blocks are doctests, `sh` blocks are the two commands of ./dev, `text` blocks are no commands.
+        // `rust` blocks are doctests, `sh` blocks are the two commands of ./dev, `text` blocks are
+        // no commands.
         assert!(["console", "rust", "sh", "text"].contains(fence), "a block of {fence:?}");
     }
     let blocks = readme.split("```sh\n").skip(1).map(|block| block.split("```").next());

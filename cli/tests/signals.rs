@@ -42,7 +42,8 @@ fn signal(child: &Child, name: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A test that runs in the background of a shell inherits that SIGINT is ignored, and so does what it starts.
+/// A test that runs in the background of a shell inherits that SIGINT is ignored, and so does what
+/// it starts.
 fn is_ignored(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -159,7 +159,8 @@ fn a_second_run_completes_the_first() {
     for (path, what) in &made {
         assert!(path == first || again[path] == *what, "{}", path.display());
     }
-    // For another key, with another context, of another content: it is not what this run would make.
+    // For another key, with another context, of another content: it is not what this run would
+    // make.
     for args in ["encrypt -r -k k2 -o out photos", "encrypt -r -k k -c a=1 -o out photos"] {
         let ran = run(dir, args);
         assert_eq!(ran.code, Some(2));

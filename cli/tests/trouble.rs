@@ -1,4 +1,5 @@
-//! Signals, closed pipes, full disks, forbidden files and folders, hostile names: a clear error of the right class, and nothing lost.
+//! Signals, closed pipes, full disks, forbidden files and folders, hostile names: a clear error of
+//! the right class, and nothing lost.
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "the harness is shared")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]

@@ -1,4 +1,5 @@
-//! Any bytes as a header: the parser and `inspect` answer or refuse, and what they read does not depend on what is behind the header.
+//! Any bytes as a header: the parser and `inspect` answer or refuse, and what they read does not
+//! depend on what is behind the header.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

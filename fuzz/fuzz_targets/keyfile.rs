@@ -1,4 +1,5 @@
-//! Any bytes as a key file, a key text and armor: accepted or refused, and what is accepted comes back the same.
+//! Any bytes as a key file, a key text and armor: accepted or refused, and what is accepted comes
+//! back the same.
 #![no_main]
 
 use keystead::{Keyring, MasterKey};

@@ -1,4 +1,5 @@
-//! A true object with some of its bytes changed: every reader agrees, and nothing is released that did not verify.
+//! A true object with some of its bytes changed: every reader agrees, and nothing is released that
+//! did not verify.
 #![no_main]
 
 use std::io::{Cursor, Read};
@@ -13,7 +14,8 @@ static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
 });
 
 fuzz_target!(|data: (u16, Vec<u8>, Vec<u8>)| {
-    // Begin with a true object and let the fuzzer change bytes of it: most of what it finds is behind the header.
+    // Begin with a true object and let the fuzzer change bytes of it: most of what it finds is
+    // behind the header.
     let (at, patch, text) = data;
     let context = Context::new();
     let options = Options::new();

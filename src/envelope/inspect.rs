@@ -24,7 +24,8 @@ pub struct Inspection {
     pub object_id: String,
     /// Plaintext length as the maker stated it.
     pub stated_plaintext_len: Option<u64>,
-    /// Plaintext length as the object's length gives it; absent where the length is not known or of no object.
+    /// Plaintext length as the object's length gives it; absent where the length is not known or of
+    /// no object.
     pub plaintext_len: Option<u64>,
     /// The public context.
     pub context: BTreeMap<String, String>,
@@ -56,7 +57,8 @@ pub struct RecordInspection {
     pub argon2id: Option<PassphraseCosts>,
 }
 
-/// Reads the header that `object` begins with. `object_len` is the length of the whole object in bytes, where it is known.
+/// Reads the header that `object` begins with. `object_len` is the length of the whole object in
+/// bytes, where it is known.
 ///
 /// # Errors
 /// `Format` or `Limit`, by SPEC sections 2 to 4.

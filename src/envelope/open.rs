@@ -1,4 +1,5 @@
-//! Opening a header in steps that a slow or remote key fits between: parse, unwrap, open (SPEC section 7).
+//! Opening a header in steps that a slow or remote key fits between: parse, unwrap, open (SPEC
+//! section 7).
 
 use zeroize::Zeroizing;
 
@@ -51,7 +52,8 @@ impl SealedHeader {
         Ok(Self { bytes: header.bytes().to_vec() })
     }
 
-    /// The length of the header of an object, in bytes, as its first nine bytes state it: what to read before [`parse`](Self::parse).
+    /// The length of the header of an object, in bytes, as its first nine bytes state it: what to
+    /// read before [`parse`](Self::parse).
     ///
     /// # Errors
     /// `Format` or `Limit`, by SPEC R4 to R6.
@@ -82,10 +84,12 @@ impl SealedHeader {
         Header::parse(&self.bytes)
     }
 
-    /// Finds the record that one of `keys` opens, verifies the header under its data key, and compares what is expected: step *unwrap*.
+    /// Finds the record that one of `keys` opens, verifies the header under its data key, and
+    /// compares what is expected: step *unwrap*.
     ///
     /// # Errors
-    /// `NoKey`, `Auth`, `Limit` by SPEC R36; `Context` by R19 and R37. No byte of the body is needed.
+    /// `NoKey`, `Auth`, `Limit` by SPEC R36; `Context` by R19 and R37. No byte of the body is
+    /// needed.
     pub fn unwrap<'e>(
         &self,
         keys: &Keyring,
@@ -94,7 +98,8 @@ impl SealedHeader {
         unwrap(&self.header()?, keys, expected.into())
     }
 
-    /// The same with a data key that came from elsewhere, such as a key service: step *unwrap* done remotely.
+    /// The same with a data key that came from elsewhere, such as a key service: step *unwrap* done
+    /// remotely.
     #[cfg(feature = "hazmat")]
     pub(crate) fn accept<'e>(
         &self,
@@ -131,7 +136,8 @@ pub struct OpenedBy {
     pub grade: Grade,
 }
 
-/// A header that verified under the data key of one of its records. Only [`SealedHeader::unwrap`] makes it.
+/// A header that verified under the data key of one of its records. Only [`SealedHeader::unwrap`]
+/// makes it.
 ///
 /// ```compile_fail
 /// // A payload key, or an opened header, cannot be had without verifying a header.
@@ -184,7 +190,8 @@ impl OpenedHeader {
         self.plaintext_len
     }
 
-    /// Compares what the caller expects with what the verified header says: location, then context (R35).
+    /// Compares what the caller expects with what the verified header says: location, then context
+    /// (R35).
     fn check(
         header: &Header<'_>,
         (record, known): (usize, &Known<'_>),
@@ -240,7 +247,8 @@ impl OpenedHeader {
         Metadata::decode(&text)
     }
 
-    /// The statement hash: with the data key, all that another implementation of c2sp.org/chunked-encryption needs.
+    /// The statement hash: with the data key, all that another implementation of
+    /// c2sp.org/chunked-encryption needs.
     #[must_use]
     pub const fn statement_hash(&self) -> &[u8; 32] {
         &self.statement_hash
@@ -311,7 +319,8 @@ pub(crate) fn unwrap(
     Err(Error::NoKey)
 }
 
-/// The data key of a record, where its wrap opens and the header tag is right under it. A wrap that fails costs a header tag all the same (R36).
+/// The data key of a record, where its wrap opens and the header tag is right under it. A wrap that
+/// fails costs a header tag all the same (R36).
 fn try_record(
     header: &Header<'_>,
     binding: &Binding<'_>,

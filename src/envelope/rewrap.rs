@@ -1,4 +1,5 @@
-//! Rewrap: another access list for the same data key; the body is neither read nor changed (SPEC R46).
+//! Rewrap: another access list for the same data key; the body is neither read nor changed (SPEC
+//! R46).
 
 use super::open::unwrap;
 use super::seal::{check_passphrases, finish, location};
@@ -59,7 +60,8 @@ impl<'a> Changes<'a> {
         Self { add: Some(new), ..Self::default() }
     }
 
-    /// Takes away the record of a key. Who held it can still open bytes that he kept, and forge older ones; only
+    /// Takes away the record of a key. Who held it can still open bytes that he kept, and forge
+    /// older ones; only
     /// [`reencrypt`](crate::reencrypt) ends that.
     #[must_use]
     pub fn drop_key(mut self, id: KeyId) -> Self {
@@ -67,14 +69,16 @@ impl<'a> Changes<'a> {
         self
     }
 
-    /// Takes away the record at this position, from 0: the way to name an anonymous or a passphrase record.
+    /// Takes away the record at this position, from 0: the way to name an anonymous or a passphrase
+    /// record.
     #[must_use]
     pub fn drop_record(mut self, position: usize) -> Self {
         self.drop_records.push(position);
         self
     }
 
-    /// Says that you know what is in an object that anyone could have made: without it, such an object gets no record of a symmetric key or a
+    /// Says that you know what is in an object that anyone could have made: without it, such an
+    /// object gets no record of a symmetric key or a
     /// passphrase, for that would say of it that a holder made it (SPEC R39, R46).
     #[must_use]
     pub const fn vouch(mut self) -> Self {
@@ -114,7 +118,8 @@ impl<'a> Changes<'a> {
         self
     }
 
-    /// A header of this many bytes, a multiple of 8; the default is the old length, or the least that fits where that is more.
+    /// A header of this many bytes, a multiple of 8; the default is the old length, or the least
+    /// that fits where that is more.
     #[must_use]
     pub const fn header_len(mut self, len: usize) -> Self {
         self.header_len = Some(len);
@@ -135,11 +140,13 @@ impl<'a> Changes<'a> {
 pub struct Rewrapped {
     /// It takes the place of the first [`old_len`](Self::old_len) bytes of the object.
     pub header: Vec<u8>,
-    /// Bytes of the header that it replaces. Where the lengths are equal, it can be written over it.
+    /// Bytes of the header that it replaces. Where the lengths are equal, it can be written over
+    /// it.
     pub old_len: usize,
     /// What the caller may demand from now on (SPEC R38).
     pub floor: Floor,
-    /// Ways in that this version does not know and that are still there: no revocation is complete while this is not 0.
+    /// Ways in that this version does not know and that are still there: no revocation is complete
+    /// while this is not 0.
     pub unknown_ways_in: usize,
     /// Whether an origin record was dropped, for only its signer can renew it (SPEC R51).
     pub origin_dropped: bool,
@@ -148,7 +155,8 @@ pub struct Rewrapped {
 /// Rewraps the object that begins with `prefix`: at least its header and the 56 bytes behind it.
 ///
 /// # Errors
-/// As opening has; `Usage` by SPEC R46; `Limit` where the header does not fit into 65,536 bytes or the generation is at its end.
+/// As opening has; `Usage` by SPEC R46; `Limit` where the header does not fit into 65,536 bytes or
+/// the generation is at its end.
 pub fn rewrap<'e>(
     prefix: &[u8],
     keys: &Keyring,

@@ -11,7 +11,8 @@ use crate::primitives::aead::AesGcm;
 use crate::primitives::random::Randomness;
 use crate::primitives::sha256;
 
-/// What an object is made with beside keys and context. The default is what [`encrypt`](crate::encrypt) does.
+/// What an object is made with beside keys and context. The default is what
+/// [`encrypt`](crate::encrypt) does.
 ///
 /// ```
 /// use keystead::{Metadata, Options};
@@ -35,7 +36,8 @@ impl Options {
         Self::default()
     }
 
-    /// States the length of the plaintext in the object (SPEC R10). A stream that then gets another number of bytes fails; one-shot calls state it by
+    /// States the length of the plaintext in the object (SPEC R10). A stream that then gets another
+    /// number of bytes fails; one-shot calls state it by
     /// themselves.
     #[must_use]
     pub const fn plaintext_len(mut self, len: u64) -> Self {
@@ -50,21 +52,24 @@ impl Options {
         self
     }
 
-    /// Binds the object to its place: the customer's logical name of the store, and the path in it (SPEC R19).
+    /// Binds the object to its place: the customer's logical name of the store, and the path in it
+    /// (SPEC R19).
     #[must_use]
     pub fn location(mut self, store: impl Into<String>, path: impl Into<String>) -> Self {
         self.location = Some((store.into(), path.into()));
         self
     }
 
-    /// A header of this many bytes, a multiple of 8 up to 65,536: room for later keys, or one length for a whole store (SPEC R6).
+    /// A header of this many bytes, a multiple of 8 up to 65,536: room for later keys, or one
+    /// length for a whole store (SPEC R6).
     #[must_use]
     pub const fn header_len(mut self, len: usize) -> Self {
         self.header_len = Some(len);
         self
     }
 
-    /// Makes a run key for this object alone, so that nobody sees which objects were made together (SPEC R28). It costs one KEM operation for each public key.
+    /// Makes a run key for this object alone, so that nobody sees which objects were made together
+    /// (SPEC R28). It costs one KEM operation for each public key.
     #[must_use]
     pub const fn fresh_run(mut self) -> Self {
         self.fresh_run = true;

@@ -1,4 +1,5 @@
-//! The caller's public pairs, and what a caller may demand of an object before it opens (SPEC R11, R37, R38).
+//! The caller's public pairs, and what a caller may demand of an object before it opens (SPEC R11,
+//! R37, R38).
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,12 @@ use super::layout::TAG;
 use super::pairs::{self, MAX_PAIRS_LEN, Values};
 use crate::error::{Detail, Error, Result};
 
-/// Public, authenticated name=value pairs that belong to an object, as AAD does to a message: visible to the provider,
+/// Public, authenticated name=value pairs that belong to an object, as AAD does to a message:
+/// visible to the provider,
 /// not changeable by it, and demanded again when the object is opened.
 ///
-/// At most 64 pairs and 16,384 bytes, names of 1 to 255 bytes (SPEC R11, R12). Names that begin with
+/// At most 64 pairs and 16,384 bytes, names of 1 to 255 bytes (SPEC R11, R12). Names that begin
+/// with
 /// `keystead.` are reserved (R13). Limits are checked when the object is made.
 ///
 /// ```
@@ -105,7 +108,8 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Context {
     }
 }
 
-/// Private pairs of an object: sealed, seen only by who opens it. Values are any bytes, wiped when dropped.
+/// Private pairs of an object: sealed, seen only by who opens it. Values are any bytes, wiped when
+/// dropped.
 ///
 /// At most 64 pairs and 16,368 bytes (SPEC R14).
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -186,7 +190,8 @@ impl std::fmt::Debug for Metadata {
 
 /// What the caller demands of an object before any byte of its body is read (SPEC R37, R38).
 ///
-/// `&Context` converts into it and means exactly that context. Location and floor are added to any of the forms.
+/// `&Context` converts into it and means exactly that context. Location and floor are added to any
+/// of the forms.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     pub(crate) pairs: Pairs<'a>,
@@ -207,14 +212,16 @@ impl<'a> Expected<'a> {
         Self { pairs, location: None, floor: None, held: false }
     }
 
-    /// Demands that a key opens it that only holders have: records for public keys, which anyone can make, are not tried (R39).
+    /// Demands that a key opens it that only holders have: records for public keys, which anyone
+    /// can make, are not tried (R39).
     #[must_use]
     pub const fn held(mut self) -> Self {
         self.held = true;
         self
     }
 
-    /// Demands that the object was bound to this place: the customer's logical name of the store, and the path in it (R19).
+    /// Demands that the object was bound to this place: the customer's logical name of the store,
+    /// and the path in it (R19).
     #[must_use]
     pub const fn at(mut self, store: &'a str, path: &'a str) -> Self {
         self.location = Some((store, path));
@@ -262,7 +269,8 @@ impl<'a> From<&'a Context> for Expected<'a> {
     }
 }
 
-/// The newest header that the caller has seen of an object (SPEC R38). Opening gives one; keep it where the provider cannot write.
+/// The newest header that the caller has seen of an object (SPEC R38). Opening gives one; keep it
+/// where the provider cannot write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Floor {
     /// The commitment of its body, which says which object and which encryption of it.

@@ -1,4 +1,5 @@
-//! The header: preamble, statement, access list, padding, tag (SPEC sections 2 to 4). A view over bytes that the parser has
+//! The header: preamble, statement, access list, padding, tag (SPEC sections 2 to 4). A view over
+//! bytes that the parser has
 //! accepted; what it says is the provider's claim until the tag has verified.
 
 use super::bytes::{Cursor, too_short};
@@ -83,7 +84,8 @@ fn not_ours(start: &[u8]) -> Detail {
 }
 
 impl<'a> Header<'a> {
-    /// Parses the header at the start of `input`, in the order of R53; bytes behind it are not looked at.
+    /// Parses the header at the start of `input`, in the order of R53; bytes behind it are not
+    /// looked at.
     pub(crate) fn parse(input: &'a [u8]) -> Result<Self> {
         let len = header_len(input)?;
         let bytes = input.get(..len).ok_or_else(too_short)?;
@@ -282,7 +284,8 @@ pub(crate) fn exact_len(statement: usize, has_location: bool, records: usize) ->
     (PREAMBLE + statement + 8 + 1 + location + 1 + records + HEADER_TAG).next_multiple_of(8)
 }
 
-/// The header without its tag, padded (R6, R7). `len` is a multiple of 8 that [`exact_len`] fits into.
+/// The header without its tag, padded (R6, R7). `len` is a multiple of 8 that [`exact_len`] fits
+/// into.
 pub(crate) fn encode(statement: &[u8], access: &AccessList, len: usize) -> Result<Vec<u8>> {
     let needed = exact_len(statement.len(), access.location.is_some(), access.records.len());
     if access.count == 0 {

@@ -1,4 +1,5 @@
-//! Keys as text: Bech32 as age writes it (SPEC R43). Bytes in, text out; which bytes are a key is said one floor up.
+//! Keys as text: Bech32 as age writes it (SPEC R43). Bytes in, text out; which bytes are a key is
+//! said one floor up.
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Checksum, Hrp};

@@ -1,6 +1,8 @@
-//! Bits: header, records, layout arithmetic, text forms. No keys, no input or output, no clock, no randomness.
+//! Bits: header, records, layout arithmetic, text forms. No keys, no input or output, no clock, no
+//! randomness.
 //!
-//! One verb pair: encode and decode (parse, where the result borrows). Everything here follows SPEC sections 2 to 4, 6 and 8,
+//! One verb pair: encode and decode (parse, where the result borrows). Everything here follows SPEC
+//! sections 2 to 4, 6 and 8,
 //! in the conventions of R1 and R2.
 
 pub(crate) mod armor;

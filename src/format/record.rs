@@ -36,7 +36,8 @@ impl Kind {
         }
     }
 
-    /// Kinds 4 to 6 are laid out by R49 to R51; they are unknown ways in here, as all others are (R21).
+    /// Kinds 4 to 6 are laid out by R49 to R51; they are unknown ways in here, as all others are
+    /// (R21).
     const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Symmetric),
@@ -84,7 +85,8 @@ pub enum Grade {
     Anyone,
 }
 
-/// First 16 bytes that name a key without giving it away (SPEC R40, R41). It links the objects of one key.
+/// First 16 bytes that name a key without giving it away (SPEC R40, R41). It links the objects of
+/// one key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; 16]);
 
@@ -282,7 +284,8 @@ impl Costs {
         out
     }
 
-    /// R29, in the order m, t, p: zero is outside Argon2's own domain, less than the floor a downgrade.
+    /// R29, in the order m, t, p: zero is outside Argon2's own domain, less than the floor a
+    /// downgrade.
     pub(crate) fn check_floor(&self) -> Result<()> {
         for (cost, floor) in [(self.m, Self::MIN_M), (self.t, Self::MIN_T), (self.p, 1)] {
             if cost == 0 {

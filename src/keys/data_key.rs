@@ -1,10 +1,12 @@
-//! The data key: 32 random bytes for one object, and everything derived from them (SPEC R16, R19, R24, R30).
+//! The data key: 32 random bytes for one object, and everything derived from them (SPEC R16, R19,
+//! R24, R30).
 
 use crate::format::labels;
 use crate::primitives::hkdf;
 use crate::primitives::secret::{Secret, equal};
 
-/// The key of one object. Only derivations of it leave this crate; the feature `hazmat` has the exception.
+/// The key of one object. Only derivations of it leave this crate; the feature `hazmat` has the
+/// exception.
 pub(crate) struct DataKey(Secret<32>);
 
 impl DataKey {

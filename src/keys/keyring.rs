@@ -6,7 +6,8 @@ use super::MasterKey;
 use crate::error::{Detail, Error, Result};
 use crate::format::record::{KeyId, Kind};
 
-/// The master keys at hand. Encrypting wraps for all of them, so that any opens; opening uses those that can.
+/// The master keys at hand. Encrypting wraps for all of them, so that any opens; opening uses those
+/// that can.
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
@@ -39,7 +40,8 @@ impl Keyring {
         Self::default()
     }
 
-    /// Adds a key. One that is there already is not added twice, but where the new one opens and the old one does not, it takes its place.
+    /// Adds a key. One that is there already is not added twice, but where the new one opens and
+    /// the old one does not, it takes its place.
     #[must_use]
     pub fn with(mut self, key: impl Into<MasterKey>) -> Self {
         self.add(key.into());
@@ -61,7 +63,8 @@ impl Keyring {
     /// The keys of a key file: one text a line, `#` begins a comment (SPEC R44).
     ///
     /// # Errors
-    /// `Limit` above 1 MiB; `KeyFile` for anything that is not a key, naming the line, or where there is none.
+    /// `Limit` above 1 MiB; `KeyFile` for anything that is not a key, naming the line, or where
+    /// there is none.
     pub fn from_file_text(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > Self::MAX_FILE {
             return Err(Error::limit("a key file above 1 MiB"));

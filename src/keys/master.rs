@@ -14,7 +14,8 @@ use crate::primitives::random::Randomness;
 
 /// A key that the customer holds: symmetric, a pair, its public half alone, or a passphrase.
 ///
-/// It has no `Clone`, no `Serialize` and shows only its id; the secret bytes are wiped when it is dropped.
+/// It has no `Clone`, no `Serialize` and shows only its id; the secret bytes are wiped when it is
+/// dropped.
 ///
 /// ```compile_fail
 /// let key = keystead::MasterKey::generate().unwrap();
@@ -139,7 +140,8 @@ impl MasterKey {
         self
     }
 
-    /// Its records carry no key id: nobody sees that two objects share it, and opening tries it in turn.
+    /// Its records carry no key id: nobody sees that two objects share it, and opening tries it in
+    /// turn.
     #[must_use]
     pub const fn anonymous(mut self) -> Self {
         self.anonymous = true;
@@ -155,7 +157,8 @@ impl MasterKey {
         self
     }
 
-    /// The most that opening with a passphrase spends; other keys spend nothing. The product of memory and passes is then not limited.
+    /// The most that opening with a passphrase spends; other keys spend nothing. The product of
+    /// memory and passes is then not limited.
     #[must_use]
     pub fn with_passphrase_ceiling(mut self, ceiling: PassphraseCosts) -> Self {
         if let Inner::Passphrase(passphrase) = &mut self.secret {

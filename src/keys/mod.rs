@@ -1,6 +1,7 @@
 //! Who may open: data keys, master keys, keyrings.
 //!
-//! One verb pair: wrap and unwrap. A master key is what the customer holds; it wraps and unwraps data keys and does nothing else.
+//! One verb pair: wrap and unwrap. A master key is what the customer holds; it wraps and unwraps
+//! data keys and does nothing else.
 
 mod data_key;
 mod keyring;

@@ -38,7 +38,8 @@ impl PublicKey {
     /// From its text.
     ///
     /// # Errors
-    /// `KeyFile` for anything else: another key's text, a typing error, a key that fails FIPS 203 section 7.2 or whose X25519 half is of
+    /// `KeyFile` for anything else: another key's text, a typing error, a key that fails FIPS 203
+    /// section 7.2 or whose X25519 half is of
     /// low order (SPEC R42, R43).
     pub fn from_text(text: &str) -> Result<Self> {
         let bytes = keytext::decode::<{ hpke::PUBLIC }>(keytext::PUBLIC, text)?;
@@ -73,7 +74,8 @@ impl PublicKey {
         self.id
     }
 
-    /// Calls `wrap` with the parameters and the wrapping key of the current run, which begins where there is none or `fresh` asks for it.
+    /// Calls `wrap` with the parameters and the wrapping key of the current run, which begins where
+    /// there is none or `fresh` asks for it.
     pub(crate) fn with_run<T>(
         &self,
         fresh: bool,
@@ -84,7 +86,8 @@ impl PublicKey {
             let run = self.begin(randomness)?;
             return wrap(&run.parameters, &run.wrapping, randomness);
         }
-        // A panic of another thread cannot leave half a run behind, so a poisoned lock is still good.
+        // A panic of another thread cannot leave half a run behind, so a poisoned lock is still
+        // good.
         let mut current = self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let run = match current.take() {
             Some(run) => run,

@@ -10,7 +10,8 @@ use crate::primitives::xaes::Xaes;
 
 /// What a passphrase costs: memory in KiB, passes, lanes (RFC 9106 section 3.1).
 ///
-/// As the cost of writing, the default is 64 MiB, 3 passes, 4 lanes; the floor is 19,456 KiB, 2 passes, 1 lane. As the ceiling of
+/// As the cost of writing, the default is 64 MiB, 3 passes, 4 lanes; the floor is 19,456 KiB, 2
+/// passes, 1 lane. As the ceiling of
 /// reading, see [`PassphraseCosts::CEILING`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct PassphraseCosts {
@@ -23,7 +24,8 @@ pub struct PassphraseCosts {
 }
 
 impl PassphraseCosts {
-    /// What a reader spends at most unless told otherwise: 1 GiB, 10 passes, 8 lanes, memory times passes 4 GiB (SPEC R29).
+    /// What a reader spends at most unless told otherwise: 1 GiB, 10 passes, 8 lanes, memory times
+    /// passes 4 GiB (SPEC R29).
     pub const CEILING: Self = Self { memory_kib: 1_048_576, passes: 10, lanes: 8 };
     /// The least that is written or read: 19 MiB, 2 passes, 1 lane.
     pub const FLOOR: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };

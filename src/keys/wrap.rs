@@ -1,4 +1,5 @@
-//! What every kind of record shares: the binding, and the XAES-256-GCM wrap of the data key (SPEC R25, R26).
+//! What every kind of record shares: the binding, and the XAES-256-GCM wrap of the data key (SPEC
+//! R25, R26).
 
 use crate::error::{Error, Result};
 use crate::format::header::IDENTITY;
@@ -50,7 +51,8 @@ impl Binding<'_> {
         record::encode(kind, key_id, parameters, (&nonce, &wrapped), label, out)
     }
 
-    /// The data key in a record; it is accepted only once the header tag and the commitment have verified under it.
+    /// The data key in a record; it is accepted only once the header tag and the commitment have
+    /// verified under it.
     pub(crate) fn unwrap(&self, wrapping: &Xaes, record: &Known<'_>) -> Result<DataKey> {
         let aad = self.of(record.kind, record.key_id, record.parameters);
         let (text, tag) = record.wrapped.split_last_chunk::<16>().ok_or(Error::Auth)?;

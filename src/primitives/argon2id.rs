@@ -6,7 +6,8 @@ use zeroize::Zeroize as _;
 use super::secret::Secret;
 use crate::error::{Error, Result};
 
-/// Hashes to 32 bytes with `m` KiB of memory, `t` passes and `p` lanes. The memory is taken fallibly: LIMIT where there is none.
+/// Hashes to 32 bytes with `m` KiB of memory, `t` passes and `p` lanes. The memory is taken
+/// fallibly: LIMIT where there is none.
 pub(crate) fn hash(
     passphrase: &[u8],
     salt: &[u8; 16],

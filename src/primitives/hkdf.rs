@@ -1,4 +1,5 @@
-//! HKDF, RFC 5869: Expand with SHA-512 for everything of ours, Extract and Expand with SHA-256 inside HPKE.
+//! HKDF, RFC 5869: Expand with SHA-512 for everything of ours, Extract and Expand with SHA-256
+//! inside HPKE.
 
 use super::backend;
 use super::secret::Secret;

@@ -1,4 +1,5 @@
-//! HPKE single-shot base mode, RFC 9180 section 6.1, for one suite: KEM 0x647a MLKEM768-X25519 (draft-ietf-hpke-pq-03),
+//! HPKE single-shot base mode, RFC 9180 section 6.1, for one suite: KEM 0x647a MLKEM768-X25519
+//! (draft-ietf-hpke-pq-03),
 //! KDF 0x0001 HKDF-SHA256, AEAD 0x0002 AES-256-GCM.
 
 use x_wing::kem::{Decapsulator, KeyExport, KeyInit, TryDecapsulate, TryKeyInit};
@@ -19,14 +20,16 @@ pub(crate) const RANDOM: usize = 64;
 
 const SUITE_ID: &[u8; 10] = b"HPKE\x64\x7a\x00\x01\x00\x02";
 
-/// A public key that has passed the checks of FIPS 203 section 7.2, and whose X25519 half takes part in the secret.
+/// A public key that has passed the checks of FIPS 203 section 7.2, and whose X25519 half takes
+/// part in the secret.
 pub(crate) struct PublicKey(EncapsulationKey);
 
 impl PublicKey {
     pub(crate) fn from_bytes(bytes: &[u8; PUBLIC]) -> Result<Self, Unauthentic> {
         let key = EncapsulationKey::new(bytes.into()).map_err(|_| Unauthentic)?;
         check_canonical(bytes)?;
-        // A low-order point gives the all-zero output with every private key (RFC 7748 section 6.1), so any will do to find out.
+        // A low-order point gives the all-zero output with every private key (RFC 7748 section
+        // 6.1), so any will do to find out.
         let mut enc = [0; ENC];
         enc[ENC - 32..].copy_from_slice(&bytes[PUBLIC - 32..]);
         let any = DecapsulationKeyRejectNonContrib::new(&[0; 32].into());
@@ -101,7 +104,8 @@ pub(super) fn decap(private: &PrivateKey, enc: &[u8; ENC]) -> Result<Secret<32>,
     Ok(secret)
 }
 
-/// The X25519 share or key in the last 32 bytes, little-endian with its top bit, is below 2^255 - 19.
+/// The X25519 share or key in the last 32 bytes, little-endian with its top bit, is below 2^255 -
+/// 19.
 fn check_canonical(bytes: &[u8]) -> Result<(), Unauthentic> {
     let Some(share) = bytes.last_chunk::<32>() else { return Err(Unauthentic) };
     let above = share[31] > 0x7f
@@ -109,7 +113,8 @@ fn check_canonical(bytes: &[u8]) -> Result<(), Unauthentic> {
     if above { Err(Unauthentic) } else { Ok(()) }
 }
 
-/// RFC 9180 section 5.1 in base mode: no psk, so its id and value are empty. Key and base nonce come out.
+/// RFC 9180 section 5.1 in base mode: no psk, so its id and value are empty. Key and base nonce
+/// come out.
 pub(super) fn key_schedule(
     suite: &[u8; 10],
     shared: &Secret<32>,

@@ -1,6 +1,7 @@
 //! Cryptography by its own name, each file after its standard. Knows nothing of our format.
 //!
-//! One verb pair: seal and open. Two backends stand behind [`aead`], [`hkdf`] and [`sha256`]: `ring` where it is
+//! One verb pair: seal and open. Two backends stand behind [`aead`], [`hkdf`] and [`sha256`]:
+//! `ring` where it is
 //! compiled in, otherwise `soft`.
 
 pub(crate) mod aead;

@@ -70,7 +70,8 @@ pub(crate) fn expand_sha256(
     expand(hkdf::HKDF_SHA256, prk, info, out)
 }
 
-/// HKDF-Extract is HMAC keyed by the salt (RFC 5869 section 2.2); ring keeps its Prk closed, so HMAC is called by its name.
+/// HKDF-Extract is HMAC keyed by the salt (RFC 5869 section 2.2); ring keeps its Prk closed, so
+/// HMAC is called by its name.
 pub(crate) fn extract_sha256(salt: &[u8], ikm: &[&[u8]]) -> [u8; 32] {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt);
     let mut context = ring::hmac::Context::with_key(&key);

@@ -1,4 +1,5 @@
-//! Secrets as a type: made in place, not cloned, not shown, compared in constant time, wiped when dropped.
+//! Secrets as a type: made in place, not cloned, not shown, compared in constant time, wiped when
+//! dropped.
 
 use std::fmt;
 

@@ -39,7 +39,8 @@ impl AesGcm {
     }
 }
 
-/// A PRK shorter than the hash is refused by the crate; HMAC pads a key with zeros itself (RFC 2104 section 2), so the padded one gives the same.
+/// A PRK shorter than the hash is refused by the crate; HMAC pads a key with zeros itself (RFC 2104
+/// section 2), so the padded one gives the same.
 pub(crate) fn expand_sha512(prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
     let mut padded = Zeroizing::new([0; 64]);
     padded.get_mut(..prk.len()).ok_or(Unauthentic)?.copy_from_slice(prk);

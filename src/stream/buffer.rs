@@ -1,4 +1,5 @@
-//! Whole objects in memory: into a new buffer, into the caller's, or in place. Nothing is released unless all of it verified.
+//! Whole objects in memory: into a new buffer, into the caller's, or in place. Nothing is released
+//! unless all of it verified.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -14,7 +15,8 @@ use crate::keys::Keyring;
 /// Encrypts to a new buffer that any key of `keys` opens.
 ///
 /// # Errors
-/// `Usage` without keys or with a reserved name in the context; `Limit` by SPEC section 10; `Io` where the system's generator fails.
+/// `Usage` without keys or with a reserved name in the context; `Limit` by SPEC section 10; `Io`
+/// where the system's generator fails.
 pub fn encrypt(keys: &Keyring, plaintext: &[u8], context: &Context) -> Result<Vec<u8>> {
     encrypt_with(keys, plaintext, context, &Options::new())
 }
@@ -43,7 +45,8 @@ pub(crate) fn encrypt_sealed(sealed: &Sealed, plaintext: &[u8]) -> Result<Vec<u8
 /// Encrypts into the front of `out` and returns how many bytes it took: [`encrypted_len`] of them.
 ///
 /// # Errors
-/// As [`encrypt`]; `Usage` where `out` is too small, which names the size, and then nothing was written.
+/// As [`encrypt`]; `Usage` where `out` is too small, which names the size, and then nothing was
+/// written.
 pub fn encrypt_into(
     keys: &Keyring,
     plaintext: &[u8],
@@ -60,7 +63,8 @@ pub fn encrypt_into(
     Ok(needed)
 }
 
-/// Encrypts a buffer in place: it grows by header, salt, commitment and tags. After an error it is as it was or,
+/// Encrypts a buffer in place: it grows by header, salt, commitment and tags. After an error it is
+/// as it was or,
 /// where the change had begun, empty and wiped.
 ///
 /// # Errors
@@ -104,7 +108,8 @@ pub fn encrypted_len(
     object_len(sealed_header_len(keys, context, &options)?, plaintext_len)
 }
 
-/// Bytes of the header that an object for `keys` begins with, without a stated plaintext length unless `options` has one.
+/// Bytes of the header that an object for `keys` begins with, without a stated plaintext length
+/// unless `options` has one.
 ///
 /// # Errors
 /// As [`encrypt`].
@@ -112,7 +117,8 @@ pub fn header_len(keys: &Keyring, context: &Context, options: &Options) -> Resul
     sealed_header_len(keys, context, options)
 }
 
-/// Decrypts to a new buffer. `expected` is the exact [`Context`], or what [`Context::included`] and [`Context::unchecked`] give.
+/// Decrypts to a new buffer. `expected` is the exact [`Context`], or what [`Context::included`] and
+/// [`Context::unchecked`] give.
 ///
 /// # Errors
 /// The classes of SPEC R52; another context is `Context` before any byte of the body is read.
@@ -139,7 +145,8 @@ pub fn decrypt_with_details<'e>(
     Ok((std::mem::take(&mut *out), details))
 }
 
-/// Decrypts into the front of `out` and returns how many bytes it took. After an error `out` holds no plaintext.
+/// Decrypts into the front of `out` and returns how many bytes it took. After an error `out` holds
+/// no plaintext.
 ///
 /// # Errors
 /// As [`decrypt`]; `Usage` where `out` is too small, which names the size.
@@ -156,7 +163,8 @@ pub fn decrypt_into<'e>(
     Ok(len)
 }
 
-/// Decrypts a buffer in place: the object becomes its plaintext. After an error it is as it was or, where a chunk
+/// Decrypts a buffer in place: the object becomes its plaintext. After an error it is as it was or,
+/// where a chunk
 /// failed, empty and wiped.
 ///
 /// # Errors
@@ -239,7 +247,8 @@ fn open_and_move(key: &PayloadKey, buffer: &mut Vec<u8>, front: usize, len: usiz
     Ok(())
 }
 
-/// Everything before the first chunk (SPEC R35): the payload key, what was learnt, the sealed chunks, the plaintext's length.
+/// Everything before the first chunk (SPEC R35): the payload key, what was learnt, the sealed
+/// chunks, the plaintext's length.
 fn open<'o>(
     keys: &Keyring,
     object: &'o [u8],

@@ -6,7 +6,8 @@ use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
 
-/// Copies plaintext chunk by chunk into `out` and seals it there: 16 bytes more for each chunk, the last always shorter (SPEC R31).
+/// Copies plaintext chunk by chunk into `out` and seals it there: 16 bytes more for each chunk, the
+/// last always shorter (SPEC R31).
 pub(crate) fn seal(key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
     for (index, (chunk, sealed)) in (0..).zip(cut(plaintext).zip(out.chunks_mut(SEALED_CHUNK))) {
         let (text, tag) = sealed.split_at_mut(chunk.len());
@@ -16,7 +17,8 @@ pub(crate) fn seal(key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result
     Ok(())
 }
 
-/// Opens sealed chunks into `out`, whose length is that of the plaintext. Where one fails, `out` is wiped.
+/// Opens sealed chunks into `out`, whose length is that of the plaintext. Where one fails, `out` is
+/// wiped.
 pub(crate) fn open(key: &PayloadKey, sealed: &[u8], out: &mut [u8]) -> Result<()> {
     let opened = open_in_order(key, sealed, out);
     if opened.is_err() {

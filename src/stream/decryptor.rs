@@ -1,4 +1,5 @@
-//! Decrypting a stream of any length in constant memory. What it gives has been verified; the end is verified too.
+//! Decrypting a stream of any length in constant memory. What it gives has been verified; the end
+//! is verified too.
 
 use std::io::{self, Read};
 
@@ -49,7 +50,8 @@ impl Details {
     }
 }
 
-/// A reader of the plaintext. It gives each chunk after it verified, and reports the end only after the last chunk verified; an error repeats.
+/// A reader of the plaintext. It gives each chunk after it verified, and reports the end only after
+/// the last chunk verified; an error repeats.
 ///
 /// It holds one chunk, 16,400 bytes, whatever the length.
 ///

@@ -10,7 +10,8 @@ use crate::format::context::Context;
 use crate::format::layout::{CHUNK, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
-/// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without it, it does not decrypt.
+/// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without
+/// it, it does not decrypt.
 ///
 /// It holds one chunk, 16,400 bytes, whatever the length.
 ///
@@ -86,7 +87,8 @@ impl<W: Write> Encryptor<W> {
     /// Seals the last chunk, flushes, and gives the writer back.
     ///
     /// # Errors
-    /// `Io` where writing fails or failed before, or where fewer bytes came than were stated: then the object does not decrypt.
+    /// `Io` where writing fails or failed before, or where fewer bytes came than were stated: then
+    /// the object does not decrypt.
     pub fn finish(mut self) -> Result<W> {
         self.check()?;
         if self.left.is_some_and(|left| left > 0) {

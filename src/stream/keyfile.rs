@@ -18,10 +18,12 @@ fn context() -> Context {
     Context::from([("keystead.type", "key-file")])
 }
 
-/// The armored form of a key file under a passphrase. `text` is a key file, as [`Keyring::expose_file_text`] gives one; its comments are kept.
+/// The armored form of a key file under a passphrase. `text` is a key file, as
+/// [`Keyring::expose_file_text`] gives one; its comments are kept.
 ///
 /// # Errors
-/// `Usage` where `passphrase` is another kind of key; `KeyFile` or `Limit` where `text` is no key file (SPEC R44).
+/// `Usage` where `passphrase` is another kind of key; `KeyFile` or `Limit` where `text` is no key
+/// file (SPEC R44).
 pub fn encrypt_key_file(text: &str, passphrase: MasterKey) -> Result<String> {
     if passphrase.kind() != Kind::Passphrase {
         return Err(Error::usage("a key file is encrypted under a passphrase"));

@@ -11,7 +11,8 @@ use crate::format::context::Expected;
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
 use crate::keys::Keyring;
 
-/// A reader that seeks. It verifies each chunk that it touches, and the last one before it says where the end is.
+/// A reader that seeks. It verifies each chunk that it touches, and the last one before it says
+/// where the end is.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -10,7 +10,8 @@ use crate::format::context::Expected;
 use crate::keys::Keyring;
 use crate::primitives::random::Randomness;
 
-/// Reads a whole object and verifies every chunk and the end; gives what it told and the plaintext's length in bytes. Constant memory.
+/// Reads a whole object and verifies every chunk and the end; gives what it told and the
+/// plaintext's length in bytes. Constant memory.
 ///
 /// # Errors
 /// The classes of SPEC R52.
@@ -31,11 +32,15 @@ pub fn verify<'e>(
     }
 }
 
-/// Makes a new object of an old one: new id, new data key, new body, the same context and private metadata (SPEC R47). Only this ends what someone who once
-/// held the old data key can do. Constant memory; after an error what was written to `out` does not decrypt.
+/// Makes a new object of an old one: new id, new data key, new body, the same context and private
+/// metadata (SPEC R47). Only this ends what someone who once
+/// held the old data key can do. Constant memory; after an error what was written to `out` does not
+/// decrypt.
 ///
-/// The options' metadata is taken from the old object; stated length, location, header length and run are the caller's. What comes back are
-/// the details of the *old* object: its floor does not fit the new one, which opening gives one of its own.
+/// The options' metadata is taken from the old object; stated length, location, header length and
+/// run are the caller's. What comes back are
+/// the details of the *old* object: its floor does not fit the new one, which opening gives one of
+/// its own.
 ///
 /// # Errors
 /// The classes of SPEC R52.
@@ -55,7 +60,8 @@ pub fn reencrypt<'e, W: Write>(
     let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
     let sealed = seal_as_keystead(new_keys, &details.context, &options, &mut randomness)?;
     let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
-    // Through the reader's own buffer, which is wiped; `io::copy` would leave plaintext on the stack.
+    // Through the reader's own buffer, which is wiped; `io::copy` would leave plaintext on the
+    // stack.
     loop {
         let text = reader.fill_buf().map_err(Error::from_io)?;
         if text.is_empty() {

@@ -1,4 +1,5 @@
-//! Reads a vector with the library, every way it has, and says where that is not what the vector says.
+//! Reads a vector with the library, every way it has, and says where that is not what the vector
+//! says.
 
 use std::io::{Cursor, Read};
 

@@ -1,4 +1,5 @@
-//! The primitives of SPEC section 1, called by the names of their standards and without a line of the library.
+//! The primitives of SPEC section 1, called by the names of their standards and without a line of
+//! the library.
 
 use aes::Aes256;
 use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
@@ -65,7 +66,8 @@ pub fn x25519(scalar: [u8; 32], u: [u8; 32]) -> [u8; 32] {
     x25519_dalek::x25519(scalar, u)
 }
 
-/// MLKEM768-X25519 with given randomness (32 for ML-KEM, 32 for the share): enc and shared secret. `share` takes the place of the honest
+/// MLKEM768-X25519 with given randomness (32 for ML-KEM, 32 for the share): enc and shared secret.
+/// `share` takes the place of the honest
 /// share; its X25519 secret is then what the holder of `scalar` would compute.
 pub fn encapsulate(
     public: &[u8],
@@ -91,7 +93,8 @@ pub fn encapsulate(
     )
 }
 
-/// The AEAD part of HPKE in base mode (RFC 9180 section 5.1), for MLKEM768-X25519, HKDF-SHA256 and AES-256-GCM.
+/// The AEAD part of HPKE in base mode (RFC 9180 section 5.1), for MLKEM768-X25519, HKDF-SHA256 and
+/// AES-256-GCM.
 pub fn hpke_seal(shared: &[u8; 32], info: &[u8], aad: &[u8], text: &[u8]) -> Vec<u8> {
     const SUITE: &[u8] = b"HPKE\x64\x7a\x00\x01\x00\x02";
     let mac = |key: &[u8], parts: &[&[u8]]| {
@@ -123,7 +126,8 @@ pub fn argon2id(passphrase: &[u8], salt: &[u8], (m, t, p): (u32, u32, u32)) -> [
 /// What AES-256-GCM must decrypt: key and nonce.
 pub type GcmKey = ([u8; 32], [u8; 12]);
 
-/// A ciphertext of two blocks, the first given, and a tag that are valid under two keys: GCM does not commit to its key. The second
+/// A ciphertext of two blocks, the first given, and a tag that are valid under two keys: GCM does
+/// not commit to its key. The second
 /// block is the solution of one linear equation in GF(2^128).
 pub fn two_keys_one_ciphertext(a: &GcmKey, b: &GcmKey, aad: &[u8], first: u128) -> Vec<u8> {
     let (ha, hb) = (aes(&a.0, 0), aes(&b.0, 0));

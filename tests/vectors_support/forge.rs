@@ -1,4 +1,5 @@
-//! Objects byte by byte, honest and forged. Every field has its honest value until a scenario sets another.
+//! Objects byte by byte, honest and forged. Every field has its honest value until a scenario sets
+//! another.
 
 use keystead::Kind;
 use rand_chacha::ChaCha20Rng;

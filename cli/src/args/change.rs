@@ -20,7 +20,8 @@ pub(crate) struct Rewrap {
     /// Keep the key that opens
     #[arg(long)]
     pub(crate) add: bool,
-    /// Vouch for what anyone could have made: needed to give an object that a pair opened a symmetric key
+    /// Vouch for what anyone could have made: needed to give an object that a pair opened a
+    /// symmetric key
     #[arg(long)]
     pub(crate) vouch: bool,
     /// Take away a key: its id, its file, or a public key

@@ -72,7 +72,8 @@ pub(crate) fn collect(stage: &mut Stage, path: &Path) -> Result<Told> {
 }
 
 impl Walk {
-    /// In order of names; links, devices, hidden folders and what builds make are left out, and so is what cannot be read.
+    /// In order of names; links, devices, hidden folders and what builds make are left out, and so
+    /// is what cannot be read.
     fn folder(&mut self, base: &Path, below: &Path) -> Result<()> {
         let folder = base.join(below);
         let entries = match fs::read_dir(&folder) {

@@ -1,4 +1,5 @@
-//! `demo`: the whole story on real files, each step measured and saying what it proves. Any surprise ends it.
+//! `demo`: the whole story on real files, each step measured and saying what it proves. Any
+//! surprise ends it.
 
 mod customer;
 mod files;

@@ -76,7 +76,8 @@ pub(crate) fn short(text: &str, width: usize) -> String {
     ['…'].into_iter().chain(text.chars().skip(len - (width - 1))).collect()
 }
 
-/// Looks for plaintext in everything that the provider holds; the same search in the customer's files shows that it finds.
+/// Looks for plaintext in everything that the provider holds; the same search in the customer's
+/// files shows that it finds.
 pub(crate) fn search(stage: &Stage) -> Result<Told> {
     let snippets = snippets(stage)?;
     let made = snippets.sorted.len();
@@ -127,7 +128,8 @@ impl Snippets {
     }
 }
 
-/// One piece from the middle of each file. Too even a piece may stand anywhere, and paths are in sight anyway.
+/// One piece from the middle of each file. Too even a piece may stand anywhere, and paths are in
+/// sight anyway.
 fn snippets(stage: &Stage) -> Result<Snippets> {
     let paths: Vec<_> = stage.files.iter().map(|item| item.name.as_str()).collect();
     let paths = paths.join("\n");

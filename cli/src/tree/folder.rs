@@ -1,4 +1,5 @@
-//! One open folder. On Unix everything in it is reached through the open folder itself, so that a folder that somebody swaps for
+//! One open folder. On Unix everything in it is reached through the open folder itself, so that a
+//! folder that somebody swaps for
 //! a link in the meantime is not followed.
 
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,5 @@
-//! Walks a folder: everything in it, in the order of the names' bytes, each folder before what it holds.
+//! Walks a folder: everything in it, in the order of the names' bytes, each folder before what it
+//! holds.
 
 use std::ffi::OsString;
 use std::fs::File;

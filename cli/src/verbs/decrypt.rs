@@ -58,7 +58,8 @@ fn one(
     let manner = Manner {
         force,
         sync: !args.writing.no_sync,
-        // The provider chose the mode of what it stored; it does not choose who reads the plaintext.
+        // The provider chose the mode of what it stored; it does not choose who reads the
+        // plaintext.
         mode: PRIVATE,
         not: object.id.clone(),
         text: true,

@@ -19,7 +19,8 @@ use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::report::Report;
 
-/// So much of a pipe is read before the header is written: a short one gets its length stated, a long one gets room.
+/// So much of a pipe is read before the header is written: a short one gets its length stated, a
+/// long one gets room.
 const HEAD: usize = 1_048_576;
 /// Armor is made in memory.
 const MAX_ARMORED: usize = 128 * 1024 * 1024;

@@ -1,4 +1,5 @@
-//! What a run over a folder finds where it would write: its own work of an earlier run, which stays, or something else, which stays too
+//! What a run over a folder finds where it would write: its own work of an earlier run, which
+//! stays, or something else, which stays too
 //! but is an error. Outputs appear complete, so one that is there is whole.
 
 use std::fs::Metadata;
@@ -59,7 +60,8 @@ pub(super) fn plaintext(place: &Path, object: &Object) -> Result<Standing> {
     if len == Some(metadata.len()) { Ok(Standing::Done) } else { Err(foreign(place)) }
 }
 
-/// A change of the ways in that an earlier run over the folder made already: what is to be there is, and what is to go is gone. Nobody
+/// A change of the ways in that an earlier run over the folder made already: what is to be there
+/// is, and what is to go is gone. Nobody
 /// vouches for it more than for what `inspect` shows.
 pub(super) fn changed(object: &Object, new: &Keyring, gone: impl Fn(&Inspection) -> bool) -> bool {
     let Ok(found) = keystead::inspect(&object.prefix, object.len) else { return false };

@@ -1,4 +1,5 @@
-//! `inspect`: what everybody, the provider included, reads of an object without a key. Nobody vouches for it.
+//! `inspect`: what everybody, the provider included, reads of an object without a key. Nobody
+//! vouches for it.
 
 use std::fmt::Write as _;
 

@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
         text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
     }
-    // One after the other, so that a killed run leaves one private file at most; the secret first, for nobody may encrypt for a key
+    // One after the other, so that a killed run leaves one private file at most; the secret first,
+    // for nobody may encrypt for a key
     // that does not exist.
     write_secret(&args.output, &text, !args.no_sync)?;
     if let (Some(public), Some(path)) = (&public, &beside) {
@@ -75,7 +76,8 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// Without its public half, a key that nobody has seen goes again, so that the same command can be run once more. A public half that
+/// Without its public half, a key that nobody has seen goes again, so that the same command can be
+/// run once more. A public half that
 /// is there, though perhaps not synced, needs its secret.
 fn taken_back(secret: &Path, public: &Path, failure: Failure) -> Failure {
     if public.symlink_metadata().is_err() && std::fs::remove_file(secret).is_ok() {

@@ -1,4 +1,5 @@
-//! Many inputs: files one by one, folders with all that is in them. Each gets its result, its errors and its JSON object, in order;
+//! Many inputs: files one by one, folders with all that is in them. Each gets its result, its
+//! errors and its JSON object, in order;
 //! a failure ends nothing but the exit code is that of the first.
 
 use std::fs::Metadata;
@@ -55,7 +56,8 @@ pub(crate) struct Folders<'a> {
 pub(crate) struct Outputs<'a> {
     /// `-o`.
     pub(crate) root: Option<&'a Path>,
-    /// From the name of an input to that of its output, for files and for the folder that was named.
+    /// From the name of an input to that of its output, for files and for the folder that was
+    /// named.
     pub(crate) name: fn(&Path) -> Result<PathBuf>,
     pub(crate) sync: bool,
 }

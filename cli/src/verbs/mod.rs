@@ -28,7 +28,8 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::report::Report;
 
-/// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a copy).
+/// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a
+/// copy).
 const ROOM_FROM: u64 = 1_048_576;
 /// Bytes of such a header: three public-key records, and the body begins near a page.
 const ROOM: usize = 4_096;
@@ -103,7 +104,8 @@ fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Header length by plaintext length: exact below 1 MiB, with room from there and where it is not known.
+/// Header length by plaintext length: exact below 1 MiB, with room from there and where it is not
+/// known.
 fn room(keys: &Keyring, context: &Context, len: Option<u64>) -> Result<Options> {
     let options = len.map_or_else(Options::new, |len| Options::new().plaintext_len(len));
     if len.is_some_and(|len| len < ROOM_FROM) {
@@ -113,7 +115,8 @@ fn room(keys: &Keyring, context: &Context, len: Option<u64>) -> Result<Options> 
     Ok(options.header_len(exact.max(ROOM)))
 }
 
-/// Copies everything that verified; says how much. A reading error is the input's, a writing error the output's.
+/// Copies everything that verified; says how much. A reading error is the input's, a writing error
+/// the output's.
 fn copy_out(
     reader: &mut Decryptor<impl Read>,
     out: &mut impl Write,

@@ -1,4 +1,5 @@
-//! `rewrap`: other keys for the same object, in place. Where the header keeps its length, this costs the same for every size.
+//! `rewrap`: other keys for the same object, in place. Where the header keeps its length, this
+//! costs the same for every size.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -197,7 +198,8 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
     Ok(rewrapped)
 }
 
-/// R48: writes a proven side header over, or removes a side file that is not needed. True where that was the very rewrap asked for.
+/// R48: writes a proven side header over, or removes a side file that is not needed. True where
+/// that was the very rewrap asked for.
 fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) -> Result<bool> {
     if side_path(path).symlink_metadata().is_err() {
         return Ok(false);

@@ -1,4 +1,5 @@
-//! Runs the built binary in a scratch folder and reads cases: see the head of `cases/basics.txt` for their form.
+//! Runs the built binary in a scratch folder and reads cases: see the head of `cases/basics.txt`
+//! for their form.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
@@ -34,7 +35,8 @@ pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
     Ran { code: status.code(), stdout, stderr }
 }
 
-/// Runs keystead, leaves its stdin open, and sends a signal as soon as a private file of its own is there.
+/// Runs keystead, leaves its stdin open, and sends a signal as soon as a private file of its own is
+/// there.
 fn signalled(dir: &Path, args: &[String], stdin: &[u8], signal: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
         .args(args)

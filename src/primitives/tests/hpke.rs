@@ -1,4 +1,5 @@
-//! X-Wing and HPKE against their published vectors and the crate `hpke`; bad X25519 keys and shares.
+//! X-Wing and HPKE against their published vectors and the crate `hpke`; bad X25519 keys and
+//! shares.
 
 use ::hpke::aead::AesGcm256;
 use ::hpke::kdf::HkdfSha256;
@@ -41,7 +42,8 @@ fn x_wing() {
     assert_eq!(tests.len(), 3);
 }
 
-/// The published vector of our KEM and KDF has ChaCha20-Poly1305, so that alone comes from elsewhere.
+/// The published vector of our KEM and KDF has ChaCha20-Poly1305, so that alone comes from
+/// elsewhere.
 #[cfg(feature = "ring")]
 #[test]
 fn hpke_pq() {

@@ -1,4 +1,5 @@
-//! The primitives against published vectors, other implementations, and each other. Both backends where both are compiled in.
+//! The primitives against published vectors, other implementations, and each other. Both backends
+//! where both are compiled in.
 
 mod backends;
 mod hpke;

@@ -1,4 +1,5 @@
-//! Project Wycheproof's vectors of AES-GCM, HKDF and ML-KEM. Those of chunked encryption are with the body's reader.
+//! Project Wycheproof's vectors of AES-GCM, HKDF and ML-KEM. Those of chunked encryption are with
+//! the body's reader.
 
 use ::ml_kem::ml_kem_768::{Ciphertext, EncapsulationKey};
 use ::ml_kem::{Decapsulate, FromSeed, KeyExport, MlKem768, TryKeyInit};
@@ -74,7 +75,8 @@ mod inner {
     }
 }
 
-/// Seed, encapsulation key, ciphertext and secret; a seed or ciphertext of another length has no type.
+/// Seed, encapsulation key, ciphertext and secret; a seed or ciphertext of another length has no
+/// type.
 #[test]
 fn ml_kem_768() {
     let (passed, refused) = ml_kem(TestName::MlKem768, |test| {
@@ -102,7 +104,8 @@ fn ml_kem_768_keygen_seed() {
     assert_eq!((passed, refused), ML_KEM_KEYGEN);
 }
 
-/// Encapsulation with stated randomness; keys of another length or with a coefficient above the modulus are refused (FIPS 203 section 7.2).
+/// Encapsulation with stated randomness; keys of another length or with a coefficient above the
+/// modulus are refused (FIPS 203 section 7.2).
 #[test]
 fn ml_kem_768_encaps() {
     let mut overflows = 0;

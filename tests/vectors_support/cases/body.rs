@@ -21,7 +21,8 @@ fn three(name: &str) -> Forge {
     Forge::new(name, &text(2 * CHUNK + 32)).wrap(&alice())
 }
 
-/// Other chunks behind an honest header that states no length, so that the chunks alone decide; `released` of them come out first.
+/// Other chunks behind an honest header that states no length, so that the chunks alone decide;
+/// `released` of them come out first.
 fn changed(
     make: fn(&str) -> Forge,
     name: &str,
@@ -294,7 +295,8 @@ fn dishonest() -> Vec<Vector> {
     ]
 }
 
-/// A chunk that is valid under the body keys of two data keys, behind headers and commitments of either.
+/// A chunk that is valid under the body keys of two data keys, behind headers and commitments of
+/// either.
 fn two_keys() -> Vec<Vector> {
     let base = "chunk-valid-under-two-data-keys";
     // 32 bytes of plaintext; the statement, and so both body keys, do not depend on them.

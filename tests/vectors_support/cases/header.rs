@@ -182,7 +182,8 @@ fn cut_inputs() -> Vec<Vector> {
 }
 
 fn cut_fields() -> Vec<Vector> {
-    // A header's length is a multiple of 8; a context of the right length lets it end in any field behind it.
+    // A header's length is a multiple of 8; a context of the right length lets it end in any field
+    // behind it.
     let places = [
         ("object-id", 15),
         ("plaintext-length", 23),

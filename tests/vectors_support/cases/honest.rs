@@ -1,4 +1,5 @@
-//! Objects that an honest writer makes: every kind of key, sizes around the chunk, context, metadata, location, room.
+//! Objects that an honest writer makes: every kind of key, sizes around the chunk, context,
+//! metadata, location, room.
 
 use std::collections::BTreeMap;
 

@@ -15,7 +15,8 @@ fn small(
     class: &'static str,
     change: impl FnOnce(&mut Forge),
 ) -> Vector {
-    // Honest wraps are bound to the statement as it is when the object is made, so the change decides alone.
+    // Honest wraps are bound to the statement as it is when the object is made, so the change
+    // decides alone.
     let forge = Forge::small(name, &alice()).set(change);
     object(name, rules, comment, forge.object()).with(&alice()).fails(class)
 }

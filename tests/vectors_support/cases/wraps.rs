@@ -242,7 +242,8 @@ fn p_plus(n: u8) -> [u8; 32] {
     share
 }
 
-/// Every share that X25519 takes and this format refuses, each in an object that is otherwise right.
+/// Every share that X25519 takes and this format refuses, each in an object that is otherwise
+/// right.
 fn shares() -> Vec<Vector> {
     let mut p_minus_1 = p_plus(0);
     p_minus_1[0] -= 1;
@@ -331,7 +332,8 @@ fn runs() -> Vec<Vector> {
     ]
 }
 
-/// One anonymous wrap that is valid under two keys and gives each another data key; the header tag is right under one.
+/// One anonymous wrap that is valid under two keys and gives each another data key; the header tag
+/// is right under one.
 fn two_keys() -> Vec<Vector> {
     let name = "wrap-valid-under-two-keys";
     let mut forge = Forge::new(name, b"meet at noon");

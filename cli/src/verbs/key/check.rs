@@ -1,4 +1,5 @@
-//! `key check`: a restore drill. A copy of a key, in a file or typed from paper, opens real objects to their last byte, or it does not.
+//! `key check`: a restore drill. A copy of a key, in a file or typed from paper, opens real objects
+//! to their last byte, or it does not.
 
 use std::path::Path;
 
