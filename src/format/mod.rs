@@ -2,8 +2,12 @@
 //! randomness.
 //!
 //! One verb pair: encode and decode (parse, where the result borrows). Everything here follows SPEC
-//! sections 2 to 4, 6 and 8,
-//! in the conventions of R1 and R2.
+//! sections 2 to 4, 6 and 8, in the conventions of R1 and R2.
+//!
+//! What users meet of it: a [`Context`] is public and demanded again, [`Metadata`] is private;
+//! [`Expected`] and [`Floor`] are what a caller demands of an object before its body is read;
+//! [`KeyId`], [`Kind`] and [`Grade`] say which key opened and what that means; [`armor()`] and
+//! [`dearmor()`] turn an object into text and back.
 
 pub(crate) mod armor;
 pub(crate) mod bytes;

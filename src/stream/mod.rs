@@ -1,4 +1,18 @@
 //! Chunks, and input and output: objects as users see them. One verb pair: encrypt and decrypt.
+//!
+//! | the plaintext is | encrypt | decrypt | released on an error |
+//! |---|---|---|---|
+//! | a buffer | [`encrypt`], [`encrypt_with`] | [`decrypt`], [`decrypt_with_details`] | nothing |
+//! | a buffer of the caller's | [`encrypt_into`] | [`decrypt_into`] | nothing, it is wiped |
+//! | a buffer to be changed | [`encrypt_in_place`] | [`decrypt_in_place`] | nothing, it is wiped |
+//! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
+//! | a part of a file | | [`RangeReader`] | nothing of the failing call |
+//!
+//! [`verify()`] reads a whole object and keeps nothing; [`reencrypt`] makes a new object of an old
+//! one. Key files are objects too: [`encrypt_key_file`], [`read_key_file`].
+//!
+//! The body is C2SP chunked-encryption with chunks of 16,384 bytes (SPEC section 6): 56 bytes in
+//! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.
 
 mod buffer;
 mod chunks;
