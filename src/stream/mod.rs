@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | a buffer | [`encrypt`], [`encrypt_with`] | [`decrypt`], [`decrypt_with_details`] | nothing |
 //! | a buffer of the caller's | [`encrypt_into`] | [`decrypt_into`] | nothing, it is wiped |
-//! | a buffer to be changed | [`encrypt_in_place`] | [`decrypt_in_place`] | nothing, it is wiped |
+//! | a buffer to be changed | [`encrypt_in_place`] | [`decrypt_in_place`] | nothing, it is as it was or wiped |
 //! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
 //! | a part of a file | | [`RangeReader`] | nothing of the failing call |
 //!
