@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
+use crate::bulk::To;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::platform::{self, FileId};
@@ -63,7 +64,7 @@ impl Target {
 /// An open output. Dropped without [`commit`](Self::commit), it leaves nothing behind.
 pub(crate) enum Output {
     Stream {
-        out: Box<dyn Write>,
+        out: Box<dyn Write + Send>,
         name: String,
         /// All of it, until it is complete.
         held: Option<Zeroizing<Vec<u8>>>,
@@ -98,6 +99,15 @@ impl Output {
     pub(crate) fn hold_back(&mut self) {
         if let Self::Stream { held, .. } = self {
             held.get_or_insert_default();
+        }
+    }
+
+    /// The file that only this process sees yet, if it is one that can be written at any place, for
+    /// so many bytes.
+    pub(crate) fn place(&self, len: u64) -> Option<To<'_>> {
+        match self {
+            Self::Stream { .. } => None,
+            Self::File(file) => Some(To::new(file.temp.file(), len, file.manner.sync)),
         }
     }
 
@@ -215,7 +225,8 @@ fn stdout(text: bool) -> Result<Output> {
     }
     let name = "stdout".to_owned();
     let file = platform::stdout_file().map_err(|error| Failure::at(&name, Error::Io(error)))?;
-    let out: Box<dyn Write> = if terminal { Box::new(Terminal(file)) } else { Box::new(file) };
+    let out: Box<dyn Write + Send> =
+        if terminal { Box::new(Terminal(file)) } else { Box::new(file) };
     Ok(Output::Stream { out, name, held: None })
 }
 

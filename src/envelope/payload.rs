@@ -62,6 +62,18 @@ impl PayloadKey {
         self.aead.open(self.nonce(index), &[], chunk, tag).map_err(|_| Error::Auth)
     }
 
+    /// Opens chunk `index`, whose ciphertext stands from `from` on, to the front of the buffer.
+    pub(crate) fn open_chunk_to_front(
+        &self,
+        index: u64,
+        in_out: &mut [u8],
+        from: usize,
+        tag: &[u8; 16],
+    ) -> Result<()> {
+        let nonce = self.nonce(index);
+        self.aead.open_to_front(nonce, &[], in_out, from, tag).map_err(|_| Error::Auth)
+    }
+
     /// Base nonce XOR the chunk number as a big-endian integer of 12 bytes.
     fn nonce(&self, index: u64) -> [u8; 12] {
         let mut nonce = self.base_nonce;

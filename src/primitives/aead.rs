@@ -28,6 +28,19 @@ impl AesGcm {
         in_out: &mut [u8],
         tag: &[u8; 16],
     ) -> Result<(), Unauthentic> {
-        self.0.open(nonce, aad, in_out, tag)
+        self.0.open_to_front(nonce, aad, in_out, 0, tag)
+    }
+
+    /// Decrypts what stands from `from` on to the front of the buffer. After a failure nothing of
+    /// the plaintext is in it.
+    pub(crate) fn open_to_front(
+        &self,
+        nonce: [u8; 12],
+        aad: &[u8],
+        in_out: &mut [u8],
+        from: usize,
+        tag: &[u8; 16],
+    ) -> Result<(), Unauthentic> {
+        self.0.open_to_front(nonce, aad, in_out, from, tag)
     }
 }

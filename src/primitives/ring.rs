@@ -25,16 +25,16 @@ impl AesGcm {
         tag.as_ref().try_into().map_err(|_| Unauthentic)
     }
 
-    pub(crate) fn open(
+    pub(crate) fn open_to_front(
         &self,
         nonce: [u8; 12],
         aad: &[u8],
         in_out: &mut [u8],
+        from: usize,
         tag: &[u8; 16],
     ) -> Result<(), Unauthentic> {
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let opened =
-            self.0.open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(*tag), in_out, 0..);
+        let (nonce, tag) = (Nonce::assume_unique_for_key(nonce), Tag::from(*tag));
+        let opened = self.0.open_in_place_separate_tag(nonce, Aad::from(aad), tag, in_out, from..);
         opened.map(|_| ()).map_err(|_| Unauthentic)
     }
 }

@@ -26,15 +26,17 @@ impl AesGcm {
         sealed.map(Into::into).map_err(|_| Unauthentic)
     }
 
-    pub(crate) fn open(
+    pub(crate) fn open_to_front(
         &self,
         nonce: [u8; 12],
         aad: &[u8],
         in_out: &mut [u8],
+        from: usize,
         tag: &[u8; 16],
     ) -> Result<(), Unauthentic> {
-        let text = InOutBuf::from(in_out);
+        let text = InOutBuf::from(in_out.get_mut(from..).ok_or(Unauthentic)?);
         let opened = self.0.decrypt_inout_detached(&nonce.into(), aad, text, tag.into());
+        in_out.copy_within(from.., 0);
         opened.map_err(|_| Unauthentic)
     }
 }

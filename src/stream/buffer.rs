@@ -3,8 +3,8 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::chunks;
 use super::decryptor::Details;
+use super::{Threads, chunks};
 use crate::envelope::{Options, PayloadKey, Sealed, seal, sealed_header_len, unwrap};
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected};
@@ -38,7 +38,7 @@ pub fn encrypt_with(
 /// The object of a header just made.
 pub(crate) fn encrypt_sealed(sealed: &Sealed, plaintext: &[u8]) -> Result<Vec<u8>> {
     let mut object = vec![0; object_len(sealed.header.len(), plaintext.len())?];
-    write(sealed, plaintext, &mut object)?;
+    write(Threads::ONE, sealed, plaintext, &mut object)?;
     Ok(object)
 }
 
@@ -54,12 +54,23 @@ pub fn encrypt_into(
     options: &Options,
     out: &mut [u8],
 ) -> Result<usize> {
+    encrypt_into_by(Threads::ONE, keys, plaintext, context, options, out)
+}
+
+pub(super) fn encrypt_into_by(
+    threads: Threads,
+    keys: &Keyring,
+    plaintext: &[u8],
+    context: &Context,
+    options: &Options,
+    out: &mut [u8],
+) -> Result<usize> {
     let options = stated(options, plaintext);
     let needed = object_len(sealed_header_len(keys, context, &options)?, plaintext.len())?;
     let have = out.len();
     let out = out.get_mut(..needed).ok_or_else(|| too_small(needed, have))?;
     let sealed = seal(keys, context, &options)?;
-    write(&sealed, plaintext, out)?;
+    write(threads, &sealed, plaintext, out)?;
     Ok(needed)
 }
 
@@ -141,7 +152,7 @@ pub fn decrypt_with_details<'e>(
 ) -> Result<(Vec<u8>, Details)> {
     let (key, details, sealed, len) = open(keys, object, expected.into())?;
     let mut out = Zeroizing::new(vec![0; len]);
-    chunks::open(&key, sealed, &mut out)?;
+    Threads::ONE.open(&key, sealed, &mut out)?;
     Ok((std::mem::take(&mut *out), details))
 }
 
@@ -156,10 +167,20 @@ pub fn decrypt_into<'e>(
     expected: impl Into<Expected<'e>>,
     out: &mut [u8],
 ) -> Result<usize> {
-    let (key, _, sealed, len) = open(keys, object, expected.into())?;
+    decrypt_into_by(Threads::ONE, keys, object, expected.into(), out)
+}
+
+pub(super) fn decrypt_into_by(
+    threads: Threads,
+    keys: &Keyring,
+    object: &[u8],
+    expected: Expected<'_>,
+    out: &mut [u8],
+) -> Result<usize> {
+    let (key, _, sealed, len) = open(keys, object, expected)?;
     let have = out.len();
     let out = out.get_mut(..len).ok_or_else(|| too_small(len, have))?;
-    chunks::open(&key, sealed, out)?;
+    threads.open(&key, sealed, out)?;
     Ok(len)
 }
 
@@ -174,13 +195,17 @@ pub fn decrypt_in_place<'e>(
     buffer: &mut Vec<u8>,
     expected: impl Into<Expected<'e>>,
 ) -> Result<()> {
-    let (key, _, sealed, len) = open(keys, buffer, expected.into())?;
+    let (key, _, sealed, _) = open(keys, buffer, expected.into())?;
     let front = buffer.len() - sealed.len();
-    let result = open_and_move(&key, buffer, front, len);
-    if result.is_err() {
-        buffer.zeroize();
+    match chunks::open_to_front(&key, 0, buffer, front) {
+        // What is behind the plaintext is ciphertext.
+        Ok(len) => buffer.truncate(len),
+        Err(error) => {
+            buffer.zeroize();
+            return Err(error);
+        }
     }
-    result
+    Ok(())
 }
 
 fn stated(options: &Options, plaintext: &[u8]) -> Options {
@@ -193,7 +218,7 @@ fn len_u64(len: usize) -> Result<u64> {
     u64::try_from(len).map_err(|_| Error::limit("more bytes than an object holds"))
 }
 
-fn object_len(header: usize, plaintext: usize) -> Result<usize> {
+pub(super) fn object_len(header: usize, plaintext: usize) -> Result<usize> {
     let body = Chunks::of_plaintext(len_u64(plaintext)?)?.body_len();
     let body = usize::try_from(body).ok().and_then(|body| body.checked_add(header));
     body.ok_or_else(|| Error::limit("the object is longer than memory can be"))
@@ -204,12 +229,17 @@ fn too_small(needed: usize, have: usize) -> Error {
 }
 
 /// Header, body prefix and chunks into a buffer of exactly their size.
-fn write(sealed: &Sealed, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
+fn write(threads: Threads, sealed: &Sealed, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
+    threads.seal(&sealed.payload, plaintext, write_front(sealed, out))
+}
+
+/// Header and body prefix; gives the rest.
+pub(super) fn write_front<'o>(sealed: &Sealed, out: &'o mut [u8]) -> &'o mut [u8] {
     let (header, body) = out.split_at_mut(sealed.header.len());
     header.copy_from_slice(&sealed.header);
-    let (prefix, body) = body.split_at_mut(BODY_PREFIX);
+    let (prefix, chunks) = body.split_at_mut(BODY_PREFIX);
     prefix.copy_from_slice(sealed.payload.prefix());
-    chunks::seal(&sealed.payload, plaintext, body)
+    chunks
 }
 
 /// Moves each chunk to its place, the last first, so that none is overwritten before it moved.
@@ -226,24 +256,7 @@ fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
         let (text, tag) = chunk.split_at_mut(end - start);
         tag.copy_from_slice(&sealed.payload.seal_chunk(len_u64(index)?, text)?);
     }
-    buffer[..sealed.header.len()].copy_from_slice(&sealed.header);
-    buffer[sealed.header.len()..front].copy_from_slice(sealed.payload.prefix());
-    Ok(())
-}
-
-/// Opens each chunk where it stands and moves it to the front.
-fn open_and_move(key: &PayloadKey, buffer: &mut Vec<u8>, front: usize, len: usize) -> Result<()> {
-    for index in 0..=len / CHUNK {
-        let start = index * CHUNK;
-        let text_len = CHUNK.min(len - start);
-        let place = front + index * SEALED_CHUNK;
-        let chunk = &mut buffer[place..place + text_len + TAG];
-        let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
-        key.open_chunk(len_u64(index)?, text, tag)?;
-        buffer.copy_within(place..place + text_len, start);
-    }
-    buffer[len..].zeroize();
-    buffer.truncate(len);
+    write_front(sealed, buffer);
     Ok(())
 }
 

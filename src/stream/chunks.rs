@@ -1,15 +1,14 @@
 //! The hot path: chunks of a buffer, sealed and opened in place, in order.
 
-use zeroize::Zeroize;
-
 use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
 
-/// Copies plaintext chunk by chunk into `out` and seals it there: 16 bytes more for each chunk, the
-/// last always shorter (SPEC R31).
-pub(crate) fn seal(key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
-    for (index, (chunk, sealed)) in (0..).zip(cut(plaintext).zip(out.chunks_mut(SEALED_CHUNK))) {
+/// Copies plaintext chunk by chunk into `out` and seals it there: 16 bytes more for each chunk
+/// (SPEC R31). `first` is the number of the first chunk.
+pub(crate) fn seal(key: &PayloadKey, first: u64, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
+    for (index, (chunk, sealed)) in (first..).zip(cut(plaintext).zip(out.chunks_mut(SEALED_CHUNK)))
+    {
         let (text, tag) = sealed.split_at_mut(chunk.len());
         text.copy_from_slice(chunk);
         tag.copy_from_slice(&key.seal_chunk(index, text)?);
@@ -17,18 +16,19 @@ pub(crate) fn seal(key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result
     Ok(())
 }
 
-/// Opens sealed chunks into `out`, whose length is that of the plaintext. Where one fails, `out` is
-/// wiped.
-pub(crate) fn open(key: &PayloadKey, sealed: &[u8], out: &mut [u8]) -> Result<()> {
-    let opened = open_in_order(key, sealed, out);
-    if opened.is_err() {
-        out.zeroize();
+/// Seals chunks whose plaintext is in its place already, each with room for its tag behind it.
+pub(crate) fn seal_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> Result<()> {
+    for (index, chunk) in (first..).zip(chunks.chunks_mut(SEALED_CHUNK)) {
+        let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
+        *tag = key.seal_chunk(index, text)?;
     }
-    opened
+    Ok(())
 }
 
-fn open_in_order(key: &PayloadKey, sealed: &[u8], mut out: &mut [u8]) -> Result<()> {
-    for (index, sealed) in (0..).zip(sealed.chunks(SEALED_CHUNK)) {
+/// Opens sealed chunks into `out`, whose length is that of their plaintext. Where one fails, the
+/// caller wipes `out`.
+pub(crate) fn open(key: &PayloadKey, first: u64, sealed: &[u8], mut out: &mut [u8]) -> Result<()> {
+    for (index, sealed) in (first..).zip(sealed.chunks(SEALED_CHUNK)) {
         let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(Error::Auth)?;
         let (chunk, rest) = out.split_at_mut_checked(text.len()).ok_or(Error::Auth)?;
         chunk.copy_from_slice(text);
@@ -36,6 +36,30 @@ fn open_in_order(key: &PayloadKey, sealed: &[u8], mut out: &mut [u8]) -> Result<
         out = rest;
     }
     Ok(())
+}
+
+/// Opens the sealed chunks that stand from `from` on, each to where the one before it ends, the
+/// first to the front of the buffer. Gives the length of their plaintext. Where one fails, the
+/// caller wipes the buffer.
+pub(crate) fn open_to_front(
+    key: &PayloadKey,
+    first: u64,
+    buffer: &mut [u8],
+    from: usize,
+) -> Result<usize> {
+    let (mut place, mut end) = (from, 0);
+    for index in first.. {
+        let sealed = SEALED_CHUNK.min(buffer.len() - place);
+        let text = sealed.checked_sub(TAG).ok_or(Error::Auth)?;
+        let (chunk, behind) = buffer[end..].split_at_mut(place - end + text);
+        let tag = behind.first_chunk::<TAG>().ok_or(Error::Auth)?;
+        key.open_chunk_to_front(index, chunk, place - end, tag)?;
+        (place, end) = (place + sealed, end + text);
+        if place == buffer.len() {
+            break;
+        }
+    }
+    Ok(end)
 }
 
 /// Full chunks, then one that is shorter and may be empty.

@@ -75,13 +75,13 @@ impl Details {
 /// keystead::Decryptor::new(&b""[..], &keys);
 /// ```
 pub struct Decryptor<R> {
-    inner: R,
-    key: PayloadKey,
+    pub(super) inner: R,
+    pub(super) key: PayloadKey,
     details: Details,
-    expected: Option<Chunks>,
+    pub(super) expected: Option<Chunks>,
     chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
-    ready: std::ops::Range<usize>,
-    index: u64,
+    pub(super) ready: std::ops::Range<usize>,
+    pub(super) index: u64,
     state: State,
 }
 
@@ -138,14 +138,13 @@ impl<R: Read> Decryptor<R> {
     }
 
     /// Verified plaintext that was not read yet; empty at the verified end.
-    fn fill(&mut self) -> Result<&[u8]> {
+    pub(super) fn fill(&mut self) -> Result<&[u8]> {
         if self.ready.is_empty() {
             match self.state {
-                State::Reading => self.next_chunk().inspect_err(|error| {
-                    let kind =
-                        if let Error::Io(e) = error { e.kind() } else { io::ErrorKind::Other };
-                    self.state = State::Failed(error.class(), kind);
-                })?,
+                State::Reading => {
+                    let read = self.next_chunk();
+                    self.remember(read)?;
+                }
                 State::Done => {}
                 State::Failed(ErrorClass::Io, kind) => return Err(io::Error::from(kind).into()),
                 State::Failed(ErrorClass::Limit, _) => return Err(too_many()),
@@ -155,20 +154,30 @@ impl<R: Read> Decryptor<R> {
         Ok(&self.chunk[self.ready.clone()])
     }
 
+    /// An error repeats.
+    fn remember(&mut self, end: Result<()>) -> Result<()> {
+        end.inspect_err(|error| {
+            let kind = if let Error::Io(e) = error { e.kind() } else { io::ErrorKind::Other };
+            self.state = State::Failed(error.class(), kind);
+        })
+    }
+
+    /// Whether the end has verified.
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// The rest was read elsewhere: to the verified end, or to an error.
+    pub(super) fn settle(&mut self, end: Result<()>) -> Result<()> {
+        self.state = State::Done;
+        self.remember(end)
+    }
+
     fn next_chunk(&mut self) -> Result<()> {
         let len = read_full(&mut self.inner, &mut self.chunk[..])?;
         // R31: a full chunk is never the last; a short one always is.
         let last = len < SEALED_CHUNK;
-        if self.index == MAX_INDEX && !last {
-            return Err(too_many());
-        }
-        // R32: a chunk that the stated length does not allow is refused before it is released.
-        if let Some(expected) = self.expected {
-            let fits = self.index <= expected.last && len == expected.sealed_len(self.index);
-            if !fits || last != (self.index == expected.last) {
-                return Err(Error::Auth);
-            }
-        }
+        check_chunk(self.expected, self.index, len, last)?;
         let sealed = &mut self.chunk[..len];
         let (text, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
         self.key.open_chunk(self.index, text, tag)?;
@@ -179,6 +188,26 @@ impl<R: Read> Decryptor<R> {
         }
         Ok(())
     }
+}
+
+/// Whether a chunk of this length can be where it is.
+pub(super) fn check_chunk(
+    expected: Option<Chunks>,
+    index: u64,
+    len: usize,
+    last: bool,
+) -> Result<()> {
+    if index == MAX_INDEX && !last {
+        return Err(too_many());
+    }
+    // R32: a chunk that the stated length does not allow is refused before it is released.
+    if let Some(expected) = expected {
+        let fits = index <= expected.last && len == expected.sealed_len(index);
+        if !fits || last != (index == expected.last) {
+            return Err(Error::Auth);
+        }
+    }
+    Ok(())
 }
 
 fn too_many() -> Error {

@@ -1,9 +1,10 @@
 //! Encrypting a stream of any length in constant memory.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
 
+use super::decryptor::read_full;
 use crate::envelope::{Options, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
@@ -38,13 +39,13 @@ use crate::keys::Keyring;
 /// out.write_all(b"more").unwrap();
 /// ```
 pub struct Encryptor<W> {
-    inner: W,
-    key: PayloadKey,
-    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
-    filled: usize,
-    index: u64,
-    left: Option<u64>,
-    failed: bool,
+    pub(super) inner: W,
+    pub(super) key: PayloadKey,
+    pub(super) chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    pub(super) filled: usize,
+    pub(super) index: u64,
+    pub(super) left: Option<u64>,
+    pub(super) failed: bool,
 }
 
 impl<W: Write> Encryptor<W> {
@@ -92,9 +93,7 @@ impl<W: Write> Encryptor<W> {
     pub fn finish(mut self) -> Result<W> {
         self.check()?;
         if self.left.is_some_and(|left| left > 0) {
-            return Err(
-                io::Error::other("fewer bytes came than the stated plaintext length").into()
-            );
+            return Err(shorter().into());
         }
         self.flush_chunk()?;
         self.inner.flush()?;
@@ -106,12 +105,36 @@ impl<W: Write> Encryptor<W> {
         if self.failed { Err(io::Error::other("an earlier write failed")) } else { Ok(()) }
     }
 
+    /// Fills a chunk that was begun, as far as `reader` goes; gives how many bytes that took.
+    pub(super) fn top_up(&mut self, reader: &mut impl Read) -> Result<u64> {
+        self.check()?;
+        if self.filled == 0 {
+            return Ok(0);
+        }
+        let read = read_full(reader, &mut self.chunk[self.filled..CHUNK])?;
+        let taken = self.count(read)?;
+        self.filled += read;
+        if self.filled == CHUNK {
+            self.flush_chunk()?;
+        }
+        Ok(taken)
+    }
+
+    /// Takes bytes off the stated length.
+    fn count(&mut self, bytes: usize) -> io::Result<u64> {
+        let taken = u64::try_from(bytes).map_err(io::Error::other)?;
+        if let Some(left) = &mut self.left {
+            *left =
+                left.checked_sub(taken).ok_or_else(longer).inspect_err(|_| self.failed = true)?;
+        }
+        Ok(taken)
+    }
+
     /// A failure in here is for good: what was written of the chunk cannot be taken back.
     fn flush_chunk(&mut self) -> Result<()> {
         self.failed = true;
-        // R31: a full chunk is never the last, so that of the highest number must be short.
-        if self.index == MAX_INDEX && self.filled == CHUNK {
-            return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
+        if self.filled == CHUNK {
+            check_index(self.index + 1)?;
         }
         let (text, tag) = self.chunk.split_at_mut(self.filled);
         let sealed = self.key.seal_chunk(self.index, text)?;
@@ -128,13 +151,7 @@ impl<W: Write> Write for Encryptor<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
         let taken = bytes.len().min(CHUNK - self.filled);
-        if let Some(left) = &mut self.left {
-            let taken = u64::try_from(taken).map_err(io::Error::other)?;
-            *left = left.checked_sub(taken).ok_or_else(|| {
-                self.failed = true;
-                io::Error::other("more bytes came than the stated plaintext length")
-            })?;
-        }
+        self.count(taken)?;
         self.chunk[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
         self.filled += taken;
         if self.filled == CHUNK {
@@ -147,6 +164,22 @@ impl<W: Write> Write for Encryptor<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
+}
+
+/// R31: a full chunk is never the last, so that there must be a number for the one behind it.
+pub(super) fn check_index(next: u64) -> Result<()> {
+    if next > MAX_INDEX {
+        return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
+    }
+    Ok(())
+}
+
+pub(super) fn shorter() -> io::Error {
+    io::Error::other("fewer bytes came than the stated plaintext length")
+}
+
+pub(super) fn longer() -> io::Error {
+    io::Error::other("more bytes came than the stated plaintext length")
 }
 
 impl<W> std::fmt::Debug for Encryptor<W> {

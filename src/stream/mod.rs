@@ -7,6 +7,12 @@
 //! | a buffer to be changed | [`encrypt_in_place`] | [`decrypt_in_place`] | nothing, it is as it was or wiped |
 //! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
 //! | a part of a file | | [`RangeReader`] | nothing of the failing call |
+//! | a buffer that is to be filled | [`ObjectBuffer`] | | |
+//! | a stream, by several threads | [`Encryptor::copy_from`] | [`Decryptor::copy_to`] | the pieces of 1 MiB before the failing one |
+//! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`], [`RangeReader::copy_range`] | the file is not to be shown before it is whole |
+//!
+//! [`Threads`] says how many. Every way goes through the same few functions for chunks, which work
+//! in place.
 //!
 //! [`verify()`] reads a whole object and keeps nothing; [`reencrypt`] makes a new object of an old
 //! one. Key files are objects too: [`encrypt_key_file`], [`read_key_file`].
@@ -14,14 +20,20 @@
 //! The body is C2SP chunked-encryption with chunks of 16,384 bytes (SPEC section 6): 56 bytes in
 //! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.
 
+mod at;
+mod batch;
 mod buffer;
 mod chunks;
+mod copy;
 mod decryptor;
 mod encryptor;
 mod keyfile;
+mod prepared;
 mod range;
+mod threads;
 mod whole;
 
+pub use at::{ReadAt, WriteAt, encrypt_at};
 #[cfg(feature = "hazmat")]
 pub(crate) use buffer::encrypt_sealed;
 pub use buffer::{
@@ -31,5 +43,7 @@ pub use buffer::{
 pub use decryptor::{Decryptor, Details};
 pub use encryptor::Encryptor;
 pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_key_file};
+pub use prepared::ObjectBuffer;
 pub use range::RangeReader;
+pub use threads::Threads;
 pub use whole::{reencrypt, verify};

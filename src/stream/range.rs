@@ -133,6 +133,11 @@ impl<R: Read + Seek> RangeReader<R> {
         )))
     }
 
+    /// What threads share: the key, the chunks, where the body begins, the object.
+    pub(super) const fn parts(&self) -> (&PayloadKey, Chunks, u64, &R) {
+        (&self.key, self.chunks, self.body, &self.inner)
+    }
+
     /// Copies what one chunk has from `position`; nothing at the end.
     fn copy_from_chunk(&mut self, position: u64, out: &mut [u8]) -> Result<usize> {
         if position >= self.chunks.plaintext_len() {

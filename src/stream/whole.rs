@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read, Write};
 
+use super::Threads;
 use super::decryptor::{Decryptor, Details};
 use super::encryptor::Encryptor;
 use crate::envelope::{Options, seal_as_keystead};
@@ -44,10 +45,22 @@ pub fn verify<'e>(
 ///
 /// # Errors
 /// The classes of SPEC R52.
-pub fn reencrypt<'e, W: Write>(
-    object: impl Read,
+pub fn reencrypt<'e, W: Write + Send>(
+    object: impl Read + Send,
     keys: &Keyring,
     expected: impl Into<Expected<'e>>,
+    new_keys: &Keyring,
+    options: &Options,
+    out: W,
+) -> Result<(W, Details)> {
+    reencrypt_by(Threads::ONE, object, keys, expected.into(), new_keys, options, out)
+}
+
+pub(super) fn reencrypt_by<W: Write + Send>(
+    threads: Threads,
+    object: impl Read + Send,
+    keys: &Keyring,
+    expected: Expected<'_>,
     new_keys: &Keyring,
     options: &Options,
     out: W,
@@ -60,16 +73,7 @@ pub fn reencrypt<'e, W: Write>(
     let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
     let sealed = seal_as_keystead(new_keys, &details.context, &options, &mut randomness)?;
     let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
-    // Through the reader's own buffer, which is wiped; `io::copy` would leave plaintext on the
-    // stack.
-    loop {
-        let text = reader.fill_buf().map_err(Error::from_io)?;
-        if text.is_empty() {
-            break;
-        }
-        writer.write_all(text).map_err(Error::from_io)?;
-        let taken = text.len();
-        reader.consume(taken);
-    }
+    // Through buffers of our own, which are wiped; `io::copy` would leave plaintext on the stack.
+    reader.copy_to(threads, |text| Ok(writer.write_all(text)?))?;
     Ok((writer.finish()?, details))
 }

@@ -112,3 +112,37 @@ mod inner {
         println!("two keys, one ciphertext ({}): {} of 8 open under both", B::NAME, tests.len());
     }
 }
+
+/// Opened to the front from any distance, near enough to overlap or not.
+fn opens_to_the_front<B: Backend>() {
+    let (key, nonce) = ([5; 32], [6; 12]);
+    for len in [0, 1, 15, 16, 17, 255, 4_096, 16_384, 16_383] {
+        for from in [0, 1, 15, 16, 17, 64, 1_000, 20_000] {
+            let text: Vec<u8> = (0..len).map(|i: usize| (i * 7).to_le_bytes()[0]).collect();
+            let mut sealed = vec![0xee; from];
+            sealed.extend_from_slice(&text);
+            let tag = B::seal(&key, nonce, &[], &mut sealed[from..]);
+            let mut bad = sealed.clone();
+            B::open_to_front(&key, nonce, &mut sealed, from, &tag).unwrap();
+            assert_eq!(sealed[..len], text, "{}: {len} bytes from {from}", B::NAME);
+
+            let mut wrong = tag;
+            wrong[9] ^= 1;
+            assert!(B::open_to_front(&key, nonce, &mut bad, from, &wrong).is_err());
+            let shown = bad.windows(16).any(|at| len >= 255 && *at == text[32..48]);
+            assert!(!shown, "{}: plaintext after a failure, {len} from {from}", B::NAME);
+        }
+    }
+}
+
+#[cfg(feature = "ring")]
+#[test]
+fn ring_opens_to_the_front() {
+    opens_to_the_front::<Ring>();
+}
+
+#[cfg(feature = "soft")]
+#[test]
+fn soft_opens_to_the_front() {
+    opens_to_the_front::<Soft>();
+}

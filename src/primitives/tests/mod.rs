@@ -24,6 +24,13 @@ trait Backend {
         in_out: &mut [u8],
         tag: &[u8; 16],
     ) -> Result<(), Unauthentic>;
+    fn open_to_front(
+        key: &[u8; 32],
+        nonce: [u8; 12],
+        in_out: &mut [u8],
+        from: usize,
+        tag: &[u8; 16],
+    ) -> Result<(), Unauthentic>;
     fn sha256(parts: &[&[u8]]) -> [u8; 32];
     fn extract_sha256(salt: &[u8], ikm: &[&[u8]]) -> [u8; 32];
     fn expand_sha256(prk: &[u8; 32], info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic>;
@@ -52,7 +59,17 @@ macro_rules! backend {
                 in_out: &mut [u8],
                 tag: &[u8; 16],
             ) -> Result<(), Unauthentic> {
-                super::$module::AesGcm::new(key).open(nonce, aad, in_out, tag)
+                super::$module::AesGcm::new(key).open_to_front(nonce, aad, in_out, 0, tag)
+            }
+
+            fn open_to_front(
+                key: &[u8; 32],
+                nonce: [u8; 12],
+                in_out: &mut [u8],
+                from: usize,
+                tag: &[u8; 16],
+            ) -> Result<(), Unauthentic> {
+                super::$module::AesGcm::new(key).open_to_front(nonce, &[], in_out, from, tag)
             }
 
             fn sha256(parts: &[&[u8]]) -> [u8; 32] {

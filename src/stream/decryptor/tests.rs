@@ -9,7 +9,7 @@ use super::*;
 use crate::format::record::{Grade, KeyId, Kind};
 use crate::keys::DataKey;
 use crate::primitives::secret::Secret;
-use crate::stream::chunks;
+use crate::stream::Threads;
 
 /// A reader of a body whose header is elsewhere.
 fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
@@ -44,12 +44,21 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
 
     let whole = Chunks::of_body(u64::try_from(body.len()).unwrap()).and_then(|chunks| {
         let mut out = vec![0; usize::try_from(chunks.plaintext_len()).unwrap()];
-        let opened = chunks::open(&payload, sealed, &mut out);
+        let opened = Threads::ONE.open(&payload, sealed, &mut out);
         assert!(opened.is_ok() || out.iter().all(|b| *b == 0), "a failure leaves plaintext");
         opened.map(|()| out)
     });
+    let again = PayloadKey::verify(key, prefix, context).unwrap();
     let mut released = Vec::new();
     let streamed = reader(payload, sealed).read_to_end(&mut released);
+    let mut copied = Vec::new();
+    let copy = |text: &[u8]| {
+        copied.extend_from_slice(text);
+        Ok(())
+    };
+    let ended = reader(again, sealed).copy_to(Threads::new(2), copy);
+    assert_eq!(ended.is_ok(), streamed.is_ok(), "threads see the same");
+    assert!(released.starts_with(&copied) && (ended.is_err() || released == copied));
     assert_eq!(whole.ok(), streamed.is_ok().then(|| released.clone()), "both readers agree");
     (released, streamed.is_ok())
 }

@@ -1,0 +1,167 @@
+//! Work on many chunks at a time: each thread takes a batch, works on it in place, hands it on and
+//! takes the next, so that memory is one batch a thread whatever the length.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use zeroize::Zeroizing;
+
+use super::Threads;
+use crate::error::{Error, Result};
+use crate::format::layout::{CHUNK, SEALED_CHUNK};
+
+/// Chunks of a batch. One system call reads them, one writes them.
+pub(super) const BATCH: usize = 64;
+/// The same for chunk numbers.
+pub(super) const BATCH_64: u64 = 64;
+/// Plaintext bytes of a full batch: 1 MiB.
+pub(super) const BATCH_TEXT: usize = BATCH * CHUNK;
+/// A full batch with its tags.
+pub(super) const BATCH_SEALED: usize = BATCH * SEALED_CHUNK;
+
+/// Chunks in a row, in a buffer that is used again and wiped in the end.
+pub(super) struct Batch {
+    /// Position among the batches of this run.
+    pub(super) number: u64,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// What the source filled, then what the sink takes.
+    pub(super) ready: Range<usize>,
+}
+
+impl Batch {
+    /// Number of its first chunk, where the run began with chunk `first`.
+    pub(super) const fn chunk(&self, first: u64) -> u64 {
+        first + self.number * BATCH_64
+    }
+
+    pub(super) fn ready(&self) -> &[u8] {
+        &self.bytes[self.ready.clone()]
+    }
+}
+
+/// Where batches come from.
+pub(super) trait Source: Sync {
+    /// Fills the next batch; false at the end.
+    fn next(&self, batch: &mut Batch) -> Result<bool>;
+}
+
+/// Where batches go.
+pub(super) trait Sink: Sync {
+    /// Takes a batch; false where the run has failed elsewhere.
+    fn put(&self, batch: &Batch) -> Result<bool>;
+    /// The run has failed: nobody waits for a batch that will not come.
+    fn abandon(&self) {}
+}
+
+/// Runs `work` on every batch, in buffers of `room` bytes: a full batch's, or fewer where all of it
+/// is less. Of several errors it gives that of the earliest batch.
+pub(super) fn run(
+    (threads, room): (Threads, usize),
+    source: &impl Source,
+    work: &(impl Fn(&mut Batch) -> Result<()> + Sync),
+    sink: &impl Sink,
+) -> Result<()> {
+    let failed = AtomicBool::new(false);
+    let first: Mutex<Option<(u64, Error)>> = Mutex::new(None);
+    let labour = || {
+        let _guard = Guard { failed: &failed, sink };
+        let mut batch = Batch { number: 0, bytes: Zeroizing::new(vec![0; room]), ready: 0..0 };
+        while !failed.load(Ordering::Relaxed) {
+            let step = source.next(&mut batch).and_then(|more| {
+                if !more {
+                    return Ok(false);
+                }
+                work(&mut batch)?;
+                sink.put(&batch)
+            });
+            match step {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    let mut first = locked(&first);
+                    if first.as_ref().is_none_or(|(number, _)| batch.number < *number) {
+                        *first = Some((batch.number, error));
+                    }
+                    failed.store(true, Ordering::Relaxed);
+                    sink.abandon();
+                    return;
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.get() {
+            // Fewer threads than asked for do the same work.
+            if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
+                break;
+            }
+        }
+        labour();
+    });
+    match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// A thread that ends in a panic leaves nobody waiting.
+struct Guard<'a, S: Sink> {
+    failed: &'a AtomicBool,
+    sink: &'a S,
+}
+
+impl<S: Sink> Drop for Guard<'_, S> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.failed.store(true, Ordering::Relaxed);
+            self.sink.abandon();
+        }
+    }
+}
+
+/// A sink that takes batches in their order, one at a time.
+pub(super) struct InOrder<F> {
+    turn: Mutex<Turn<F>>,
+    turned: Condvar,
+}
+
+struct Turn<F> {
+    take: F,
+    next: u64,
+    abandoned: bool,
+}
+
+impl<F: FnMut(&[u8]) -> Result<()> + Send> InOrder<F> {
+    pub(super) const fn new(take: F) -> Self {
+        let turn = Turn { take, next: 0, abandoned: false };
+        Self { turn: Mutex::new(turn), turned: Condvar::new() }
+    }
+}
+
+impl<F: FnMut(&[u8]) -> Result<()> + Send> Sink for InOrder<F> {
+    fn put(&self, batch: &Batch) -> Result<bool> {
+        let mut turn = locked(&self.turn);
+        while turn.next != batch.number && !turn.abandoned {
+            turn = self.turned.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        if turn.abandoned {
+            return Ok(false);
+        }
+        (turn.take)(batch.ready())?;
+        turn.next += 1;
+        self.turned.notify_all();
+        Ok(true)
+    }
+
+    fn abandon(&self) {
+        locked(&self.turn).abandoned = true;
+        self.turned.notify_all();
+    }
+}
+
+/// A panic elsewhere leaves nothing half done that is used again.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,87 @@
+//! A buffer laid out as an object before there is any: the caller puts the plaintext where it will
+//! be sealed, so that nothing is copied.
+
+use zeroize::Zeroizing;
+
+use super::batch::BATCH_SEALED;
+use super::buffer::{object_len, write_front};
+use super::{Threads, chunks};
+use crate::envelope::{Options, seal, sealed_header_len};
+use crate::error::{Error, Result};
+use crate::format::context::Context;
+use crate::format::layout::{BODY_PREFIX, SEALED_CHUNK, TAG};
+use crate::keys::Keyring;
+
+/// A buffer in which each chunk of plaintext has its place: fill [`places`](Self::places), then
+/// [`encrypt`](Self::encrypt). No byte is copied.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::io::Read;
+/// use keystead::{Context, Keyring, MasterKey, ObjectBuffer, Options, Threads};
+/// let (keys, context, options) = (Keyring::new(MasterKey::generate()?), Context::new(), Options::new());
+/// let mut input = &[7; 40_000][..];
+/// let mut buffer = ObjectBuffer::new(Vec::new(), 40_000, &keys, &context, &options)?;
+/// for place in buffer.places() {
+///     input.read_exact(place)?;
+/// }
+/// let object = buffer.encrypt(Threads::ONE)?;
+/// # assert_eq!(keystead::decrypt(&keys, &object, &context)?, [7; 40_000]);
+/// # Ok(()) }
+/// ```
+pub struct ObjectBuffer<'a> {
+    bytes: Zeroizing<Vec<u8>>,
+    header: usize,
+    keys: &'a Keyring,
+    context: &'a Context,
+    options: Options,
+}
+
+impl<'a> ObjectBuffer<'a> {
+    /// For a plaintext of `plaintext_len` bytes. `buffer` is used again where it is large enough;
+    /// what it held stands in the places until it is overwritten.
+    ///
+    /// # Errors
+    /// As [`encrypted_len`](crate::encrypted_len).
+    pub fn new(
+        mut buffer: Vec<u8>,
+        plaintext_len: usize,
+        keys: &'a Keyring,
+        context: &'a Context,
+        options: &Options,
+    ) -> Result<Self> {
+        let len = u64::try_from(plaintext_len);
+        let len = len.map_err(|_| Error::limit("more bytes than an object holds"))?;
+        let options = options.clone().plaintext_len(len);
+        let header = sealed_header_len(keys, context, &options)?;
+        buffer.resize(object_len(header, plaintext_len)?, 0);
+        Ok(Self { bytes: Zeroizing::new(buffer), header, keys, context, options })
+    }
+
+    /// Where the plaintext goes, in order: pieces of 16,384 bytes, and a last one that is shorter.
+    pub fn places(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let chunks = self.bytes[self.header + BODY_PREFIX..].chunks_mut(SEALED_CHUNK);
+        chunks.filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>()).map(|(text, _)| text)
+    }
+
+    /// Encrypts what stands in the places, with so many threads, and gives the object. After an
+    /// error the plaintext is wiped.
+    ///
+    /// # Errors
+    /// As [`encrypt`](crate::encrypt).
+    pub fn encrypt(mut self, threads: Threads) -> Result<Vec<u8>> {
+        let sealed = seal(self.keys, self.context, &self.options)?;
+        let body = write_front(&sealed, &mut self.bytes);
+        let threads = threads.for_len(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        threads.each(body.chunks_mut(BATCH_SEALED), |first, chunks| {
+            chunks::seal_in_place(&sealed.payload, first, chunks)
+        })?;
+        Ok(std::mem::take(&mut *self.bytes))
+    }
+}
+
+impl std::fmt::Debug for ObjectBuffer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectBuffer").field("len", &self.bytes.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! How many threads a call may use, and whole buffers worked on by several.
+
+use std::io::{Read, Write};
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::thread;
+
+use zeroize::Zeroize;
+
+use super::batch::{BATCH, BATCH_SEALED, BATCH_TEXT, locked};
+use super::{Details, buffer, chunks, whole};
+use crate::envelope::{Options, PayloadKey};
+use crate::error::Result;
+use crate::format::context::{Context, Expected};
+use crate::keys::Keyring;
+
+/// How many threads a call may use, the caller's own among them. They pay from about 8 MiB; a
+/// shorter input is worked on by fewer.
+///
+/// Each thread holds one batch of 64 chunks, 1 MiB, whatever the length; buffers need none.
+///
+/// ```
+/// # fn main() -> keystead::Result<()> {
+/// use keystead::{Context, Keyring, MasterKey, Options, Threads};
+/// let (keys, context, options) = (Keyring::new(MasterKey::generate()?), Context::new(), Options::new());
+/// let plaintext = vec![7; 9_000_000];
+/// let mut object = vec![0; keystead::encrypted_len(&keys, plaintext.len(), &context, &options)?];
+/// Threads::available().encrypt_into(&keys, &plaintext, &context, &options, &mut object)?;
+/// # assert_eq!(keystead::decrypt(&keys, &object, &context)?, plaintext);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads(NonZeroUsize);
+
+impl Threads {
+    /// The caller's thread alone.
+    pub const ONE: Self = Self(NonZeroUsize::MIN);
+
+    /// So many; zero is one.
+    #[must_use]
+    pub const fn new(threads: usize) -> Self {
+        match NonZeroUsize::new(threads) {
+            Some(threads) => Self(threads),
+            None => Self::ONE,
+        }
+    }
+
+    /// As many as the system lets this process run at a time.
+    #[must_use]
+    pub fn available() -> Self {
+        thread::available_parallelism().map_or(Self::ONE, Self)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0.get()
+    }
+
+    /// No more than pay for so many bytes: one for each 4 MiB.
+    pub(super) fn for_len(self, len: u64) -> Self {
+        let useful = usize::try_from(len / PAYS).unwrap_or(usize::MAX);
+        Self::new(self.get().min(useful))
+    }
+
+    /// [`encrypt_into`](crate::encrypt_into) with these threads.
+    ///
+    /// # Errors
+    /// As [`encrypt_into`](crate::encrypt_into).
+    pub fn encrypt_into(
+        self,
+        keys: &Keyring,
+        plaintext: &[u8],
+        context: &Context,
+        options: &Options,
+        out: &mut [u8],
+    ) -> Result<usize> {
+        buffer::encrypt_into_by(self, keys, plaintext, context, options, out)
+    }
+
+    /// [`decrypt_into`](crate::decrypt_into) with these threads.
+    ///
+    /// # Errors
+    /// As [`decrypt_into`](crate::decrypt_into).
+    pub fn decrypt_into<'e>(
+        self,
+        keys: &Keyring,
+        object: &[u8],
+        expected: impl Into<Expected<'e>>,
+        out: &mut [u8],
+    ) -> Result<usize> {
+        buffer::decrypt_into_by(self, keys, object, expected.into(), out)
+    }
+
+    /// [`reencrypt`](crate::reencrypt) with these threads: while one encrypts, the others decrypt.
+    ///
+    /// # Errors
+    /// As [`reencrypt`](crate::reencrypt).
+    pub fn reencrypt<'e, W: Write + Send>(
+        self,
+        object: impl Read + Send,
+        keys: &Keyring,
+        expected: impl Into<Expected<'e>>,
+        new_keys: &Keyring,
+        options: &Options,
+        out: W,
+    ) -> Result<(W, Details)> {
+        whole::reencrypt_by(self, object, keys, expected.into(), new_keys, options, out)
+    }
+
+    /// [`chunks::seal`] from chunk 0, batch by batch.
+    pub(super) fn seal(self, key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
+        let threads = self.for_len(u64::try_from(plaintext.len()).unwrap_or(u64::MAX));
+        if threads == Self::ONE {
+            return chunks::seal(key, 0, plaintext, out);
+        }
+        // The last batch may have no plaintext at all, but always a chunk.
+        let texts = plaintext.chunks(BATCH_TEXT).chain(std::iter::once(&[][..]));
+        let jobs = texts.zip(out.chunks_mut(BATCH_SEALED));
+        threads.each(jobs, |first, (text, sealed)| chunks::seal(key, first, text, sealed))
+    }
+
+    /// [`chunks::open`] from chunk 0, batch by batch. Where one fails, `out` is wiped.
+    pub(super) fn open(self, key: &PayloadKey, sealed: &[u8], out: &mut [u8]) -> Result<()> {
+        let threads = self.for_len(u64::try_from(out.len()).unwrap_or(u64::MAX));
+        let opened = if threads == Self::ONE {
+            chunks::open(key, 0, sealed, out)
+        } else {
+            // A batch that holds nothing but an empty last chunk has no plaintext to go to.
+            let texts = out.chunks_mut(BATCH_TEXT).chain(std::iter::once(Default::default()));
+            let jobs = sealed.chunks(BATCH_SEALED).zip(texts);
+            threads.each(jobs, |first, (sealed, text)| chunks::open(key, first, sealed, text))
+        };
+        if opened.is_err() {
+            out.zeroize();
+        }
+        opened
+    }
+
+    /// Works on every job; the first chunk of a job goes with it. The error is one of those
+    /// that happened.
+    pub(super) fn each<J: Send>(
+        self,
+        jobs: impl Iterator<Item = J> + Send,
+        work: impl Fn(u64, J) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let jobs = Mutex::new((0..).step_by(BATCH).zip(jobs));
+        let failed = Mutex::new(None);
+        if self == Self::ONE {
+            let mut jobs = locked(&jobs);
+            return jobs.try_for_each(|(first, job)| work(first, job));
+        }
+        let labour = || {
+            while locked(&failed).is_none() {
+                let Some((first, job)) = locked(&jobs).next() else { return };
+                if let Err(error) = work(first, job) {
+                    locked(&failed).get_or_insert(error);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.get() {
+                if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
+                    break;
+                }
+            }
+            labour();
+        });
+        let failed = locked(&failed).take();
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Bytes for which another thread pays.
+const PAYS: u64 = 4 * 1_048_576;

@@ -1,0 +1,352 @@
+//! Several threads do what one does: every length around a border, both directions, every way in;
+//! and nothing unverified comes out where one of them fails.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::io::{self, Cursor, IoSliceMut, Write as _};
+use std::sync::Mutex;
+
+use keystead::{
+    Context, Decryptor, Encryptor, Error, Keyring, MasterKey, ObjectBuffer, Options, RangeReader,
+    ReadAt, Threads, WriteAt,
+};
+
+const CHUNK: usize = 16_384;
+const BATCH: usize = 64 * CHUNK;
+const LENGTHS: [usize; 14] = [
+    0,
+    1,
+    CHUNK - 1,
+    CHUNK,
+    CHUNK + 1,
+    BATCH - 1,
+    BATCH,
+    BATCH + 1,
+    BATCH + CHUNK,
+    4 * BATCH,
+    8 * BATCH,
+    8 * BATCH + 1,
+    12 * BATCH - CHUNK,
+    12 * BATCH + 5 * CHUNK + 77,
+];
+
+fn keys() -> Keyring {
+    Keyring::new(MasterKey::generate().unwrap())
+}
+
+/// No two chunks are equal.
+fn text(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i ^ (i >> 8) ^ (i >> 14)).to_le_bytes()[0]).collect()
+}
+
+/// Bytes written at their places.
+struct Board(Mutex<Vec<u8>>);
+
+impl Board {
+    fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        self.0.into_inner().unwrap()
+    }
+}
+
+impl WriteAt for Board {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let mut board = self.0.lock().unwrap();
+        let start = usize::try_from(offset).unwrap();
+        // A short write now and then.
+        let bytes = &bytes[..bytes.len().min(700_000)];
+        let len = board.len().max(start + bytes.len());
+        board.resize(len, 0);
+        board[start..start + bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+fn into(out: &mut Vec<u8>) -> impl FnMut(&[u8]) -> keystead::Result<()> {
+    |text| {
+        out.extend_from_slice(text);
+        Ok(())
+    }
+}
+
+fn decrypted(keys: &Keyring, object: &[u8]) -> Vec<u8> {
+    keystead::decrypt(keys, object, Context::unchecked()).unwrap()
+}
+
+#[test]
+fn every_way_to_encrypt_makes_the_same_object() {
+    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    for len in LENGTHS {
+        let plain = text(len);
+        let size = keystead::encrypted_len(&keys, len, &context, &options).unwrap();
+        for threads in [1, 2, 5].map(Threads::new) {
+            let mut object = vec![0; size];
+            threads.encrypt_into(&keys, &plain, &context, &options, &mut object).unwrap();
+            assert!(decrypted(&keys, &object) == plain, "encrypt_into, {len}, {threads:?}");
+
+            let board = Board::new();
+            let source = (&plain, u64::try_from(len).unwrap());
+            let made = keystead::encrypt_at(threads, source, &keys, &context, &options, &board);
+            let object = board.bytes();
+            assert_eq!((made.unwrap(), object.len()), (u64::try_from(size).unwrap(), size));
+            assert!(decrypted(&keys, &object) == plain, "encrypt_at, {len}, {threads:?}");
+
+            let mut buffer =
+                ObjectBuffer::new(vec![9; 100], len, &keys, &context, &options).unwrap();
+            let mut rest = &plain[..];
+            for place in buffer.places() {
+                io::Read::read_exact(&mut rest, place).unwrap();
+            }
+            let object = buffer.encrypt(threads).unwrap();
+            assert_eq!((object.len(), rest.len()), (size, 0));
+            assert!(decrypted(&keys, &object) == plain, "ObjectBuffer, {len}, {threads:?}");
+        }
+    }
+}
+
+#[test]
+fn an_encryptor_takes_readers_and_writes_in_any_mixture() {
+    let (keys, context) = (keys(), Context::new());
+    for len in LENGTHS {
+        let plain = text(len);
+        for (before, after) in [(0, 0), (1, 0), (0, 1), (CHUNK, 5), (CHUNK + 5, CHUNK)] {
+            if before + after > len {
+                continue;
+            }
+            let options = Options::new().plaintext_len(u64::try_from(len).unwrap());
+            let mut out = Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+            out.write_all(&plain[..before]).unwrap();
+            let middle = &plain[before..len - after];
+            let copied = out.copy_from(Threads::new(3), middle).unwrap();
+            assert_eq!(copied, u64::try_from(middle.len()).unwrap());
+            out.write_all(&plain[len - after..]).unwrap();
+            let object = out.finish().unwrap();
+            assert!(decrypted(&keys, &object) == plain, "{before}, {len}, {after}");
+        }
+    }
+}
+
+#[test]
+fn every_way_to_decrypt_gives_the_same_text() {
+    let (keys, context) = (keys(), Context::new());
+    for len in LENGTHS {
+        let plain = text(len);
+        let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+        let total = u64::try_from(len).unwrap();
+        for threads in [1, 2, 5].map(Threads::new) {
+            let mut out = vec![0; len];
+            threads.decrypt_into(&keys, &object, &context, &mut out).unwrap();
+            assert!(out == plain, "decrypt_into, {len}, {threads:?}");
+
+            let mut out = Vec::new();
+            let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+            // Some of it by hand, so that a begun chunk is given too.
+            let mut start = vec![0; 100.min(len)];
+            io::Read::read_exact(&mut reader, &mut start).unwrap();
+            let copied = reader.copy_to(threads, into(&mut out)).unwrap();
+            assert_eq!(copied, total - u64::try_from(start.len()).unwrap());
+            assert!([start, out].concat() == plain, "copy_to, {len}, {threads:?}");
+
+            let board = Board::new();
+            let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
+            assert_eq!(reader.copy_at(threads, &board).unwrap(), total);
+            assert!(board.bytes() == plain, "copy_at, {len}, {threads:?}");
+        }
+    }
+}
+
+#[test]
+fn ranges_give_exactly_what_was_asked_for() {
+    let (keys, context) = (keys(), Context::new());
+    let len = 9 * BATCH + 1_234;
+    let plain = text(len);
+    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let mut reader = RangeReader::new(Cursor::new(object), &keys, &context).unwrap();
+    let places =
+        [0, 1, CHUNK - 1, CHUNK, BATCH - 1, BATCH, BATCH + 1, 9 * BATCH, len - 1, len, len + 9];
+    for start in places {
+        for end in places {
+            let range = u64::try_from(start).unwrap()..u64::try_from(end).unwrap();
+            let mut out = Vec::new();
+            let copied = reader.copy_range(Threads::new(2), range, into(&mut out)).unwrap();
+            let wanted = plain.get(start..end.min(len)).unwrap_or_default();
+            assert_eq!(copied, u64::try_from(wanted.len()).unwrap(), "{start}..{end}");
+            assert!(out == wanted, "{start}..{end}");
+        }
+    }
+}
+
+/// Every way to open a changed object fails, and what it gave before is a part of the plaintext.
+#[test]
+fn a_changed_chunk_ends_every_reader() {
+    let (keys, context, threads) = (keys(), Context::new(), Threads::new(3));
+    let plain = text(9 * BATCH + 5);
+    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let front = object.len() - plain.len() - 577 * 16;
+    let places =
+        [front, front + 16_400 * 63 + 7, front + 16_400 * 64, front + 16_400 * 300 + 16_399];
+    for place in places.into_iter().chain([object.len() - 1]) {
+        let mut bad = object.clone();
+        bad[place] ^= 0x10;
+        let mut out = vec![1; plain.len()];
+        let ended = threads.decrypt_into(&keys, &bad, &context, &mut out);
+        assert!(matches!(ended, Err(Error::Auth)));
+        assert!(out.iter().all(|byte| *byte == 0), "the buffer is wiped");
+
+        let mut out = Vec::new();
+        let mut reader = Decryptor::new(&bad[..], &keys, &context).unwrap();
+        assert!(matches!(reader.copy_to(threads, into(&mut out)), Err(Error::Auth)));
+        assert!(matches!(reader.copy_to(threads, |_| Ok(())), Err(Error::Auth)), "it repeats");
+        assert!(plain.starts_with(&out) && out.len() <= place - front);
+
+        let mut out = Vec::new();
+        let mut reader = RangeReader::new(Cursor::new(&bad), &keys, &context).unwrap();
+        assert!(matches!(
+            reader.copy_range(threads, 0..u64::MAX, into(&mut out)),
+            Err(Error::Auth)
+        ));
+        assert!(plain.starts_with(&out) && out.len() <= place - front);
+        assert!(matches!(reader.copy_at(threads, &Board::new()), Err(Error::Auth)));
+
+        let mut buffer = bad;
+        assert!(keystead::decrypt_in_place(&keys, &mut buffer, &context).is_err());
+        assert!(buffer.is_empty());
+    }
+}
+
+#[test]
+fn a_cut_object_ends_every_reader() {
+    let (keys, context, threads) = (keys(), Context::new(), Threads::new(2));
+    for options in [Options::new(), Options::new().plaintext_len(2 * 1_048_576)] {
+        let mut writer = Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+        writer.write_all(&text(2 * BATCH)).unwrap();
+        let object = writer.finish().unwrap();
+        for cut in [1, 15, 16, 17, 16 + 16_400, 16 + 64 * 16_400, 16 + 65 * 16_400 + 1] {
+            let cut = &object[..object.len() - cut];
+            let mut reader = Decryptor::new(cut, &keys, &context).unwrap();
+            assert!(matches!(reader.copy_to(threads, |_| Ok(())), Err(Error::Auth)));
+            let ended = RangeReader::new(Cursor::new(cut), &keys, &context)
+                .and_then(|mut reader| reader.copy_range(threads, 0..u64::MAX, |_| Ok(())));
+            assert!(matches!(ended, Err(Error::Auth)));
+        }
+    }
+}
+
+/// A file that says it is longer, or shorter, than it is.
+#[test]
+fn a_source_of_another_length_makes_no_object() {
+    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let plain = text(3 * BATCH);
+    for len in [0, 1, 3 * BATCH - 1, 3 * BATCH + 1, 9 * BATCH] {
+        let source = (&plain, u64::try_from(len).unwrap());
+        let ended =
+            keystead::encrypt_at(Threads::new(2), source, &keys, &context, &options, &Board::new());
+        assert!(matches!(ended, Err(Error::Io(_))), "{len}");
+
+        let stated = Options::new().plaintext_len(source.1);
+        let mut out = Encryptor::with_options(Vec::new(), &keys, &context, &stated).unwrap();
+        let ended = out.copy_from(Threads::new(2), &plain[..]).and_then(|_| out.finish());
+        assert!(matches!(ended, Err(Error::Io(_))), "{len}");
+    }
+}
+
+/// Fails at one place.
+struct Broken(u64);
+
+impl ReadAt for Broken {
+    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
+        let len = out.iter().map(|slice| slice.len()).sum::<usize>();
+        if (offset..offset + u64::try_from(len).unwrap()).contains(&self.0) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        Ok(len)
+    }
+}
+
+impl WriteAt for Broken {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let mut bytes = vec![0; bytes.len()];
+        self.read_at(&mut [IoSliceMut::new(&mut bytes)], offset)
+    }
+}
+
+#[test]
+fn an_error_of_the_system_comes_back_whole() {
+    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let threads = Threads::new(3);
+    let plain = text(9 * BATCH);
+    let number = |ended: keystead::Result<u64>| match ended {
+        Err(Error::Io(error)) => error.raw_os_error(),
+        _ => None,
+    };
+    let len = u64::try_from(plain.len()).unwrap();
+    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    for place in [0, 1_000_000, 5_000_000, len - 1] {
+        let broken = Broken(place);
+        let ended =
+            keystead::encrypt_at(threads, (&broken, len), &keys, &context, &options, &Board::new());
+        assert_eq!(number(ended), Some(5));
+        let ended =
+            keystead::encrypt_at(threads, (&plain, len), &keys, &context, &options, &broken);
+        assert_eq!(number(ended), Some(5));
+        let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
+        assert_eq!(number(reader.copy_at(threads, &broken)), Some(5));
+    }
+    let mut seen = 0;
+    let full = |text: &[u8]| {
+        seen += text.len();
+        if seen > 3_000_000 { Err(io::Error::from_raw_os_error(28).into()) } else { Ok(()) }
+    };
+    let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+    assert_eq!(number(reader.copy_to(threads, full)), Some(28));
+}
+
+/// A thread that panics ends the call in that panic, and nobody waits for it for ever.
+#[test]
+fn a_panic_of_the_callers_own_does_not_hang() {
+    let (keys, context) = (keys(), Context::new());
+    let object = keystead::encrypt(&keys, &text(9 * BATCH), &context).unwrap();
+    let ended = std::panic::catch_unwind(|| {
+        let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+        reader.copy_to(Threads::new(4), |_| -> keystead::Result<()> { panic!("on purpose") })
+    });
+    assert!(ended.is_err());
+}
+
+#[test]
+#[cfg(unix)]
+fn files_are_read_and_written_at_their_places() {
+    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let dir = tempfile::tempdir().unwrap();
+    let plain = text(9 * BATCH + 77);
+    std::fs::write(dir.path().join("plain"), &plain).unwrap();
+    let source = std::fs::File::open(dir.path().join("plain")).unwrap();
+    let object = std::fs::File::create_new(dir.path().join("object")).unwrap();
+    let len = u64::try_from(plain.len()).unwrap();
+    keystead::encrypt_at(Threads::new(2), (&source, len), &keys, &context, &options, &object)
+        .unwrap();
+    let object = std::fs::File::open(dir.path().join("object")).unwrap();
+    let back = std::fs::File::create_new(dir.path().join("back")).unwrap();
+    let mut reader = RangeReader::new(object, &keys, &context).unwrap();
+    assert_eq!(reader.copy_at(Threads::new(2), &back).unwrap(), len);
+    assert!(std::fs::read(dir.path().join("back")).unwrap() == plain);
+}
+
+#[test]
+fn a_new_object_of_an_old_one() {
+    let (keys, context) = (keys(), Context::new());
+    for len in LENGTHS {
+        let plain = text(len);
+        let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+        for threads in [1, 3].map(Threads::new) {
+            let options = Options::new();
+            let made = threads
+                .reencrypt(&object[..], &keys, &context, &keys, &options, Vec::new())
+                .unwrap();
+            assert!(decrypted(&keys, &made.0) == plain, "{len}, {threads:?}");
+        }
+    }
+}
