@@ -1,7 +1,7 @@
 //! Where bytes come from: a file or stdin.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -96,6 +96,13 @@ impl Read for Reader {
         match self {
             Self::Stdin(stdin) => stdin.read(out),
             Self::Regular(file) | Self::Pipe(file) => file.read(out),
+        }
+    }
+
+    fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Stdin(stdin) => stdin.read_vectored(out),
+            Self::Regular(file) | Self::Pipe(file) => file.read_vectored(out),
         }
     }
 }

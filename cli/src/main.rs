@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bulk;
 mod cancel;
 mod demo;
 mod failure;

@@ -2,11 +2,13 @@
 //! open.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Seek};
+use std::io::{Chain, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use keystead::{Decryptor, Error, ErrorClass, Expected, Keyring, RangeReader};
+use keystead::{
+    Decryptor, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt, Threads,
+};
 
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, Reader, read_full};
@@ -21,9 +23,9 @@ pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
 /// Salt and commitment, behind the header.
 const BODY_PREFIX: usize = 56;
 
-/// Bytes that can be sought in.
-pub(crate) trait ReadSeek: Read + Seek {}
-impl<T: Read + Seek> ReadSeek for T {}
+/// Bytes that can be read at any place.
+pub(crate) trait ReadSeek: Read + Seek + ReadAt {}
+impl<T: Read + Seek + ReadAt> ReadSeek for T {}
 
 /// An object that nobody has opened yet.
 pub(crate) struct Object {
@@ -46,6 +48,33 @@ enum Bytes {
     Memory(Vec<u8>),
     /// What is behind the prefix.
     Stream(Reader),
+}
+
+/// The plaintext of an object whose header and commitment have verified.
+pub(crate) enum Plaintext {
+    Seekable(RangeReader<Box<dyn ReadSeek>>),
+    Stream(Decryptor<Chain<Cursor<Vec<u8>>, Reader>>),
+}
+
+impl Plaintext {
+    pub(crate) const fn details(&self) -> &Details {
+        match self {
+            Self::Seekable(reader) => reader.details(),
+            Self::Stream(reader) => reader.details(),
+        }
+    }
+
+    /// All of it, in order; gives its length when the end has verified.
+    pub(crate) fn copy_to(
+        &mut self,
+        threads: Threads,
+        take: impl FnMut(&[u8]) -> keystead::Result<()> + Send,
+    ) -> keystead::Result<u64> {
+        match self {
+            Self::Seekable(reader) => reader.copy_range(threads, 0..u64::MAX, take),
+            Self::Stream(reader) => reader.copy_to(threads, take),
+        }
+    }
 }
 
 impl Object {
@@ -91,25 +120,17 @@ impl Object {
         !matches!(self.bytes, Bytes::Stream(_))
     }
 
-    /// The plaintext in order, with a side header where that is needed.
-    pub(crate) fn decryptor(
-        self,
-        keys: &Keyring,
-        expected: Expected<'_>,
-    ) -> Result<Decryptor<Box<dyn Read>>> {
-        let Self { name, prefix, bytes, .. } = self;
-        let start = prefix.clone();
-        let opened = match bytes {
-            Bytes::File(path, file) => sidefile::open(&path, &file, |overlay| {
-                Decryptor::new(boxed(overlay), keys, expected)
-            })
-            .map(|(opened, _)| opened),
-            Bytes::Memory(object) => Decryptor::new(boxed(Cursor::new(object)), keys, expected),
-            Bytes::Stream(rest) => {
-                Decryptor::new(boxed(Cursor::new(prefix).chain(rest)), keys, expected)
-            }
+    /// The plaintext, with a side header where that is needed.
+    pub(crate) fn plaintext(self, keys: &Keyring, expected: Expected<'_>) -> Result<Plaintext> {
+        if self.is_seekable() {
+            return self.range_reader(keys, expected).map(Plaintext::Seekable);
+        }
+        let Self { name, prefix, bytes: Bytes::Stream(rest), .. } = self else {
+            return Err(Failure::usage("an object is a file or a stream"));
         };
-        opened.map_err(|error| explained(&name, error, &start, keys))
+        let start = prefix.clone();
+        let opened = Decryptor::new(Cursor::new(prefix).chain(rest), keys, expected);
+        opened.map(Plaintext::Stream).map_err(|error| explained(&name, error, &start, keys))
     }
 
     /// The plaintext at any place. Only for what [`is_seekable`](Self::is_seekable).
@@ -158,10 +179,6 @@ fn near(input: &Input, failure: Failure) -> Failure {
         return failure.hint(format!("is it {}?", shown(Path::new(&object))));
     }
     failure
-}
-
-fn boxed(reader: impl Read + 'static) -> Box<dyn Read> {
-    Box::new(reader)
 }
 
 fn seekable(reader: impl ReadSeek + 'static) -> Box<dyn ReadSeek> {

@@ -2,7 +2,8 @@
 //! folder, opening without following.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::num::NonZeroU64;
 use std::path::Path;
 
 #[cfg(unix)]
@@ -10,13 +11,13 @@ pub(crate) use unix::is_ignored;
 #[cfg(unix)]
 pub(crate) use unix::{
     FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
-    open_side, set_mode, stdout_file, sync_dir,
+    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir,
 };
 
 #[cfg(not(unix))]
 pub(crate) use other::{
     FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
-    open_side, set_mode, stdout_file, sync_dir,
+    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir,
 };
 
 /// Permissions that nobody but the owner has.
@@ -114,6 +115,40 @@ mod unix {
     pub(crate) fn stdout_file() -> io::Result<File> {
         Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
     }
+
+    /// One system call for all slices.
+    pub(crate) fn read_at(
+        file: &File,
+        out: &mut [IoSliceMut<'_>],
+        offset: u64,
+    ) -> io::Result<usize> {
+        Ok(rustix::io::preadv(file, out, offset)?)
+    }
+
+    /// Takes the room for a part of a file before it is written; a system that cannot says nothing.
+    pub(crate) fn reserve(file: &File, offset: u64, len: u64) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::FallocateFlags;
+            use rustix::io::Errno;
+            let reserved = rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len);
+            if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = reserved {
+                return Err(error.into());
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (file, offset, len);
+        Ok(())
+    }
+
+    /// Lets the system begin to write a finished part to disk, so that a sync finds less to do.
+    pub(crate) fn start_writing(file: &File, offset: u64, len: NonZeroU64) {
+        // On Linux this starts writing back what is dirty, without waiting for it.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::fs::fadvise(file, offset, Some(len), rustix::fs::Advice::DontNeed);
+        #[cfg(not(target_os = "linux"))]
+        let _ = (file, offset, len);
+    }
 }
 
 #[cfg(not(unix))]
@@ -180,4 +215,18 @@ mod other {
     pub(crate) fn stdout_file() -> io::Result<io::Stdout> {
         Ok(io::stdout())
     }
+
+    pub(crate) fn read_at(
+        file: &File,
+        out: &mut [IoSliceMut<'_>],
+        offset: u64,
+    ) -> io::Result<usize> {
+        keystead::ReadAt::read_at(file, out, offset)
+    }
+
+    pub(crate) fn reserve(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn start_writing(_file: &File, _offset: u64, _len: NonZeroU64) {}
 }

@@ -1,7 +1,6 @@
 //! The progress bar: bytes done, their rate, the remaining time. On a terminal, for work over about
 //! a second.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,20 +35,6 @@ pub(crate) fn add(bytes: usize) {
 /// Counts a file that is done.
 pub(crate) fn add_file() {
     FILES.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Takes bytes of verbs that write nothing.
-pub(crate) struct Sink;
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        add(bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// A terminal shows the output itself, and no bar across it.

@@ -3,11 +3,12 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write as _};
+use std::io::{self, IoSliceMut, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, SealedHeader};
+use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, ReadAt, SealedHeader};
 
+use crate::bulk::From;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::input::read_full;
@@ -192,6 +193,16 @@ impl Read for Overlay {
         };
         self.position += u64::try_from(read).map_err(io::Error::other)?;
         Ok(read)
+    }
+}
+
+impl ReadAt for Overlay {
+    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
+        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        match self.head.get(at..).filter(|head| !head.is_empty()) {
+            Some(mut head) => head.read_vectored(out),
+            None => From(&self.file).read_at(out, offset),
+        }
     }
 }
 

@@ -1,16 +1,16 @@
 //! `cat`: the plaintext, or a range of it, to stdout. Only verified bytes come out.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, Read, Seek as _, SeekFrom, Write};
+use std::io::{BufRead as _, Read, Write};
 
-use keystead::{Decryptor, Detail, Error, Expected, Keyring};
+use keystead::{Decryptor, Detail, Error, Expected, Keyring, Threads};
 
-use super::{check_stdout, context, copy_in, copy_out, expected};
+use super::{check_stdout, context, copy_out, expected};
 use crate::args::Cat;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
-use crate::object::Object;
+use crate::object::{Object, Plaintext};
 use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
@@ -28,7 +28,7 @@ enum Range {
     Last(u64),
 }
 
-pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Cat, threads: usize, report: &Report) -> Result<u8> {
     check_stdout(true, report)?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let context = context(&args.context)?;
@@ -39,48 +39,45 @@ pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
     let object = Object::open(&input)?;
     let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;
-    write(object, range, &keys, expected(&context), &mut out)?;
+    write(Threads::new(threads), object, range, &keys, expected(&context), &mut out)?;
     out.commit().map(|()| 0)
 }
 
 fn write(
+    threads: Threads,
     object: Object,
     range: Range,
     keys: &Keyring,
     expected: Expected<'_>,
-    out: &mut impl Write,
+    out: &mut Output,
 ) -> Result<()> {
     let name = object.name.clone();
+    let mut plaintext = object.plaintext(keys, expected)?;
     if range == Range::All {
-        let mut reader = object.decryptor(keys, expected)?;
-        copy_out(&mut reader, out, &name, "stdout")?;
-        return Ok(());
+        return copy_out(threads, &mut plaintext, out, (&name, "stdout")).map(|_| ());
     }
-    if !object.is_seekable() {
-        let mut reader = object.decryptor(keys, expected)?;
-        return sequential(&mut reader, range, out, &name);
-    }
-    let failed = |error| Failure::at(&name, error);
-    let mut reader = object.range_reader(keys, expected)?;
-    let (start, len) = match range {
-        Range::All => (0, u64::MAX),
-        Range::From(start) => (start, u64::MAX),
-        Range::Between(start, last) => (start, (last - start).saturating_add(1)),
-        Range::Last(len) => {
-            let end = reader.verified_len().map_err(failed)?;
-            (end.saturating_sub(len), len)
-        }
+    let mut reader = match plaintext {
+        Plaintext::Stream(mut reader) => return sequential(&mut reader, range, out, &name),
+        Plaintext::Seekable(reader) => reader,
     };
-    // R33: only a verified end can say that a range begins behind it.
-    let mut first = [0];
-    if reader.read_at(start, &mut first).map_err(failed)? == 0
-        && !matches!(range, Range::Last(_) | Range::From(0))
-    {
-        let end = reader.verified_len().map_err(failed)?;
-        return Err(behind(&name, start, end));
+    let failed = |error| Failure::at(&name, error);
+    // R33: only a verified end can say where a range ends, or that it begins behind it.
+    let end = reader.verified_len().map_err(failed)?;
+    let wanted = match range {
+        Range::All => 0..end,
+        Range::From(start) => start..end,
+        Range::Between(start, last) => start..last.saturating_add(1),
+        Range::Last(len) => end.saturating_sub(len)..end,
+    };
+    if wanted.start >= end && !matches!(range, Range::Last(_) | Range::From(0)) {
+        return Err(behind(&name, wanted.start, end));
     }
-    reader.seek(SeekFrom::Start(start)).map_err(|error| failed(Error::from_io(error)))?;
-    copy_in(&mut reader.take(len), out, &name, "stdout").map(|_| ())
+    let mut blamed = &*name;
+    let copied = reader.copy_range(threads, wanted, |text| {
+        out.write_all(text).inspect_err(|_| blamed = "stdout")?;
+        Ok(())
+    });
+    copied.map(|_| ()).map_err(|error| Failure::at(blamed, error))
 }
 
 /// A pipe: what comes before the range is verified and dropped.

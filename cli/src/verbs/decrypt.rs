@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use keystead::{Expected, Keyring};
+use keystead::{Expected, Keyring, Threads};
 
 use super::existing::{self, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
-use super::{check_single_output, check_stdout, context, copy_out, details_json, expected};
+use super::{
+    check_single_output, check_stdout, context, copy_out, details_json, expected, for_each,
+};
 use crate::args::Decrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -27,9 +29,10 @@ pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8>
     passphrases.check_used()?;
     let outputs =
         Outputs { root: args.output.as_deref(), name: without_ks, sync: !args.writing.no_sync };
+    let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: true, outputs: Some(outputs) };
     Many { verb: "decrypt", threads, folders, report }
-        .run(&inputs, |task| one(args, task, &keys, expected(&context), report))
+        .run(&inputs, |task| one(args, task, &keys, expected(&context), (each, report)))
 }
 
 fn one(
@@ -37,7 +40,7 @@ fn one(
     task: &Task,
     keys: &Keyring,
     expected: Expected<'_>,
-    report: &Report,
+    (threads, report): (Threads, &Report),
 ) -> Result<Told> {
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
@@ -68,8 +71,8 @@ fn one(
     if args.buffer {
         out.hold_back();
     }
-    let mut reader = object.decryptor(keys, expected)?;
-    let len = copy_out(&mut reader, &mut out, &name, &output)?;
+    let mut reader = object.plaintext(keys, expected)?;
+    let len = copy_out(threads, &mut reader, &mut out, (&name, &output))?;
     out.commit()?;
     let mut value = details_json(reader.details());
     value["output"] = output.into();

@@ -1,19 +1,21 @@
 //! `encrypt`: each input becomes an object that any of the keys opens.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Cursor, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use keystead::{Context, Detail, Encryptor, Error, Keyring};
+use keystead::{Context, Detail, Encryptor, Error, Keyring, Threads};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::existing::{self, Source, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
-use super::{about_input, check_single_output, check_stdout, context, copy_in, room};
+use super::{about_input, check_single_output, check_stdout, context, copy_in, for_each, room};
 use crate::args::Encrypt;
+use crate::bulk::From;
 use crate::failure::{Failure, Result};
-use crate::input::{Input, Opened, read_full};
+use crate::input::{Input, Opened, Reader, read_full};
 use crate::keys::{self, Wanted};
 use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
@@ -37,9 +39,10 @@ pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8>
     passphrases.check_used()?;
     let outputs =
         Outputs { root: args.output.as_deref(), name: with_ks, sync: !args.writing.no_sync };
+    let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: false, outputs: Some(outputs) };
     Many { verb: "encrypt", threads, folders, report }
-        .run(&inputs, |task| one(args, task, &keys, &context, report))
+        .run(&inputs, |task| one(args, task, &keys, &context, (each, report)))
 }
 
 /// `report.pdf` becomes `report.pdf.ks`.
@@ -54,14 +57,14 @@ fn one(
     task: &Task,
     keys: &Keyring,
     context: &Context,
-    report: &Report,
+    (threads, report): (Threads, &Report),
 ) -> Result<Told> {
     let input = &task.input;
     let explicit = task.place.as_deref().or(args.output.as_deref());
     let target = Target::of(explicit, input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
-    let Opened { mut reader, len, id, mode, modified } = input.open()?;
+    let Opened { reader, len, id, mode, modified } = input.open()?;
     let mut force = args.writing.force;
     if let (Some(place), false) = (&task.place, force) {
         match existing::object(place, &Source { len, modified }, keys, context)? {
@@ -74,45 +77,92 @@ fn one(
     let manner = Manner { force, sync: !args.writing.no_sync, mode, not: id, text: args.armor };
     let mut out = Output::open(&target, manner)?;
 
-    let mut head = Zeroizing::new(Vec::new());
+    let names = (&*name, &*output);
     // Files of the system's own, as in /proc, claim to be empty.
-    let mut stated = len.filter(|len| *len > 0);
-    if stated.is_none() {
-        head.resize(HEAD, 0);
-        let read = read_full(&mut reader, &mut head);
-        let read = read.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
-        head.truncate(read);
-        stated = u64::try_from(read).ok().filter(|_| read < HEAD);
+    let stated = len.filter(|len| *len > 0);
+    let mut placed = None;
+    if let (Reader::Regular(file), Some(len), false) = (&reader, stated, args.armor) {
+        placed = at_their_places(threads, (file, len), keys, context, &out, names)?;
     }
-    let mut reader = Cursor::new(&head[..]).chain(reader);
-    let options = room(keys, context, stated)?;
-    let written = |error| Failure::at(&output, error);
-
-    let plaintext = if args.armor {
-        let sink = Bounded(Vec::new());
-        let mut sealed = Encryptor::with_options(sink, keys, context, &options)?;
-        let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
-        let object = sealed.finish().map_err(|error| Failure::at(&name, error))?.0;
-        let text = keystead::armor(&object);
-        out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
-        plaintext
-    } else {
-        let sealed = Encryptor::with_options(out, keys, context, &options);
-        let mut sealed = sealed.map_err(|error| match &error {
-            Error::Io(_) => written(error),
-            _ => Failure::from(error),
-        })?;
-        let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
-        out = sealed.finish().map_err(|error| match &error {
-            Error::Io(io) if io.raw_os_error().is_some() => written(error),
-            _ => about_input(Failure::at(&name, error)),
-        })?;
-        plaintext
+    let plaintext = match placed {
+        Some(len) => len,
+        None => {
+            let plaintext;
+            (out, plaintext) =
+                in_order(args, threads, (reader, stated), keys, context, out, names)?;
+            plaintext
+        }
     };
     out.commit()?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
     let value = json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids });
     Ok(Told { hint: twice(input), ..Told::from(value) })
+}
+
+/// From a file to a file.
+fn at_their_places(
+    threads: Threads,
+    (file, len): (&File, u64),
+    keys: &Keyring,
+    context: &Context,
+    out: &Output,
+    (input, output): (&str, &str),
+) -> Result<Option<u64>> {
+    let options = room(keys, context, Some(len))?;
+    // Where memory is too small to count it, no room is taken beforehand.
+    let object = usize::try_from(len)
+        .map_or(Ok(0), |len| keystead::encrypted_len(keys, len, context, &options))?;
+    let Some(to) = out.place(u64::try_from(object).unwrap_or(0)) else { return Ok(None) };
+    let source = (&From(file), len);
+    match keystead::encrypt_at(threads, source, keys, context, &options, &to) {
+        Ok(_) => Ok(Some(len)),
+        Err(error) if to.has_failed() => Err(Failure::at(output, error)),
+        Err(error @ Error::Io(_)) => Err(about_input(Failure::at(input, error))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// From anything to anything; gives the output back.
+fn in_order(
+    args: &Encrypt,
+    threads: Threads,
+    (mut reader, mut stated): (Reader, Option<u64>),
+    keys: &Keyring,
+    context: &Context,
+    mut out: Output,
+    names: (&str, &str),
+) -> Result<(Output, u64)> {
+    let (input, output) = names;
+    let mut head = Zeroizing::new(Vec::new());
+    if stated.is_none() {
+        head.resize(HEAD, 0);
+        let read = read_full(&mut reader, &mut head);
+        let read = read.map_err(|error| Failure::at(input, Error::from_io(error)))?;
+        head.truncate(read);
+        stated = u64::try_from(read).ok().filter(|_| read < HEAD);
+    }
+    let reader = Cursor::new(&head[..]).chain(reader);
+    let options = room(keys, context, stated)?;
+    let written = |error| Failure::at(output, error);
+    if args.armor {
+        let mut sealed = Encryptor::with_options(Bounded(Vec::new()), keys, context, &options)?;
+        let plaintext = copy_in(threads, reader, &mut sealed, names)?;
+        let object = sealed.finish().map_err(|error| Failure::at(input, error))?.0;
+        let text = keystead::armor(&object);
+        out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
+        return Ok((out, plaintext));
+    }
+    let sealed = Encryptor::with_options(out, keys, context, &options);
+    let mut sealed = sealed.map_err(|error| match &error {
+        Error::Io(_) => written(error),
+        _ => Failure::from(error),
+    })?;
+    let plaintext = copy_in(threads, reader, &mut sealed, names)?;
+    let out = sealed.finish().map_err(|error| match &error {
+        Error::Io(io) if io.raw_os_error().is_some() => written(error),
+        _ => about_input(Failure::at(input, error)),
+    })?;
+    Ok((out, plaintext))
 }
 
 /// In a folder, everything is taken as it is.

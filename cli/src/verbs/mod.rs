@@ -15,17 +15,21 @@ mod rewrap;
 mod tally;
 mod verify;
 
-use std::io::{BufRead, Read, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead::{Context, Decryptor, Details, Error, ErrorClass, Expected, Keyring, Options};
+use keystead::{
+    Context, Details, Encryptor, Error, ErrorClass, Expected, Keyring, Options, Threads,
+};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::args::{Cli, Key, Verb};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
+use crate::object::Plaintext;
+use crate::output::Output;
 use crate::report::Report;
 
 /// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a
@@ -43,7 +47,7 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
         Verb::Keygen(args) => keygen::run(args, report),
         Verb::Encrypt(args) => encrypt::run(args, threads, report),
         Verb::Decrypt(args) => decrypt::run(args, threads, report),
-        Verb::Cat(args) => cat::run(args, report),
+        Verb::Cat(args) => cat::run(args, threads, report),
         Verb::Inspect(args) => inspect::run(args, report),
         Verb::Verify(args) => verify::run(args, threads, report),
         Verb::Rewrap(args) => rewrap::run(args, threads, report),
@@ -63,6 +67,11 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
 fn threads(asked: Option<NonZeroUsize>) -> usize {
     let most = |threads: NonZeroUsize| threads.get().min(MAX_THREADS);
     asked.map_or_else(|| std::thread::available_parallelism().map_or(1, most), most)
+}
+
+/// Threads for one file: all for the only one, two at most where files are worked on side by side.
+fn for_each(inputs: &[Input], recursive: bool, threads: usize) -> Threads {
+    Threads::new(if inputs.len() == 1 && !recursive { threads } else { threads.min(2) })
 }
 
 /// `-c name=value`, none twice.
@@ -115,45 +124,61 @@ fn room(keys: &Keyring, context: &Context, len: Option<u64>) -> Result<Options> 
     Ok(options.header_len(exact.max(ROOM)))
 }
 
-/// Copies everything that verified; says how much. A reading error is the input's, a writing error
-/// the output's.
+/// Copies all of the plaintext, to a file of our own at any place and else in order; says how much.
+/// A reading error is the input's, a writing error the output's.
 fn copy_out(
-    reader: &mut Decryptor<impl Read>,
-    out: &mut impl Write,
-    input: &str,
-    output: &str,
+    threads: Threads,
+    plaintext: &mut Plaintext,
+    out: &mut Output,
+    (input, output): (&str, &str),
 ) -> Result<u64> {
-    let mut total = 0;
-    loop {
-        let text = reader.fill_buf().map_err(|e| Failure::at(input, Error::from_io(e)))?;
-        if text.is_empty() {
-            return Ok(total);
+    if let (Plaintext::Seekable(reader), Output::File(_)) = (&mut *plaintext, &*out) {
+        let len = reader.verified_len().map_err(|error| Failure::at(input, error))?;
+        if let Some(to) = out.place(len) {
+            return reader
+                .copy_at(threads, &to)
+                .map_err(|error| Failure::at(if to.has_failed() { output } else { input }, error));
         }
-        out.write_all(text).map_err(|error| Failure::at(output, Error::from_io(error)))?;
-        let len = text.len();
-        reader.consume(len);
-        total += u64::try_from(len).unwrap_or(0);
     }
+    let mut name = input;
+    let copied = plaintext.copy_to(threads, |text| {
+        out.write_all(text).inspect_err(|_| name = output)?;
+        Ok(())
+    });
+    copied.map_err(|error| Failure::at(name, error))
 }
 
-/// Copies plaintext into an encryptor through a buffer that is wiped.
-fn copy_in(reader: &mut impl Read, out: &mut impl Write, input: &str, output: &str) -> Result<u64> {
-    let mut buffer = Zeroizing::new(vec![0; 65_536]);
-    let mut total = 0;
-    loop {
-        let len = crate::input::read_full(reader, &mut buffer)
-            .map_err(|error| Failure::at(input, Error::from_io(error)))?;
-        if len == 0 {
-            return Ok(total);
+/// Encrypts all of a reader; says how much. An error with a number of the system's is the output's
+/// unless reading gave it; another is about the input.
+fn copy_in<W: Write + Send>(
+    threads: Threads,
+    reader: impl Read + Send,
+    out: &mut Encryptor<W>,
+    (input, output): (&str, &str),
+) -> Result<u64> {
+    let failed = AtomicBool::new(false);
+    let copied = out.copy_from(threads, Watched { reader, failed: &failed });
+    copied.map_err(|error| match &error {
+        Error::Io(io) if io.raw_os_error().is_some() && !failed.load(Ordering::Relaxed) => {
+            Failure::at(output, error)
         }
-        out.write_all(&buffer[..len]).map_err(|error| {
-            // Without a number of the system's it is the encryptor's, and that is about the input.
-            match error.raw_os_error() {
-                Some(_) => Failure::at(output, Error::from_io(error)),
-                None => about_input(Failure::at(input, Error::from_io(error))),
-            }
-        })?;
-        total += u64::try_from(len).unwrap_or(0);
+        _ => about_input(Failure::at(input, error)),
+    })
+}
+
+/// Remembers that reading failed.
+struct Watched<'a, R> {
+    reader: R,
+    failed: &'a AtomicBool,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(out).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+    }
+
+    fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.reader.read_vectored(out).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
     }
 }
 

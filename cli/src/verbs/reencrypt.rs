@@ -1,11 +1,11 @@
 //! `reencrypt`: a new object with a new data key takes the old one's place when it is complete.
 
-use keystead::{Context, Error, Inspection, Keyring};
+use keystead::{Context, Error, Inspection, Keyring, Threads};
 use serde_json::{Value, json};
 
 use super::many::{Folders, Many, Told};
 use super::{alone, existing};
-use super::{context, details_json, expected, room};
+use super::{context, details_json, expected, for_each, room};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -24,13 +24,14 @@ pub(crate) fn run(args: &Reencrypt, threads: usize, report: &Report) -> Result<u
     let context = context(&args.context)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let new = keys::load(&args.to, &passphrases)?;
+    let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: true, outputs: None };
     Many { verb: "reencrypt", threads, folders, report }
-        .run(&inputs, |task| one(args, &task.input, &old, &new, &context))
+        .run(&inputs, |task| one((args, each), &task.input, &old, &new, &context))
 }
 
 fn one(
-    args: &Reencrypt,
+    (args, threads): (&Reencrypt, Threads),
     input: &Input,
     old: &Keyring,
     new: &Keyring,
@@ -72,7 +73,7 @@ fn one(
     let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
     let manner = Manner { force: true, sync, mode, not: None, text: true };
     let out = Output::open(&Target::File(target), manner)?;
-    let made = keystead::reencrypt(whole, old, expected(context), new, &options, out);
+    let made = threads.reencrypt(whole, old, expected(context), new, &options, out);
     let (out, details) = made.map_err(|error| match error {
         Error::Io(_) => Failure::at(&name, error),
         error => failed(error),

@@ -1,11 +1,11 @@
 //! `verify`: reads whole objects, every chunk and the end, and writes nothing.
 
-use keystead::{Expected, Grade, Keyring, Kind};
+use keystead::{Expected, Grade, Keyring, Kind, Threads};
 
 use super::many::{Folders, Many, Told};
-use super::{context, copy_out, details_json, expected};
+use super::{context, details_json, expected, for_each};
 use crate::args::Verify;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
@@ -19,17 +19,27 @@ pub(crate) fn run(args: &Verify, threads: usize, report: &Report) -> Result<u8> 
     Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
+    let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: true, outputs: None };
     Many { verb: "verify", threads, folders, report }
-        .run(&inputs, |task| one(&task.input, &keys, expected(&context)))
+        .run(&inputs, |task| one(each, &task.input, &keys, expected(&context)))
 }
 
 /// Reads all of one object; tells which key opened it, and who can have made it.
-pub(super) fn one(input: &Input, keys: &Keyring, expected: Expected<'_>) -> Result<Told> {
+pub(super) fn one(
+    threads: Threads,
+    input: &Input,
+    keys: &Keyring,
+    expected: Expected<'_>,
+) -> Result<Told> {
     let object = Object::open(input)?;
     let name = object.name.clone();
-    let mut reader = object.decryptor(keys, expected)?;
-    let len = copy_out(&mut reader, &mut progress::Sink, &name, "nowhere")?;
+    let mut reader = object.plaintext(keys, expected)?;
+    let read = reader.copy_to(threads, |text| {
+        progress::add(text.len());
+        Ok(())
+    });
+    let len = read.map_err(|error| Failure::at(&name, error))?;
     let by = reader.details().opened_by;
     let maker = match by.grade {
         Grade::Held if by.kind == Kind::Passphrase => "made by someone who held or guessed it",

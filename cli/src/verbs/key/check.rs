@@ -13,15 +13,18 @@ use crate::keys;
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
+use crate::verbs::for_each;
 use crate::verbs::many::{Folders, Many};
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: usize, report: &Report) -> Result<u8> {
     let keys = backup(&args.file, &Passphrases::new(args.passphrase_fd)?)?;
     let inputs = Input::list(&args.inputs)?;
+    let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: true, outputs: None };
     let many = Many { verb: "key check", threads, folders, report };
-    let code = many.run(&inputs, |task| verify::one(&task.input, &keys, Context::unchecked()))?;
+    let code =
+        many.run(&inputs, |task| verify::one(each, &task.input, &keys, Context::unchecked()))?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
     if code == 0 {

@@ -1,0 +1,80 @@
+//! Large files, read and written at any place by several threads.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use keystead::{ReadAt, WriteAt};
+
+use crate::platform;
+use crate::progress;
+
+/// A file to read from.
+pub(crate) struct From<'a>(pub(crate) &'a File);
+
+impl ReadAt for From<'_> {
+    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
+        platform::read_at(self.0, out, offset)
+    }
+}
+
+/// A file to write to, which nobody else sees yet.
+pub(crate) struct To<'a> {
+    file: &'a File,
+    /// Bytes that will be written.
+    len: u64,
+    /// It will be synced, so that writing to disk begins with the first finished part.
+    sync: bool,
+    written: AtomicU64,
+    /// Where the room that was taken ends.
+    reserved: AtomicU64,
+    failed: AtomicBool,
+}
+
+impl<'a> To<'a> {
+    pub(crate) const fn new(file: &'a File, len: u64, sync: bool) -> Self {
+        let (written, reserved) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { file, len, sync, written, reserved, failed: AtomicBool::new(false) }
+    }
+
+    /// Whether it was writing that failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.reserve(offset)?;
+        let written = WriteAt::write_at(self.file, bytes, offset)?;
+        progress::add(written);
+        let more = u64::try_from(written).unwrap_or(0);
+        let before = self.written.fetch_add(more, Ordering::Relaxed);
+        let part = before / PART.get();
+        if self.sync && (before + more) / PART.get() > part {
+            platform::start_writing(self.file, part * PART.get(), PART);
+        }
+        Ok(written)
+    }
+
+    /// Takes room in steps, for the length is what somebody else said.
+    fn reserve(&self, offset: u64) -> io::Result<()> {
+        let start = offset / STEP * STEP;
+        let end = self.len.min(start + STEP);
+        if self.len < STEP / 16 || self.reserved.fetch_max(end, Ordering::Relaxed) >= end {
+            return Ok(());
+        }
+        platform::reserve(self.file, start, end - start)
+    }
+}
+
+impl WriteAt for To<'_> {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let written = self.write(bytes, offset);
+        written.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+    }
+}
+
+/// So much is given to the disk at a time.
+const PART: NonZeroU64 = NonZeroU64::new(8 * 1_048_576).expect("not zero");
+/// So much room is taken at a time.
+const STEP: u64 = 64 * 1_048_576;
