@@ -96,14 +96,20 @@ impl Example {
         out.field("kind, payload length", "R21 R22", &[1, 0, 88]);
         out.field("key id", "R22", &key_id);
         out.field("wrap nonce", "R22", wrap_nonce);
-        let binding =
-            sha256(&[b"keystead/v1/binding\0\x01\x01", object_id, &statement_hash, &[1], &key_id]);
+        let binding = sha256(&[
+            b"keystead/v1/binding\0\x01\x01",
+            object_id,
+            &statement_hash,
+            &[1],
+            &key_id,
+            &sha256(&[]),
+        ]);
         let wrapping_key = expand(&key, &[b"keystead/v1/wrap\0"], 32);
         let wrapped = xaes_seal(&wrapping_key, wrap_nonce, &binding, data_key);
         out.field("wrapped data key", "R25", &wrapped[..32]);
         out.field("its tag", "", &wrapped[32..]);
         out.field("padding", "R23", &[0; 3]);
-        let tag = expand(data_key, &[b"keystead/v1/header\0", &out.object], 32);
+        let tag = expand(data_key, &[b"keystead/v1/header\0", &sha256(&[&out.object])], 32);
         out.field("header tag", "R24", &tag);
         assert_eq!(out.object.len(), 184);
         out.say("```\n\nThe body, 84 bytes:\n\n```");

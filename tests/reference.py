@@ -143,9 +143,9 @@ def unwrap_record(h, r, secret):
     else:                                                                       # R29
         check(r.m <= 1048576 and r.t <= 10 and r.p <= 8 and r.m * r.t <= 4194304, "LIMIT", "Argon2id above the ceiling")
         wrapping_key = argon2.Argon2id(salt=r.parameters[:16], length=32, iterations=r.t, lanes=r.p, memory_cost=r.m).derive(secret)
-    binding = sha256(L(b"binding") + VERSION_SUITE + h.object_id + h.statement_hash + bytes([r.kind]) + r.key_id + r.parameters) # R26
+    binding = sha256(L(b"binding") + VERSION_SUITE + h.object_id + h.statement_hash + bytes([r.kind]) + r.key_id + sha256(r.parameters)) # R26
     data_key = xaes_open(wrapping_key, r.nonce, binding, r.wrapped)             # R25
-    check(hmac.compare_digest(expand(data_key, L(b"header") + h.raw[:-32], 32), h.tag), "AUTH", "does not open") # R24
+    check(hmac.compare_digest(expand(data_key, L(b"header") + sha256(h.raw[:-32]), 32), h.tag), "AUTH", "does not open") # R24
     return data_key
 
 # ---- Sections 6 and 7: open

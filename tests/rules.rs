@@ -34,7 +34,8 @@ fn forged(keys: &Keyring, object: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<
     let (tagged, tag) = object[..sealed.len()].split_at_mut(sealed.len() - 32);
     change(tagged);
     let prk = ring::hkdf::Prk::new_less_safe(ring::hkdf::HKDF_SHA512, &*data_key);
-    let info = [&b"keystead/v1/header\0"[..], tagged];
+    let hash = ring::digest::digest(&ring::digest::SHA256, tagged);
+    let info = [&b"keystead/v1/header\0"[..], hash.as_ref()];
     prk.expand(&info, ring::hkdf::HKDF_SHA256).unwrap().fill(tag).unwrap();
     object
 }

@@ -13,6 +13,7 @@ use crate::format::record::{Grade, KeyId, Kind, Known, Record};
 use crate::keys::{Binding, DataKey, Keyring, MasterKey};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::secret::Secret;
+use crate::primitives::sha256;
 
 /// R36: pairs of an anonymous record and a key of its kind.
 const MAX_TRIALS: usize = 1_024;
@@ -115,7 +116,7 @@ impl SealedHeader {
         if expected.held && known.kind.grade() != Grade::Held {
             return Err(Error::NoKey);
         }
-        if !data_key.has_header_tag(header.tagged(), &header.tag()) {
+        if !data_key.has_header_tag(&sha256(&[header.tagged()]), &header.tag()) {
             return Err(Error::Auth);
         }
         let by = (known.key_id, data_key);
@@ -268,6 +269,7 @@ pub(crate) fn unwrap(
     expected: Expected<'_>,
 ) -> Result<OpenedHeader> {
     let statement_hash = statement_hash(header.statement());
+    let header_hash = sha256(&[header.tagged()]);
     let binding = Binding { object_id: header.object_id, statement_hash: &statement_hash };
     let demanded = |known: &Known<'_>| !expected.held || known.kind.grade() == Grade::Held;
     let records = || {
@@ -277,7 +279,7 @@ pub(crate) fn unwrap(
         })
     };
     let attempt = |(index, record): (usize, &Known<'_>), key: &MasterKey| {
-        let data_key = try_record(header, &binding, key, record)?;
+        let data_key = try_record((header, &header_hash), &binding, key, record)?;
         let opened = data_key.map(|data_key| {
             let by = (key.id(), data_key);
             OpenedHeader::check(header, (index, record), by, statement_hash, expected)
@@ -322,7 +324,7 @@ pub(crate) fn unwrap(
 /// The data key of a record, where its wrap opens and the header tag is right under it. A wrap that
 /// fails costs a header tag all the same (R36).
 fn try_record(
-    header: &Header<'_>,
+    (header, hash): (&Header<'_>, &[u8; 32]),
     binding: &Binding<'_>,
     key: &MasterKey,
     record: &Known<'_>,
@@ -332,6 +334,6 @@ fn try_record(
         Err(Error::Auth) => (DataKey::new(Secret::make(|_| ())), false),
         Err(other) => return Err(other),
     };
-    let right = data_key.has_header_tag(header.tagged(), &header.tag());
+    let right = data_key.has_header_tag(hash, &header.tag());
     Ok((opened & right).then_some(data_key))
 }

@@ -205,7 +205,7 @@ pub(crate) fn finish(
     data_key: &DataKey,
 ) -> Result<Vec<u8>> {
     let mut header = header::encode(statement, access, len)?;
-    let tag = data_key.header_tag(&header);
+    let tag = data_key.header_tag(&sha256(&[&header]));
     header.extend_from_slice(&tag);
     Ok(header)
 }

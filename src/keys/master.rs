@@ -6,7 +6,7 @@ use super::DataKey;
 use super::pair::{PrivateKey, PublicKey};
 use super::passphrase::{Passphrase, PassphraseCosts};
 use super::symmetric::SymmetricKey;
-use super::wrap::Binding;
+use super::wrap::{Binding, Parameters};
 use crate::error::{Detail, Error, Result};
 use crate::format::keytext;
 use crate::format::record::{self, KeyId, Kind, Known};
@@ -196,13 +196,13 @@ impl MasterKey {
         let label = &self.label;
         let public = match &self.secret {
             Inner::Symmetric(key) => {
-                let fields = (Kind::Symmetric, id, &[][..]);
+                let fields = (Kind::Symmetric, id, Parameters::NONE);
                 return binding.wrap(&key.wrapping, fields, label, data_key, randomness, out);
             }
             Inner::Passphrase(passphrase) => {
                 let (costs, wrapping) = passphrase.begin(randomness)?;
                 let parameters = costs.encode();
-                let fields = (Kind::Passphrase, KeyId::ZERO, &parameters[..]);
+                let fields = (Kind::Passphrase, KeyId::ZERO, Parameters::new(&parameters));
                 return binding.wrap(&wrapping, fields, label, data_key, randomness, out);
             }
             Inner::Private(key) => key.public(),
@@ -218,9 +218,14 @@ impl MasterKey {
     /// The data key in a record of this key's kind.
     pub(crate) fn unwrap(&self, binding: &Binding<'_>, record: &Known<'_>) -> Result<DataKey> {
         match &self.secret {
-            Inner::Symmetric(key) => binding.unwrap(&key.wrapping, record),
-            Inner::Private(key) => binding.unwrap(&key.wrapping(record.parameters)?, record),
-            Inner::Passphrase(passphrase) => binding.unwrap(&passphrase.wrapping(record)?, record),
+            Inner::Symmetric(key) => binding.unwrap(&key.wrapping, record, &Parameters::NONE),
+            Inner::Private(key) => key.with_run(record.parameters, |parameters, wrapping| {
+                binding.unwrap(wrapping, record, &parameters)
+            }),
+            Inner::Passphrase(passphrase) => {
+                let wrapping = passphrase.wrapping(record)?;
+                binding.unwrap(&wrapping, record, &Parameters::new(record.parameters))
+            }
             Inner::Public(_) => Err(Error::NoKey),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::symmetric::check_not_constant;
+use super::wrap::Parameters;
 use crate::error::{Detail, Error, Result};
 use crate::format::keytext;
 use crate::format::labels;
@@ -28,7 +29,14 @@ pub struct PublicKey {
 /// A run key sealed once for one holder: it serves every object until a new run begins (R28).
 struct Run {
     parameters: [u8; PAIR_PARAMETERS],
+    hash: [u8; 32],
     wrapping: Xaes,
+}
+
+impl Run {
+    fn parameters(&self) -> Parameters<'_> {
+        Parameters { bytes: &self.parameters, hash: self.hash }
+    }
 }
 
 impl PublicKey {
@@ -80,11 +88,11 @@ impl PublicKey {
         &self,
         fresh: bool,
         randomness: &mut Randomness,
-        wrap: impl FnOnce(&[u8], &Xaes, &mut Randomness) -> Result<T>,
+        wrap: impl FnOnce(Parameters<'_>, &Xaes, &mut Randomness) -> Result<T>,
     ) -> Result<T> {
         if fresh {
             let run = self.begin(randomness)?;
-            return wrap(&run.parameters, &run.wrapping, randomness);
+            return wrap(run.parameters(), &run.wrapping, randomness);
         }
         // A panic of another thread cannot leave half a run behind, so a poisoned lock is still
         // good.
@@ -94,7 +102,7 @@ impl PublicKey {
             None => self.begin(randomness)?,
         };
         let run = current.insert(run);
-        wrap(&run.parameters, &run.wrapping, randomness)
+        wrap(run.parameters(), &run.wrapping, randomness)
     }
 
     /// Whether the next wrap begins a run.
@@ -110,7 +118,8 @@ impl PublicKey {
         let mut parameters = [0; PAIR_PARAMETERS];
         parameters[..ENC].copy_from_slice(&enc);
         parameters[ENC..].copy_from_slice(&sealed);
-        Ok(Run { parameters, wrapping: Xaes::new(run_key.expose()) })
+        let hash = sha256(&[&parameters]);
+        Ok(Run { parameters, hash, wrapping: Xaes::new(run_key.expose()) })
     }
 }
 
@@ -136,10 +145,11 @@ pub(crate) struct PrivateKey {
     opened: Mutex<Vec<OpenedRun>>,
 }
 
-/// A run key opened before: the next object of the run costs no KEM operation.
+/// A run opened before: the next object of it costs no KEM operation.
 struct OpenedRun {
     parameters: Box<[u8; PAIR_PARAMETERS]>,
-    run_key: Secret<32>,
+    hash: [u8; 32],
+    wrapping: Xaes,
 }
 
 impl PrivateKey {
@@ -171,22 +181,36 @@ impl PrivateKey {
         &self.public
     }
 
-    /// R28: the wrapping key of a record.
-    pub(crate) fn wrapping(&self, parameters: &[u8]) -> Result<Xaes> {
-        let parameters: &[u8; PAIR_PARAMETERS] = parameters.try_into().map_err(|_| Error::Auth)?;
+    /// R28: calls `unwrap` with the parameters of a record and the wrapping key that they give.
+    pub(crate) fn with_run<T>(
+        &self,
+        parameters: &[u8],
+        unwrap: impl FnOnce(Parameters<'_>, &Xaes) -> Result<T>,
+    ) -> Result<T> {
         let mut opened = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(run) = opened.iter().find(|run| *run.parameters == *parameters) {
-            return Ok(Xaes::new(run.run_key.expose()));
-        }
+        let known = opened.iter().position(|run| run.parameters[..] == *parameters);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let run = self.open(parameters)?;
+                if opened.len() == Self::REMEMBERED {
+                    opened.remove(0);
+                }
+                opened.push(run);
+                opened.len() - 1
+            }
+        };
+        let run = &opened[place];
+        unwrap(Parameters { bytes: &run.parameters[..], hash: run.hash }, &run.wrapping)
+    }
+
+    fn open(&self, parameters: &[u8]) -> Result<OpenedRun> {
+        let parameters: &[u8; PAIR_PARAMETERS] = parameters.try_into().map_err(|_| Error::Auth)?;
         let (enc, sealed) = parameters.split_first_chunk::<ENC>().ok_or(Error::Auth)?;
         let sealed = sealed.try_into().map_err(|_| Error::Auth)?;
         let run_key =
             hpke::open(&self.key, enc, labels::PAIR, b"", sealed).map_err(|_| Error::Auth)?;
-        let wrapping = Xaes::new(run_key.expose());
-        if opened.len() == Self::REMEMBERED {
-            opened.remove(0);
-        }
-        opened.push(OpenedRun { parameters: Box::new(*parameters), run_key });
-        Ok(wrapping)
+        let (hash, wrapping) = (sha256(&[parameters]), Xaes::new(run_key.expose()));
+        Ok(OpenedRun { parameters: Box::new(*parameters), hash, wrapping })
     }
 }

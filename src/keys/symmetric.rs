@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::format::keytext;
 use crate::format::labels;
 use crate::format::record::KeyId;
-use crate::primitives::hkdf;
+use crate::primitives::hkdf::Prk;
 use crate::primitives::random;
 use crate::primitives::secret::Secret;
 use crate::primitives::xaes::Xaes;
@@ -26,12 +26,13 @@ impl SymmetricKey {
     pub(crate) fn new(root: Secret<32>) -> Result<Self> {
         check_not_constant(root.expose())?;
         let mut id = [0; 16];
-        hkdf::expand(&root, &[labels::KEY_ID], &mut id);
+        let prk = Prk::new(&root);
+        prk.expand(&[labels::KEY_ID], &mut id);
         let id = KeyId::from_bytes(id);
         if id.is_anonymous() {
             return Err(Error::key_file("a symmetric key whose id is zero"));
         }
-        let wrapping = Xaes::new(hkdf::expand_secret(&root, &[labels::WRAP]).expose());
+        let wrapping = Xaes::new(prk.expand_secret(&[labels::WRAP]).expose());
         Ok(Self { root, id, wrapping })
     }
 

@@ -4,14 +4,23 @@
 use super::backend;
 use super::secret::Secret;
 
-/// HKDF-Expand with SHA-512 of a 32-byte PRK; `out` is at most 255 × 64 bytes.
-pub(crate) fn expand(prk: &Secret<32>, info: &[&[u8]], out: &mut [u8]) {
-    backend::expand_sha512(prk.expose(), info, out).expect("an output of at most 16,320 bytes");
-}
+/// A 32-byte PRK for HKDF-Expand with SHA-512, ready for several derivations.
+pub(crate) struct Prk(backend::Prk);
 
-/// HKDF-Expand with SHA-512 to a new secret.
-pub(crate) fn expand_secret<const N: usize>(prk: &Secret<32>, info: &[&[u8]]) -> Secret<N> {
-    Secret::make(|out| expand(prk, info, out))
+impl Prk {
+    pub(crate) fn new(prk: &Secret<32>) -> Self {
+        Self(backend::Prk::new(prk.expose()).expect("a PRK of 32 bytes"))
+    }
+
+    /// `out` is at most 255 × 64 bytes.
+    pub(crate) fn expand(&self, info: &[&[u8]], out: &mut [u8]) {
+        self.0.expand(info, out).expect("an output of at most 16,320 bytes");
+    }
+
+    /// To a new secret.
+    pub(crate) fn expand_secret<const N: usize>(&self, info: &[&[u8]]) -> Secret<N> {
+        Secret::make(|out| self.expand(info, out))
+    }
 }
 
 /// HKDF-Expand with SHA-256.

@@ -47,19 +47,22 @@ impl hkdf::KeyType for Length {
     }
 }
 
-fn expand(
-    algorithm: hkdf::Algorithm,
-    prk: &[u8],
-    info: &[&[u8]],
-    out: &mut [u8],
-) -> Result<(), Unauthentic> {
-    let prk = hkdf::Prk::new_less_safe(algorithm, prk);
+fn fill(prk: &hkdf::Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
     let okm = prk.expand(info, Length(out.len())).map_err(|_| Unauthentic)?;
     okm.fill(out).map_err(|_| Unauthentic)
 }
 
-pub(crate) fn expand_sha512(prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
-    expand(hkdf::HKDF_SHA512, prk, info, out)
+/// A PRK for SHA-512: the two compressions that HMAC's key takes are done once.
+pub(crate) struct Prk(hkdf::Prk);
+
+impl Prk {
+    pub(crate) fn new(prk: &[u8]) -> Result<Self, Unauthentic> {
+        Ok(Self(hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, prk)))
+    }
+
+    pub(crate) fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
+        fill(&self.0, info, out)
+    }
 }
 
 pub(crate) fn expand_sha256(
@@ -67,7 +70,7 @@ pub(crate) fn expand_sha256(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), Unauthentic> {
-    expand(hkdf::HKDF_SHA256, prk, info, out)
+    fill(&hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, prk), info, out)
 }
 
 /// HKDF-Extract is HMAC keyed by the salt (RFC 5869 section 2.2); ring keeps its Prk closed, so

@@ -41,13 +41,21 @@ impl AesGcm {
     }
 }
 
-/// A PRK shorter than the hash is refused by the crate; HMAC pads a key with zeros itself (RFC 2104
-/// section 2), so the padded one gives the same.
-pub(crate) fn expand_sha512(prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
-    let mut padded = Zeroizing::new([0; 64]);
-    padded.get_mut(..prk.len()).ok_or(Unauthentic)?.copy_from_slice(prk);
-    let hkdf = Hkdf::<Sha512>::from_prk(&*padded).map_err(|_| Unauthentic)?;
-    hkdf.expand_multi_info(info, out).map_err(|_| Unauthentic)
+/// A PRK for SHA-512, ready for use.
+pub(crate) struct Prk(Hkdf<Sha512>);
+
+impl Prk {
+    /// A PRK shorter than the hash is refused by the crate; HMAC pads a key with zeros itself (RFC
+    /// 2104 section 2), so the padded one gives the same.
+    pub(crate) fn new(prk: &[u8]) -> Result<Self, Unauthentic> {
+        let mut padded = Zeroizing::new([0; 64]);
+        padded.get_mut(..prk.len()).ok_or(Unauthentic)?.copy_from_slice(prk);
+        Hkdf::from_prk(&*padded).map(Self).map_err(|_| Unauthentic)
+    }
+
+    pub(crate) fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), Unauthentic> {
+        self.0.expand_multi_info(info, out).map_err(|_| Unauthentic)
+    }
 }
 
 pub(crate) fn expand_sha256(

@@ -318,7 +318,7 @@ impl Forge {
             &self.statement_hash(),
             &[record.kind],
             &record.id,
-            &record.parameters,
+            &sha256(&[&record.parameters]),
         ])
     }
 
@@ -359,7 +359,10 @@ impl Forge {
     }
 
     pub fn tag_of(&self, header: &[u8]) -> [u8; 32] {
-        expand(self.tag_key.as_ref().unwrap_or(&self.data_key), &[b"keystead/v1/header\0", header])
+        expand(
+            self.tag_key.as_ref().unwrap_or(&self.data_key),
+            &[b"keystead/v1/header\0", &sha256(&[header])],
+        )
     }
 
     /// The header tag of the object as it stands.

@@ -93,7 +93,7 @@ macro_rules! backend {
                 info: &[&[u8]],
                 out: &mut [u8],
             ) -> Result<(), Unauthentic> {
-                super::$module::expand_sha512(prk, info, out)
+                super::$module::Prk::new(prk)?.expand(info, out)
             }
 
             fn extract_sha512(salt: &[u8], ikm: &[u8]) -> [u8; 64] {
