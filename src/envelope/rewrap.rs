@@ -4,7 +4,8 @@
 use super::open::unwrap;
 use super::seal::{check_passphrases, finish, location};
 use crate::error::{Detail, Error, Result};
-use crate::format::context::{Expected, Floor};
+use crate::format::context::Expected;
+use crate::format::floor::Floor;
 use crate::format::header::{self, AccessList, Header};
 use crate::format::layout::BODY_PREFIX;
 use crate::format::record::{Grade, KeyId, Kind, Known, Record};
