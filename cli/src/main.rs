@@ -5,6 +5,7 @@ mod args;
 mod cancel;
 mod demo;
 mod failure;
+mod foreign;
 mod input;
 mod keys;
 mod object;

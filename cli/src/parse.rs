@@ -1,5 +1,6 @@
 //! From the arguments to a verb, or to one line and one hint of what is wrong with them.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::Parser as _;
@@ -40,6 +41,11 @@ fn refused(error: &clap::Error) -> Parsed {
         }
         _ => {}
     }
+    if let Some(what) = near_passphrase(error) {
+        return Parsed::Refuse(Failure::usage(what).hint(
+            "-p asks for a passphrase, --passphrase-fd 3 3< FILE reads it; in the arguments every process sees it",
+        ));
+    }
     let text = error.render().to_string();
     let head: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
     let message = head.join(" ");
@@ -65,4 +71,26 @@ fn refused(error: &clap::Error) -> Parsed {
         None => failure
             .hint("`keystead --help`, or with a verb `keystead VERB --help`, says what there is"),
     })
+}
+
+/// What is said of an error that is about an option of passphrases: never the value given, for it
+/// may be one.
+fn near_passphrase(error: &clap::Error) -> Option<&'static str> {
+    let Some(ContextValue::String(about)) = error.get(ContextKind::InvalidArg) else { return None };
+    let option = about.split(['=', ' ']).next().unwrap_or(about);
+    match option {
+        "--passphrase-fd" => return Some("--passphrase-fd takes the number of an open descriptor"),
+        "--passphrase-memory" => return Some("--passphrase-memory takes a number of MiB"),
+        "--passphrase" if error.kind() != ErrorKind::UnknownArgument => {
+            return Some("--passphrase takes no value");
+        }
+        _ => {}
+    }
+    // `-pSECRET`, whose letters are taken for options, and `-p SECRET` where no file is taken.
+    let asked = |argument: OsString| {
+        let argument = argument.as_encoded_bytes();
+        argument.starts_with(b"--pass") || argument.starts_with(b"-p")
+    };
+    let unknown = error.kind() == ErrorKind::UnknownArgument && !option.starts_with("--");
+    (unknown && std::env::args_os().any(asked)).then_some("-p takes no value")
 }

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::payload::PayloadKey;
 use super::seal::statement_hash;
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 use crate::format::context::{Context, Expected, Metadata};
 use crate::format::floor::Floor;
 use crate::format::header::{Header, IDENTITY, PREAMBLE, header_len};
@@ -300,7 +300,7 @@ pub(crate) fn unwrap(
         let what = format!(
             "{trials} trials of a key on an anonymous record; at most {MAX_TRIALS} are made"
         );
-        return Err(Error::limit(what));
+        return Err(Error::limit(Detail::new(what).hint("give only the keys that may fit")));
     }
     for (index, record) in anonymous() {
         for key in keys.openers(record.kind) {

@@ -99,7 +99,7 @@ pub(crate) fn sealed_header_len(
     if len < exact || exact > header::MAX_HEADER || len > header::MAX_HEADER {
         let what =
             format!("the header takes {exact} bytes; it was given {len} of {}", header::MAX_HEADER);
-        return Err(Error::limit(what));
+        return Err(Error::limit(Detail::new(what).hint("take fewer keys, or less context")));
     }
     Ok(len)
 }
@@ -145,7 +145,8 @@ pub(crate) fn seal_as_keystead(
     check_passphrases(keys)?;
     if keys.len() > header::MAX_RECORDS {
         let what = format!("{} keys; an object has room for {}", keys.len(), header::MAX_RECORDS);
-        return Err(Error::limit(what));
+        let hint = "encrypt for one key that more people hold";
+        return Err(Error::limit(Detail::new(what).hint(hint)));
     }
     let len = sealed_header_len(keys, context, options)?;
     if let Some(len) = options.plaintext_len {

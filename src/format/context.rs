@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::floor::Floor;
 use super::layout::TAG;
-use super::pairs::{self, MAX_PAIRS_LEN, Values};
-use crate::error::{Error, Result};
+use super::pairs::{self, MAX_PAIRS_LEN, TOO_LONG, Values};
+use crate::error::{Detail, Error, Result};
 
 /// Public, authenticated name=value pairs that belong to an object, as AAD does to a message:
 /// visible to the provider,
@@ -73,10 +73,9 @@ impl Context {
         let mut out = Vec::new();
         pairs::encode(self.iter().map(|(n, v)| (n, v.as_bytes())), &mut out)?;
         if out.len() > MAX_PAIRS_LEN {
-            return Err(Error::limit(format!(
-                "the context takes {} bytes; at most {MAX_PAIRS_LEN} fit",
-                out.len()
-            )));
+            let what =
+                format!("the context takes {} bytes; at most {MAX_PAIRS_LEN} fit", out.len());
+            return Err(Error::limit(Detail::new(what).hint(TOO_LONG)));
         }
         Ok(out)
     }

@@ -7,6 +7,8 @@ use zeroize::Zeroizing;
 use crate::envelope::{Options, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
+use crate::format::floor::Floor;
+use crate::format::header::Header;
 use crate::format::layout::{CHUNK, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
@@ -45,6 +47,16 @@ pub struct Encryptor<W> {
     index: u64,
     left: Option<u64>,
     failed: bool,
+    floor: Floor,
+}
+
+impl<W> Encryptor<W> {
+    /// What a reader may demand of the object when it is finished: nobody can put another in its
+    /// place (SPEC R38).
+    #[must_use]
+    pub const fn floor(&self) -> Floor {
+        self.floor
+    }
 }
 
 impl<W: Write> Encryptor<W> {
@@ -71,6 +83,8 @@ impl<W: Write> Encryptor<W> {
     }
 
     pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
+        let tag = Header::parse(&sealed.header)?.tag();
+        let floor = Floor { commitment: sealed.payload.commitment(), generation: 0, tag };
         inner.write_all(&sealed.header)?;
         inner.write_all(sealed.payload.prefix())?;
         Ok(Self {
@@ -81,6 +95,7 @@ impl<W: Write> Encryptor<W> {
             index: 0,
             left: stated,
             failed: false,
+            floor,
         })
     }
 

@@ -32,4 +32,4 @@ pub use decryptor::{Decryptor, Details};
 pub use encryptor::Encryptor;
 pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_key_file};
 pub use range::RangeReader;
-pub use whole::{reencrypt, verify};
+pub use whole::{Reencrypted, reencrypt, verify};

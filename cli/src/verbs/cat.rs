@@ -5,7 +5,8 @@ use std::io::{BufRead as _, Read, Seek as _, SeekFrom, Write};
 
 use keystead::{Decryptor, Detail, Error, Expected, Keyring};
 
-use super::{check_stdout, context, copy_in, copy_out, expected};
+use super::demands::Demands;
+use super::{check_stdout, copy_in, copy_out};
 use crate::args::Cat;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -31,7 +32,7 @@ enum Range {
 pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
     check_stdout(true, report)?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
-    let context = context(&args.context)?;
+    let demands = Demands::of(&args.demands, 1, false)?;
     let input = args.input.as_deref().map_or(Input::Stdin, Input::of);
     Passphrases::check_apart(args.keys.passphrase_fd, std::slice::from_ref(&input))?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
     let object = Object::open(&input)?;
     let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;
-    write(object, range, &keys, expected(&context), &mut out)?;
+    write(object, range, &keys, demands.expected(), &mut out)?;
     out.commit().map(|()| 0)
 }
 

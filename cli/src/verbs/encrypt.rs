@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::existing::{self, Source, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
-use super::{about_input, check_single_output, check_stdout, context, copy_in, room};
+use super::{about_input, check_single_output, check_stdout, context, copy_in, records, room};
 use crate::args::Encrypt;
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, read_full};
@@ -27,17 +27,17 @@ const MAX_ARMORED: usize = 128 * 1024 * 1024;
 
 pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    check_single_output(args.output.as_deref(), &inputs)?;
+    check_single_output(args.writing.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
     Passphrases::check_apart(args.passphrase_fd, &inputs)?;
     let passphrases = Passphrases::new(args.passphrase_fd)?;
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
-    let keys = keys::to_encrypt(&wanted, &passphrases)?;
+    let keys = records(keys::to_encrypt(&wanted, &passphrases)?, &args.records);
     passphrases.check_used()?;
-    let outputs =
-        Outputs { root: args.output.as_deref(), name: with_ks, sync: !args.writing.no_sync };
-    let folders = Folders { taken: args.recursive, objects: false, outputs: Some(outputs) };
+    let root = args.writing.output.as_deref();
+    let outputs = Outputs { root, name: with_ks, sync: !args.writing.no_sync };
+    let folders = Folders { taken: args.writing.recursive, objects: false, outputs: Some(outputs) };
     Many { verb: "encrypt", threads, folders, report }
         .run(&inputs, |task| one(args, task, &keys, &context, report))
 }
@@ -57,7 +57,7 @@ fn one(
     report: &Report,
 ) -> Result<Told> {
     let input = &task.input;
-    let explicit = task.place.as_deref().or(args.output.as_deref());
+    let explicit = task.place.as_deref().or(args.writing.output.as_deref());
     let target = Target::of(explicit, input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
@@ -67,7 +67,7 @@ fn one(
         match existing::object(place, &Source { len, modified }, keys, context)? {
             Standing::Free => {}
             Standing::Done => return Ok(existing::told(&output)),
-            Standing::Older if args.update => force = true,
+            Standing::Older if args.writing.update => force = true,
             Standing::Older => return Err(existing::older(place)),
         }
     }
@@ -85,33 +85,37 @@ fn one(
         stated = u64::try_from(read).ok().filter(|_| read < HEAD);
     }
     let mut reader = Cursor::new(&head[..]).chain(reader);
-    let options = room(keys, context, stated)?;
+    let options = room(keys, context, stated, &args.records)?;
     let written = |error| Failure::at(&output, error);
 
-    let plaintext = if args.armor {
+    let (plaintext, floor) = if args.armor {
         let sink = Bounded(Vec::new());
         let mut sealed = Encryptor::with_options(sink, keys, context, &options)?;
+        let floor = sealed.floor();
         let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
         let object = sealed.finish().map_err(|error| Failure::at(&name, error))?.0;
         let text = keystead::armor(&object);
         out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
-        plaintext
+        (plaintext, floor)
     } else {
         let sealed = Encryptor::with_options(out, keys, context, &options);
         let mut sealed = sealed.map_err(|error| match &error {
             Error::Io(_) => written(error),
             _ => Failure::from(error),
         })?;
+        let floor = sealed.floor();
         let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
         out = sealed.finish().map_err(|error| match &error {
             Error::Io(io) if io.raw_os_error().is_some() => written(error),
             _ => about_input(Failure::at(&name, error)),
         })?;
-        plaintext
+        (plaintext, floor)
     };
     out.commit()?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
-    let value = json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids });
+    let value = json!({
+        "output": output, "plaintext_len": plaintext, "key_ids": ids, "floor": floor.to_string(),
+    });
     Ok(Told { hint: twice(input), ..Told::from(value) })
 }
 
