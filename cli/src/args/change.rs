@@ -37,7 +37,7 @@ pub(crate) struct Rewrap {
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete"
+    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete\n\nWith -r, a second run takes as done what the keys of -k open no more and the new ones do; all else is done\nanew, for a new data key leaves no mark that a former holder could not forge."
 )]
 pub(crate) struct Reencrypt {
     #[command(flatten)]

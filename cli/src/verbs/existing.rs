@@ -88,10 +88,10 @@ pub(super) fn proven(
     Ok(false)
 }
 
-/// None of these opens it, as far as ids say.
+/// None of these opens it, as far as ids say, but for those that are to stay.
 pub(super) fn none_opens(found: &Inspection, old: &Keyring, new: &Keyring) -> bool {
-    let kept = |key: &MasterKey| new.iter().any(|new| new.id() == key.id());
-    !old.iter().any(|key| !kept(key) && opens_with(found, key))
+    let stays = |key: &MasterKey| new.iter().any(|new| new.id() == key.id());
+    !old.iter().any(|key| !stays(key) && opens_with(found, key))
 }
 
 /// What is told of a change that was made before.
