@@ -8,7 +8,6 @@ use crate::envelope::{Options, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::floor::Floor;
-use crate::format::header::Header;
 use crate::format::layout::{CHUNK, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
@@ -83,7 +82,8 @@ impl<W: Write> Encryptor<W> {
     }
 
     pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
-        let tag = Header::parse(&sealed.header)?.tag();
+        // R24: a header ends in its tag.
+        let tag = sealed.header.last_chunk().copied().unwrap_or_default();
         let floor = Floor { commitment: sealed.payload.commitment(), generation: 0, tag };
         inner.write_all(&sealed.header)?;
         inner.write_all(sealed.payload.prefix())?;

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, Read, Seek as _, SeekFrom, Write};
 use keystead::{Decryptor, Detail, Error, Expected, Keyring};
 
 use super::demands::Demands;
-use super::{check_stdout, copy_in, copy_out};
+use super::{check_stdout, copy_in, copy_out, files_only};
 use crate::args::Cat;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Cat, report: &Report) -> Result<u8> {
     Passphrases::check_apart(args.keys.passphrase_fd, std::slice::from_ref(&input))?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
-    let object = Object::open(&input)?;
+    let object = Object::open(&input).map_err(files_only)?;
     let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;
     write(object, range, &keys, demands.expected(), &mut out)?;

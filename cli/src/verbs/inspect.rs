@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
+use super::files_only;
 use super::many::{Told, told};
 use super::tally::Tally;
 use crate::args::Inspect;
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
     let mut first = true;
     let mut tally = Tally::default();
     let mut one = |input: &Input| {
-        let object = Object::open(input)?;
+        let object = Object::open(input).map_err(files_only)?;
         let inspection = keystead::inspect(&object.prefix, object.len);
         let inspection =
             inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;

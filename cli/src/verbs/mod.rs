@@ -61,6 +61,14 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
     }
 }
 
+/// A folder where a verb takes files alone.
+fn files_only(failure: Failure) -> Failure {
+    match failure.class {
+        ErrorClass::Usage => failure.hint("name the files in it"),
+        _ => failure,
+    }
+}
+
 /// As many as asked for, or as there are cores.
 fn threads(asked: Option<NonZeroUsize>) -> usize {
     let most = |threads: NonZeroUsize| threads.get().min(MAX_THREADS);
