@@ -1,6 +1,5 @@
 //! From the arguments to a verb, or to one line and one hint of what is wrong with them.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use clap::Parser as _;
@@ -43,7 +42,7 @@ fn refused(error: &clap::Error) -> Parsed {
     }
     if let Some(what) = near_passphrase(error) {
         return Parsed::Refuse(Failure::usage(what).hint(
-            "-p asks for a passphrase, --passphrase-fd 3 3< FILE reads it; in the arguments every process sees it",
+            "passphrases are asked for on the terminal, or read by --passphrase-fd 3 3< FILE; in the arguments every process sees them",
         ));
     }
     let text = error.render().to_string();
@@ -86,11 +85,14 @@ fn near_passphrase(error: &clap::Error) -> Option<&'static str> {
         }
         _ => {}
     }
-    // `-pSECRET`, whose letters are taken for options, and `-p SECRET` where no file is taken.
-    let asked = |argument: OsString| {
-        let argument = argument.as_encoded_bytes();
-        argument.starts_with(b"--pass") || argument.starts_with(b"-p")
-    };
-    let unknown = error.kind() == ErrorKind::UnknownArgument && !option.starts_with("--");
-    (unknown && std::env::args_os().any(asked)).then_some("-p takes no value")
+    if error.kind() != ErrorKind::UnknownArgument || option.starts_with("--") {
+        return None;
+    }
+    // `-pSECRET`, whose letters are taken for options; `-p SECRET` where no file is taken; and
+    // `key passphrase FILE SECRET`.
+    std::env::args_os().find_map(|argument| match argument.as_encoded_bytes() {
+        b"passphrase" => Some("key passphrase takes one file and nothing else"),
+        [b'-', b'p', ..] | [b'-', b'-', b'p', b'a', b's', b's', ..] => Some("-p takes no value"),
+        _ => None,
+    })
 }
