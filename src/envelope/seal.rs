@@ -3,6 +3,7 @@
 use super::payload::PayloadKey;
 use crate::error::{Detail, Error, Result};
 use crate::format::context::{Context, Metadata};
+use crate::format::floor::Floor;
 use crate::format::header::{self, AccessList, IDENTITY};
 use crate::format::layout::Chunks;
 use crate::format::record::Kind;
@@ -81,6 +82,15 @@ impl Options {
 pub(crate) struct Sealed {
     pub(crate) header: Vec<u8>,
     pub(crate) payload: PayloadKey,
+}
+
+impl Sealed {
+    /// What a reader may demand of the object when it is finished (R38). A header ends in its tag
+    /// (R24).
+    pub(crate) fn floor(&self) -> Floor {
+        let tag = self.header.last_chunk().copied().unwrap_or_default();
+        Floor { commitment: self.payload.commitment(), generation: 0, tag }
+    }
 }
 
 /// Sizes that are known before anything is encrypted.

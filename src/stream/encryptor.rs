@@ -82,9 +82,7 @@ impl<W: Write> Encryptor<W> {
     }
 
     pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
-        // R24: a header ends in its tag.
-        let tag = sealed.header.last_chunk().copied().unwrap_or_default();
-        let floor = Floor { commitment: sealed.payload.commitment(), generation: 0, tag };
+        let floor = sealed.floor();
         inner.write_all(&sealed.header)?;
         inner.write_all(sealed.payload.prefix())?;
         Ok(Self {
