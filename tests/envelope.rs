@@ -321,7 +321,24 @@ fn the_floor_names_a_rollback() {
     assert_eq!(class(expect(&current, &keys, other)), ErrorClass::Rollback);
     let (_, details) = keystead::decrypt_with_details(&keys, &current, &context).unwrap();
     assert_eq!(details.floor, floor);
+    // Kept as text, it demands the same.
+    let kept: Floor = floor.to_string().parse().unwrap();
+    assert_eq!(class(expect(&object, &both, kept)), ErrorClass::Rollback);
+    assert!(expect(&current, &keys, kept).is_ok());
     assert!(!revoked_id.is_anonymous());
+}
+
+/// R38: who makes an object knows its floor before anybody stores it.
+#[test]
+fn the_encryptor_knows_the_floor() {
+    let keys = symmetric();
+    let mut out = keystead::Encryptor::new(Vec::new(), &keys, &Context::new()).unwrap();
+    let floor = out.floor();
+    std::io::Write::write_all(&mut out, &[7; 40_000]).unwrap();
+    assert_eq!(out.floor(), floor);
+    let object = out.finish().unwrap();
+    let (_, details) = keystead::decrypt_with_details(&keys, &object, &Context::new()).unwrap();
+    assert_eq!(details.floor, floor);
 }
 
 /// R47: re-encryption keeps context and metadata and nothing else.
@@ -332,9 +349,9 @@ fn reencrypt_makes_another_object() {
     let metadata = Metadata::new().with(Metadata::NAME, "n");
     let options = Options::new().metadata(metadata.clone());
     let object = keystead::encrypt_with(&old, &[9; 20_000], &context, &options).unwrap();
-    let (made, _) =
-        keystead::reencrypt(&object[..], &old, &context, &new, &Options::new(), Vec::new())
-            .unwrap();
+    let made = keystead::reencrypt(&object[..], &old, &context, &new, &Options::new(), Vec::new())
+        .unwrap()
+        .out;
     let (text, details) = keystead::decrypt_with_details(&new, &made, &context).unwrap();
     assert_eq!(text, vec![9; 20_000]);
     assert_eq!(details.metadata, metadata);

@@ -17,6 +17,8 @@ use ring::{digest, hkdf};
 
 const KEY_TEXT: &str =
     "KEYSTEAD-SYMMETRIC-KEY-1SZQC9QUYSKRG0ZYF329CERVW37GFRY5NJJ2ED9UCNXDFH8YAN60SQYJ0LE";
+/// Of the worked example, by another implementation of Bech32 (R38).
+const FLOOR_TEXT: &str = "keystead-floor-17v3nwmr4tm7sx4tmk08ys4p8rfa9wgmsqmkswxdgeqa86uwf6t7qqqqqqqqqqqqqlhn2dd3h7u0teceqef6wuq3f57gdg9f6exjmdfdk8m7endzghksse9tllm";
 const PLAINTEXT: &[u8] = b"meet at noon";
 const BEGIN: &str = "<!-- example:begin -->\n";
 const END: &str = "<!-- example:end -->\n";
@@ -36,7 +38,9 @@ fn spec_has_the_worked_example() {
         &randomness,
     );
     assert_eq!(example.object, object.unwrap(), "the library makes other bytes");
-    assert_eq!(keystead::decrypt(&keys, &example.object, &context).unwrap(), PLAINTEXT);
+    let opened = keystead::decrypt_with_details(&keys, &example.object, &context).unwrap();
+    assert_eq!(opened.0, PLAINTEXT);
+    assert_eq!(opened.1.floor.to_string(), FLOOR_TEXT);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SPEC.md");
     let spec = std::fs::read_to_string(&path).unwrap();
@@ -128,6 +132,7 @@ impl Example {
         out.value("wrapping key", "R27", &wrapping_key);
         out.value("body key", "R30", body_key);
         out.value("base nonce", "R30", base_nonce);
+        out.note("floor", "R38", FLOOR_TEXT);
         out.say("```");
         out
     }

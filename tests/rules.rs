@@ -233,8 +233,9 @@ fn a_reencrypted_object_is_another_one() {
     let options = Options::new().metadata(metadata.clone());
     let object = keystead::encrypt_with(&old, b"text", &context, &options).unwrap();
     let options = Options::new();
-    let (again, _) =
+    let made =
         keystead::reencrypt(&object[..], &old, &context, &new, &options, Vec::new()).unwrap();
+    let again = made.out;
 
     let (text, details) = keystead::decrypt_with_details(&new, &again, &context).unwrap();
     assert_eq!((text.as_slice(), &details.metadata), (&b"text"[..], &metadata));
@@ -248,6 +249,7 @@ fn a_reencrypted_object_is_another_one() {
 
     // A floor of the old object does not pass for the new one (R38).
     let (_, old_details) = keystead::decrypt_with_details(&old, &object, &context).unwrap();
+    assert_eq!((made.old.floor, made.floor), (old_details.floor, details.floor));
     let expected = Context::unchecked().not_before(old_details.floor);
     assert_eq!(class(keystead::decrypt(&new, &again, expected)), ErrorClass::Rollback);
 }

@@ -57,7 +57,11 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let class = error.class();
-        let hint = error.hint().map(str::to_owned);
+        let hint = match &error {
+            // One text, whatever it was.
+            Error::Auth => Some(AUTH.to_owned()),
+            error => error.hint().map(str::to_owned),
+        };
         let Error::Io(io) = &error else {
             return Self { hint, ..Self::new(class, error.to_string()) };
         };
@@ -69,6 +73,9 @@ impl From<Error> for Failure {
         }
     }
 }
+
+const AUTH: &str =
+    "get the object again from its source; `keystead inspect` shows who should open it";
 
 /// The system's text without its number.
 fn plain(error: &io::Error) -> String {

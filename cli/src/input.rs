@@ -5,6 +5,8 @@ use std::io::{self, IoSliceMut, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use keystead::ErrorClass;
+
 use crate::failure::{Failure, Result};
 use crate::platform::{self, FileId};
 use crate::report::shown;
@@ -53,6 +55,11 @@ impl Input {
 
     pub(crate) fn open(&self) -> Result<Opened> {
         match self {
+            // An input that nobody gave is not an empty one.
+            Self::Stdin if platform::was_closed(io::stdin()) => {
+                Err(Failure::new(ErrorClass::Io, "stdin is closed")
+                    .hint("name a file, or give a pipe; `< /dev/null` is an empty input"))
+            }
             Self::Stdin => Ok(Opened {
                 reader: Reader::Stdin(io::stdin()),
                 len: None,

@@ -93,8 +93,9 @@ pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
 /// A file of public keys only: a secret in it is a mistake that someone would share.
 fn recipients(path: &Path) -> Result<Keyring> {
     refuse_secret(path.as_os_str())?;
-    let keys =
-        Keyring::from_file_text(&read(path)?).map_err(|error| Failure::at(&shown(path), error))?;
+    let bytes = read(path)?;
+    let keys = Keyring::from_file_text(&bytes);
+    let keys = keys.map_err(|error| not_a_key_file(path, &bytes, error))?;
     if keys.iter().any(MasterKey::opens) {
         let what = format!("{}: a recipients file with a secret key in it", shown(path));
         return Err(Failure::usage(what).hint(

@@ -6,6 +6,7 @@ mod bulk;
 mod cancel;
 mod demo;
 mod failure;
+mod foreign;
 mod input;
 mod keys;
 mod object;

@@ -11,6 +11,7 @@ use keystead::{
 };
 
 use crate::failure::{Failure, Result};
+use crate::foreign;
 use crate::input::{Input, Opened, Reader, read_full};
 use crate::platform::FileId;
 use crate::report::shown;
@@ -20,6 +21,9 @@ use crate::sidefile;
 const ARMOR_START: usize = 1_100;
 /// Armor is checked whole before it is opened, so it is held in memory.
 pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
+/// How an object begins (SPEC R4), and how its text does (R45).
+const MAGIC: &[u8] = b"\x8bKST";
+const ARMOR: &[u8] = b"-----BEGIN KEYSTEAD OBJECT-----";
 /// Salt and commitment, behind the header.
 const BODY_PREFIX: usize = 56;
 
@@ -87,7 +91,8 @@ impl Object {
         let read = read_full(&mut reader, &mut prefix).map_err(failed)?;
         prefix.truncate(read);
         if keystead::is_armored(&prefix) {
-            let object = dearmored(&mut prefix, &mut reader).map_err(|e| Failure::at(&name, e))?;
+            let object = dearmored(&mut prefix, &mut reader);
+            let object = object.map_err(|error| unparsed(&name, error, &prefix))?;
             let len = u64::try_from(object.len()).ok();
             let prefix = object[..object.len().min(wanted(&object))].to_vec();
             return Ok(Self {
@@ -199,12 +204,26 @@ fn dearmored(text: &mut Vec<u8>, rest: &mut Reader) -> keystead::Result<Vec<u8>>
     keystead::dearmor(text)
 }
 
-/// Adds who could open it to an error of opening.
+/// Adds to an error of opening what is known: who could open it, or what it is instead.
 pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keyring) -> Failure {
-    let failure = Failure::at(name, error);
+    let failure = unparsed(name, error, prefix);
     match failure.class {
         ErrorClass::NoKey => failure.hint(who_opens(prefix, keys)),
         ErrorClass::Context => failure.or_hint(context_of(prefix)),
+        _ => failure,
+    }
+}
+
+/// Adds to an error of parsing what the input is instead.
+pub(crate) fn unparsed(name: &str, error: Error, start: &[u8]) -> Failure {
+    let failure = Failure::at(name, error);
+    let armor = start.trim_ascii_start().starts_with(ARMOR);
+    match failure.class {
+        ErrorClass::Format if armor || start.starts_with(MAGIC) => {
+            failure.or_hint("it was damaged or cut on its way: get it again from where it came")
+        }
+        ErrorClass::Format => failure.or_hint(foreign::hint(start)),
+        ErrorClass::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),
         _ => failure,
     }
 }
@@ -226,10 +245,17 @@ fn who_opens(prefix: &[u8], keys: &Keyring) -> String {
             (kind, None) => format!("an anonymous {kind} key"),
         })
         .collect();
-    let given = keys.iter().find(|key| {
-        !key.opens() && inspection.records.iter().any(|record| record.key_id == Some(key.id()))
-    });
+    let given = keys
+        .iter()
+        .find(|key| inspection.records.iter().any(|record| record.key_id == Some(key.id())));
     match given {
+        // Only a demand that it be held lets a key that fits be passed over.
+        Some(key) if key.opens() => {
+            format!(
+                "{} opens it, but with its public half anyone can have made it (--held)",
+                key.id()
+            )
+        }
         Some(key) => {
             format!("only the public half of {} is given; its secret key opens it", key.id())
         }

@@ -40,6 +40,11 @@ fn refused(error: &clap::Error) -> Parsed {
         }
         _ => {}
     }
+    if let Some(what) = near_passphrase(error) {
+        return Parsed::Refuse(Failure::usage(what).hint(
+            "passphrases are asked for on the terminal, or read by --passphrase-fd 3 3< FILE; in the arguments every process sees them",
+        ));
+    }
     let text = error.render().to_string();
     let head: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
     let message = head.join(" ");
@@ -64,5 +69,30 @@ fn refused(error: &clap::Error) -> Parsed {
         Some(similar) => failure.hint(format!("is it `{similar}`?")),
         None => failure
             .hint("`keystead --help`, or with a verb `keystead VERB --help`, says what there is"),
+    })
+}
+
+/// What is said of an error that is about an option of passphrases: never the value given, for it
+/// may be one.
+fn near_passphrase(error: &clap::Error) -> Option<&'static str> {
+    let Some(ContextValue::String(about)) = error.get(ContextKind::InvalidArg) else { return None };
+    let option = about.split(['=', ' ']).next().unwrap_or(about);
+    match option {
+        "--passphrase-fd" => return Some("--passphrase-fd takes the number of an open descriptor"),
+        "--passphrase-memory" => return Some("--passphrase-memory takes a number of MiB"),
+        "--passphrase" if error.kind() != ErrorKind::UnknownArgument => {
+            return Some("--passphrase takes no value");
+        }
+        _ => {}
+    }
+    if error.kind() != ErrorKind::UnknownArgument || option.starts_with("--") {
+        return None;
+    }
+    // `-pSECRET`, whose letters are taken for options; `-p SECRET` where no file is taken; and
+    // `key passphrase FILE SECRET`.
+    std::env::args_os().find_map(|argument| match argument.as_encoded_bytes() {
+        b"passphrase" => Some("key passphrase takes one file and nothing else"),
+        [b'-', b'p', ..] | [b'-', b'-', b'p', b'a', b's', b's', ..] => Some("-p takes no value"),
+        _ => None,
     })
 }

@@ -11,13 +11,13 @@ pub(crate) use unix::is_ignored;
 #[cfg(unix)]
 pub(crate) use unix::{
     FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
-    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir,
+    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir, was_closed,
 };
 
 #[cfg(not(unix))]
 pub(crate) use other::{
     FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
-    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir,
+    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir, was_closed,
 };
 
 /// Permissions that nobody but the owner has.
@@ -25,7 +25,7 @@ pub(crate) const PRIVATE: u32 = 0o600;
 
 #[cfg(unix)]
 mod unix {
-    use std::os::fd::AsFd as _;
+    use std::os::fd::AsFd;
     use std::os::unix::fs::{
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     };
@@ -80,6 +80,16 @@ mod unix {
     pub(crate) fn open_side(path: &Path) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Whether a standard stream was closed when this process began: then Rust's runtime has put
+    /// the null device there, open for reading *and* writing, which no shell does that redirects
+    /// one way.
+    pub(crate) fn was_closed(stream: impl AsFd) -> bool {
+        let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
+        let found = rustix::fs::fstat(&stream).map(|found| found.st_rdev);
+        let flags = rustix::fs::fcntl_getfl(&stream).map(|flags| flags & OFlags::RWMODE);
+        null.is_ok() && found == null && flags == Ok(OFlags::RDWR)
     }
 
     /// Whether it belongs to the user who runs this.
@@ -199,6 +209,11 @@ mod other {
 
     pub(crate) fn is_mine(_metadata: &Metadata) -> bool {
         true
+    }
+
+    /// Not known here.
+    pub(crate) fn was_closed<T>(_stream: T) -> bool {
+        false
     }
 
     /// The system restores what a console was.

@@ -1,6 +1,7 @@
 //! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a
 //! provider says can steer the terminal.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -13,23 +14,26 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Result};
 use crate::progress;
 
+/// Hints that are remembered: a run over a million files does not keep a million of them.
+const MAX_GIVEN: usize = 1_000;
+
 /// How much is said, and in which form.
 pub(crate) struct Report {
     quiet: bool,
     /// Results as JSON, one object a line.
     pub(crate) json: bool,
-    /// The hint of the last error: many files that fail alike get it once.
-    last: Mutex<Option<String>>,
+    /// The hints that were given: many files that fail alike get theirs once.
+    given: Mutex<BTreeSet<String>>,
 }
 
 impl Report {
     pub(crate) const fn new(quiet: bool, json: bool) -> Self {
-        Self { quiet, json, last: Mutex::new(None) }
+        Self { quiet, json, given: Mutex::new(BTreeSet::new()) }
     }
 
     /// Something worth knowing that is no error; nothing with `-q`.
     pub(crate) fn hint(&self, hint: &str) {
-        if !self.quiet {
+        if !self.quiet && self.is_new(hint) {
             say("hint", hint);
         }
     }
@@ -47,11 +51,18 @@ impl Report {
             return;
         }
         say("error", &failure.message);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(hint) = failure.hint.as_ref().filter(|hint| last.as_ref() != Some(hint)) {
+        if let Some(hint) = failure.hint.as_ref().filter(|hint| self.is_new(hint)) {
             say("hint", hint);
         }
-        last.clone_from(&failure.hint);
+    }
+
+    /// Whether it is the first time that this hint is to be given.
+    fn is_new(&self, hint: &str) -> bool {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.len() >= MAX_GIVEN {
+            given.clear();
+        }
+        given.insert(hint.to_owned())
     }
 
     /// Whether there is somebody to see how far the work is.

@@ -60,7 +60,22 @@ fn candidate(path: &Path, file: &File) -> Option<Vec<u8>> {
     if read_full(&mut side, &mut header).ok()? != len {
         return None;
     }
-    (SealedHeader::parse(&header).ok()?.len() == len).then_some(header)
+    (SealedHeader::parse(&header).ok()?.len() == len && !is_of_another(&header, file))
+        .then_some(header)
+}
+
+/// Whether a side header cannot verify over this body, for it is of another object: then it is not
+/// worth what trying a passphrase costs. Where the object's own header is torn, nobody knows.
+fn is_of_another(side: &[u8], file: &File) -> bool {
+    let mut own = vec![0; side.len()];
+    let read = file.try_clone().and_then(|file| {
+        let mut file = Overlay::new(file, None)?;
+        read_full(&mut file, &mut own)
+    });
+    match (read, keystead::inspect(&own, None), keystead::inspect(side, None)) {
+        (Ok(_), Ok(own), Ok(side)) => own.object_id != side.object_id,
+        _ => false,
+    }
 }
 
 /// What the object's own preamble says, for a rewrap in place never changes that.
@@ -210,5 +225,37 @@ impl Seek for Overlay {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.position = self.file.seek(to)?;
         Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keystead::{Changes, Context, MasterKey};
+
+    use super::*;
+
+    /// R48: a header of another object is not worth an Argon2id.
+    #[test]
+    fn a_side_header_of_another_object_is_not_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.ks");
+        let keys = Keyring::new(MasterKey::generate().unwrap());
+        let context = Context::new();
+        let object = keystead::encrypt(&keys, b"text", &context).unwrap();
+        let other = keystead::encrypt(&keys, b"text", &context).unwrap();
+        let next = keystead::rewrap(&object, &keys, &context, &Changes::new()).unwrap();
+        std::fs::write(&path, &object).unwrap();
+        let tried = |side: &[u8]| {
+            std::fs::write(side_path(&path), side).unwrap();
+            candidate(&path, &File::open(&path).unwrap()).is_some()
+        };
+        assert!(tried(&next.header));
+        assert!(!tried(&other[..next.old_len]));
+        // Where the object's own header says nothing, the side file may be all that is left.
+        let mut torn = object.clone();
+        torn[60..].fill(0xff);
+        std::fs::write(&path, &torn).unwrap();
+        assert!(tried(&next.header));
+        assert!(tried(&other[..next.old_len]));
     }
 }

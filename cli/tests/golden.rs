@@ -24,17 +24,23 @@ fn keys() {
     assert!(harness::run_cases(include_str!("cases/keys.txt")) >= 10);
 }
 
+#[test]
+fn demands() {
+    assert!(harness::run_cases(include_str!("cases/demands.txt")) >= 21);
+}
+
 /// Each exit code that a command can end with today is some case's, and every verb's.
 #[test]
 fn every_exit_code_and_verb_has_a_case() {
     let all = [
         include_str!("cases/basics.txt"),
+        include_str!("cases/demands.txt"),
         include_str!("cases/errors.txt"),
         include_str!("cases/folders.txt"),
         include_str!("cases/keys.txt"),
     ]
     .concat();
-    for code in [1, 2, 3, 4, 5, 6, 8, 9, 130] {
+    for code in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130] {
         assert!(all.lines().any(|line| line == format!("exit {code}")), "exit {code}");
     }
     for verb in [

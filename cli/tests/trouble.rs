@@ -200,8 +200,9 @@ fn closed_streams_are_an_error_or_no_matter() {
         assert!(shell(line).status.success(), "{line}");
     }
     assert_eq!(fs::read(dir.join("b")).unwrap(), vec![7; 100_000]);
-    // Nothing at all is no object.
-    refused(&shell("\"$0\" decrypt -k k -o c <&-"), 3, "stdin: ");
+    // Nothing at all is no input.
+    refused(&shell("\"$0\" decrypt -k k -o c <&-"), 1, "stdin is closed");
+    refused(&shell("\"$0\" decrypt -k k -o c </dev/null"), 3, "stdin: ");
     assert!(!dir.join("c").exists());
     // An object cut off in the pipe.
     refused(&shell("head -c 50000 a.ks | \"$0\" decrypt -k k -o c -"), 5, "stdin: ");

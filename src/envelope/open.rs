@@ -5,8 +5,9 @@ use zeroize::Zeroizing;
 
 use super::payload::PayloadKey;
 use super::seal::statement_hash;
-use crate::error::{Error, Result};
-use crate::format::context::{Context, Expected, Floor, Metadata};
+use crate::error::{Detail, Error, Result};
+use crate::format::context::{Context, Expected, Metadata};
+use crate::format::floor::Floor;
 use crate::format::header::{Header, IDENTITY, PREAMBLE, header_len};
 use crate::format::layout::BODY_PREFIX;
 use crate::format::record::{Grade, KeyId, Kind, Known, Record};
@@ -301,7 +302,7 @@ pub(crate) fn unwrap(
         let what = format!(
             "{trials} trials of a key on an anonymous record; at most {MAX_TRIALS} are made"
         );
-        return Err(Error::limit(what));
+        return Err(Error::limit(Detail::new(what).hint("give only the keys that may fit")));
     }
     for (index, record) in anonymous() {
         for key in keys.openers(record.kind) {

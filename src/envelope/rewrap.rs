@@ -4,7 +4,8 @@
 use super::open::unwrap;
 use super::seal::{check_passphrases, finish, location};
 use crate::error::{Detail, Error, Result};
-use crate::format::context::{Expected, Floor};
+use crate::format::context::Expected;
+use crate::format::floor::Floor;
 use crate::format::header::{self, AccessList, Header};
 use crate::format::layout::BODY_PREFIX;
 use crate::format::record::{Grade, KeyId, Kind, Known, Record};
@@ -267,7 +268,8 @@ fn keep(
     }
     if known == 0 {
         let what = "dropping the last key would leave nobody who can open the object";
-        return Err(Error::usage(what));
+        let hint = "add another with it: --to NEW --add (`Changes::add`)";
+        return Err(Error::usage(Detail::new(what).hint(hint)));
     }
     Ok((unknown, origin_dropped))
 }
@@ -278,8 +280,9 @@ fn check_new(kept: &Known<'_>, new: &Keyring) -> Result<()> {
     if !twice {
         return Ok(());
     }
-    Err(Error::usage(match kept.kind {
+    let what = match kept.kind {
         Kind::Passphrase => "the object has a passphrase already".to_owned(),
         _ => format!("the key {} opens this object already", kept.key_id),
-    }))
+    };
+    Err(Error::usage(Detail::new(what).hint("leave it out of what is added")))
 }

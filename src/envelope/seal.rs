@@ -3,6 +3,7 @@
 use super::payload::PayloadKey;
 use crate::error::{Detail, Error, Result};
 use crate::format::context::{Context, Metadata};
+use crate::format::floor::Floor;
 use crate::format::header::{self, AccessList, IDENTITY};
 use crate::format::layout::Chunks;
 use crate::format::record::Kind;
@@ -83,6 +84,15 @@ pub(crate) struct Sealed {
     pub(crate) payload: PayloadKey,
 }
 
+impl Sealed {
+    /// What a reader may demand of the object when it is finished (R38). A header ends in its tag
+    /// (R24).
+    pub(crate) fn floor(&self) -> Floor {
+        let tag = self.header.last_chunk().copied().unwrap_or_default();
+        Floor { commitment: self.payload.commitment(), generation: 0, tag }
+    }
+}
+
 /// Sizes that are known before anything is encrypted.
 pub(crate) fn sealed_header_len(
     keys: &Keyring,
@@ -99,7 +109,7 @@ pub(crate) fn sealed_header_len(
     if len < exact || exact > header::MAX_HEADER || len > header::MAX_HEADER {
         let what =
             format!("the header takes {exact} bytes; it was given {len} of {}", header::MAX_HEADER);
-        return Err(Error::limit(what));
+        return Err(Error::limit(Detail::new(what).hint("take fewer keys, or less context")));
     }
     Ok(len)
 }
@@ -145,7 +155,8 @@ pub(crate) fn seal_as_keystead(
     check_passphrases(keys)?;
     if keys.len() > header::MAX_RECORDS {
         let what = format!("{} keys; an object has room for {}", keys.len(), header::MAX_RECORDS);
-        return Err(Error::limit(what));
+        let hint = "encrypt for one key that more people hold";
+        return Err(Error::limit(Detail::new(what).hint(hint)));
     }
     let len = sealed_header_len(keys, context, options)?;
     if let Some(len) = options.plaintext_len {

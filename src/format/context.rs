@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::floor::Floor;
 use super::layout::TAG;
-use super::pairs::{self, MAX_PAIRS_LEN, Values};
+use super::pairs::{self, MAX_PAIRS_LEN, TOO_LONG, Values};
 use crate::error::{Detail, Error, Result};
 
 /// Public, authenticated name=value pairs that belong to an object, as AAD does to a message:
@@ -72,10 +73,9 @@ impl Context {
         let mut out = Vec::new();
         pairs::encode(self.iter().map(|(n, v)| (n, v.as_bytes())), &mut out)?;
         if out.len() > MAX_PAIRS_LEN {
-            return Err(Error::limit(format!(
-                "the context takes {} bytes; at most {MAX_PAIRS_LEN} fit",
-                out.len()
-            )));
+            let what =
+                format!("the context takes {} bytes; at most {MAX_PAIRS_LEN} fit", out.len());
+            return Err(Error::limit(Detail::new(what).hint(TOO_LONG)));
         }
         Ok(out)
     }
@@ -266,44 +266,5 @@ fn another(difference: &str) -> Error {
 impl<'a> From<&'a Context> for Expected<'a> {
     fn from(context: &'a Context) -> Self {
         Self::of(Pairs::Exactly(context))
-    }
-}
-
-/// The newest header that the caller has seen of an object (SPEC R38). Opening gives one; keep it
-/// where the provider cannot write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Floor {
-    /// The commitment of its body, which says which object and which encryption of it.
-    pub commitment: [u8; 32],
-    /// Its generation.
-    pub generation: u64,
-    /// Its header tag.
-    pub tag: [u8; 32],
-}
-
-impl Floor {
-    /// R38: a generation further above the floor is not believed.
-    const MAX_ADVANCE: u64 = 1 << 20;
-
-    /// R38: whether `found` may follow this floor.
-    pub(crate) fn check(&self, found: &Self) -> Result<()> {
-        let (now, floor) = (found.generation, self.generation);
-        let rollback = if found.commitment != self.commitment {
-            Some("another object, or another encryption of it, than the floor is of".to_owned())
-        } else if now < floor {
-            Some(format!("an older header was put back: generation {now}, {floor} was seen before"))
-        } else if now == floor && found.tag != self.tag {
-            Some(format!("another header of generation {now} than was seen before"))
-        } else {
-            None
-        };
-        if let Some(rollback) = rollback {
-            let hint = "fetch the newest version; after a re-encryption, begin with a new floor";
-            return Err(Error::Rollback(Detail::new(rollback).hint(hint)));
-        }
-        if found.generation - self.generation > Self::MAX_ADVANCE {
-            return Err(Error::Auth);
-        }
-        Ok(())
     }
 }

@@ -77,7 +77,7 @@ fn not_ours(start: &[u8]) -> Detail {
         detail
             .hint("it looks like text; armored objects begin with -----BEGIN KEYSTEAD OBJECT-----")
     } else if start.starts_with(b"age-encry") {
-        detail.hint("it is an age file")
+        detail.hint("it is an age file: `age --decrypt` opens it")
     } else {
         detail
     }

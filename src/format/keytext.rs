@@ -1,5 +1,5 @@
-//! Keys as text: Bech32 as age writes it (SPEC R43). Bytes in, text out; which bytes are a key is
-//! said one floor up.
+//! Keys and floors as text: Bech32 as age writes it (SPEC R43). Bytes in, text out; which bytes are
+//! a key is said one floor up.
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Checksum, Hrp};
@@ -13,6 +13,8 @@ pub(crate) const SYMMETRIC: &str = "KEYSTEAD-SYMMETRIC-KEY-";
 pub(crate) const PRIVATE: &str = "AGE-SECRET-KEY-PQ-";
 /// A public key, age's own, lower case.
 pub(crate) const PUBLIC: &str = "age1pq";
+/// A floor (R38), lower case.
+pub(super) const FLOOR: &str = "keystead-floor-";
 
 /// Longest text of a key: a public key of 1,216 bytes with prefix and checksum.
 const MAX_TEXT: usize = 2_048;
@@ -47,30 +49,31 @@ pub(crate) fn encode(prefix: &str, key: &[u8]) -> Result<Zeroizing<String>> {
 
 /// The bytes of a key text with this prefix, in its own case; anything else is KEYFILE.
 pub(crate) fn decode<const N: usize>(prefix: &str, text: &str) -> Result<Zeroizing<[u8; N]>> {
-    let typo = || {
+    decode_bytes(prefix, text).ok_or_else(|| {
         let detail = Detail::new(format!(
             "a key that begins with {prefix}1 has a wrong character or length"
         ));
         Error::key_file(detail.hint("compare it with the original, character by character"))
-    };
+    })
+}
+
+/// The bytes of a text with this prefix, in its own case and of this length.
+pub(super) fn decode_bytes<const N: usize>(prefix: &str, text: &str) -> Option<Zeroizing<[u8; N]>> {
     let upper = prefix.bytes().any(|b| b.is_ascii_uppercase());
     let other_case = |b: u8| if upper { b.is_ascii_lowercase() } else { b.is_ascii_uppercase() };
     if text.len() > MAX_TEXT || text.bytes().any(other_case) {
-        return Err(typo());
+        return None;
     }
-    let checked = CheckedHrpstring::new::<UnlimitedBech32>(text).map_err(|_| typo())?;
+    let checked = CheckedHrpstring::new::<UnlimitedBech32>(text).ok()?;
     if !checked.hrp().as_str().eq_ignore_ascii_case(prefix) {
-        return Err(typo());
+        return None;
     }
     // R43: padding of at most four bits, all zero.
-    checked.validate_segwit_padding().map_err(|_| typo())?;
-    let mut key = Zeroizing::new([0; N]);
+    checked.validate_segwit_padding().ok()?;
+    let mut out = Zeroizing::new([0; N]);
     let mut bytes = checked.byte_iter();
-    for byte in key.iter_mut() {
-        *byte = bytes.next().ok_or_else(typo)?;
+    for byte in out.iter_mut() {
+        *byte = bytes.next()?;
     }
-    if bytes.next().is_some() {
-        return Err(typo());
-    }
-    Ok(key)
+    bytes.next().is_none().then_some(out)
 }

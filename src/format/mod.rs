@@ -12,6 +12,7 @@
 pub(crate) mod armor;
 pub(crate) mod bytes;
 pub(crate) mod context;
+pub(crate) mod floor;
 pub(crate) mod header;
 pub(crate) mod keytext;
 pub(crate) mod labels;
@@ -22,5 +23,6 @@ pub(crate) mod record;
 mod tests;
 
 pub use armor::{armor, dearmor, is_armored};
-pub use context::{Context, Expected, Floor, Metadata};
+pub use context::{Context, Expected, Metadata};
+pub use floor::Floor;
 pub use record::{Grade, KeyId, Kind};

@@ -1,7 +1,7 @@
 //! Canonical name=value pairs, shared by the public context and the private metadata (SPEC R12).
 
 use super::bytes::Cursor;
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 
 /// R13: names of this format and its tools.
 pub(crate) const RESERVED_PREFIX: &str = "keystead.";
@@ -9,6 +9,9 @@ pub(crate) const RESERVED_PREFIX: &str = "keystead.";
 pub(crate) const MAX_PAIRS: usize = 64;
 /// R11, R14: bytes of the pairs of a context, or of sealed metadata.
 pub(crate) const MAX_PAIRS_LEN: usize = 16_384;
+
+/// What to do about pairs above a limit.
+pub(crate) const TOO_LONG: &str = "what is long belongs into the plaintext";
 
 /// Whether values must be text (R12).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,14 +65,17 @@ pub(crate) fn encode<'a>(
         return Err(Error::usage("a name stands twice among the pairs"));
     }
     if sorted.len() > MAX_PAIRS {
-        return Err(Error::limit(format!("{} pairs; at most {MAX_PAIRS} fit", sorted.len())));
+        let what = format!("{} pairs; at most {MAX_PAIRS} fit", sorted.len());
+        return Err(Error::limit(Detail::new(what).hint(TOO_LONG)));
     }
     for (name, value) in sorted {
         let name_len = u8::try_from(name.len()).ok().filter(|n| *n > 0);
         let name_len =
             name_len.ok_or_else(|| Error::usage("a pair's name takes 1 to 255 bytes"))?;
-        let value_len = u16::try_from(value.len())
-            .map_err(|_| Error::limit(format!("a pair's value has {} bytes", value.len())))?;
+        let value_len = u16::try_from(value.len()).map_err(|_| {
+            let what = format!("a pair's value has {} bytes", value.len());
+            Error::limit(Detail::new(what).hint(TOO_LONG))
+        })?;
         out.push(name_len);
         out.extend_from_slice(&value_len.to_be_bytes());
         out.extend_from_slice(name.as_bytes());
@@ -82,9 +88,10 @@ pub(crate) fn encode<'a>(
 pub(crate) fn check_unreserved<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     for name in names {
         if name.starts_with(RESERVED_PREFIX) {
-            return Err(Error::usage(format!(
+            let what = format!(
                 "the name {name:?} is reserved: names that begin with \"{RESERVED_PREFIX}\" are keystead's own"
-            )));
+            );
+            return Err(Error::usage(Detail::new(what).hint("take another name")));
         }
     }
     Ok(())

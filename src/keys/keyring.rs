@@ -67,7 +67,8 @@ impl Keyring {
     /// there is none.
     pub fn from_file_text(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > Self::MAX_FILE {
-            return Err(Error::limit("a key file above 1 MiB"));
+            let detail = Detail::new("a key file above 1 MiB");
+            return Err(Error::limit(detail.hint("is it a key file at all?")));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| not_text(bytes))?;
         if text.contains('\0') || text.starts_with('\u{feff}') {
@@ -86,7 +87,8 @@ impl Keyring {
             }
             count += 1;
             if count > Self::MAX_KEYS {
-                return Err(Error::limit("a key file of more than 1,000 keys"));
+                let detail = Detail::new("a key file of more than 1,000 keys");
+                return Err(Error::limit(detail.hint("keep keys in several files")));
             }
             keys.add(MasterKey::from_text(line).map_err(|error| at_line(number, &error))?);
         }

@@ -148,6 +148,12 @@ impl MasterKey {
         self
     }
 
+    /// Whether its records carry no key id.
+    #[must_use]
+    pub const fn is_anonymous(&self) -> bool {
+        self.anonymous
+    }
+
     /// Costs for new records of a passphrase; other keys have none.
     #[must_use]
     pub fn with_passphrase_costs(mut self, costs: PassphraseCosts) -> Self {

@@ -53,7 +53,11 @@ impl Passphrase {
     pub(crate) fn new(passphrase: &[u8]) -> Result<Self> {
         if passphrase.is_empty() || passphrase.len() > Self::MAX_LEN {
             let what = format!("a passphrase of {} bytes; 1 to 4,096 are taken", passphrase.len());
-            return Err(Error::usage(what));
+            let hint = match passphrase.is_empty() {
+                true => "an empty line is no passphrase",
+                false => "a key file holds what is that long: `keystead keygen --kind symmetric`",
+            };
+            return Err(Error::usage(Detail::new(what).hint(hint)));
         }
         Ok(Self {
             bytes: Zeroizing::new(passphrase.to_vec()),

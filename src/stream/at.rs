@@ -10,8 +10,8 @@ use super::encryptor::{longer, shorter};
 use super::{RangeReader, Threads, chunks};
 use crate::envelope::{Options, seal};
 use crate::error::{Error, Result};
-use crate::format::context::Context;
 use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
+use crate::format::{Context, Floor};
 use crate::keys::Keyring;
 
 /// Bytes that several threads can read at once, each at its place.
@@ -33,7 +33,7 @@ pub trait WriteAt: Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 }
 
-/// Encrypts the `len` bytes of `source` to `sink`, header first, and gives the length of the object.
+/// Encrypts the `len` bytes of `source` to `sink`, header first, and gives the length of the object and its floor.
 /// The chunks are read, sealed and written in no order; on an error what stands in `sink` is no
 /// object.
 ///
@@ -47,7 +47,7 @@ pub fn encrypt_at(
     context: &Context,
     options: &Options,
     sink: &impl WriteAt,
-) -> Result<u64> {
+) -> Result<(u64, Floor)> {
     let chunks = Chunks::of_plaintext(len)?;
     let sealed = seal(keys, context, &options.clone().plaintext_len(len))?;
     let front = [&sealed.header[..], sealed.payload.prefix()].concat();
@@ -63,7 +63,7 @@ pub fn encrypt_at(
     let texts = Texts { source, chunks, len, next: AtomicU64::new(0) };
     let places = Places { sink, of: |batch: &Batch| header + chunk_offset(batch.chunk(0)) };
     batch::run((threads.for_len(len), room(chunks.body_len())), &texts, &work, &places)?;
-    Ok(header + chunks.body_len())
+    Ok((header + chunks.body_len(), sealed.floor()))
 }
 
 impl<R: Read + Seek + ReadAt> RangeReader<R> {

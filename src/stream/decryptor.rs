@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::envelope::{OpenedBy, OpenedHeader, PayloadKey, SealedHeader};
 use crate::error::{Error, ErrorClass, Result};
-use crate::format::context::{Context, Expected, Floor, Metadata};
+use crate::format::context::{Context, Expected, Metadata};
+use crate::format::floor::Floor;
 use crate::format::header::{PREAMBLE, header_len};
 use crate::format::layout::{BODY_PREFIX, Chunks, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;

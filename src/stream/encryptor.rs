@@ -8,6 +8,7 @@ use super::decryptor::read_full;
 use crate::envelope::{Options, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
+use crate::format::floor::Floor;
 use crate::format::layout::{CHUNK, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
@@ -46,6 +47,16 @@ pub struct Encryptor<W> {
     pub(super) index: u64,
     pub(super) left: Option<u64>,
     pub(super) failed: bool,
+    floor: Floor,
+}
+
+impl<W> Encryptor<W> {
+    /// What a reader may demand of the object when it is finished: nobody can put another in its
+    /// place (SPEC R38).
+    #[must_use]
+    pub const fn floor(&self) -> Floor {
+        self.floor
+    }
 }
 
 impl<W: Write> Encryptor<W> {
@@ -72,6 +83,7 @@ impl<W: Write> Encryptor<W> {
     }
 
     pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
+        let floor = sealed.floor();
         inner.write_all(&sealed.header)?;
         inner.write_all(sealed.payload.prefix())?;
         Ok(Self {
@@ -82,6 +94,7 @@ impl<W: Write> Encryptor<W> {
             index: 0,
             left: stated,
             failed: false,
+            floor,
         })
     }
 

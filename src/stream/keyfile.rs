@@ -63,7 +63,8 @@ pub fn key_file_text(
     passphrase: impl FnOnce() -> Result<MasterKey>,
 ) -> Result<Zeroizing<Vec<u8>>> {
     if bytes.len() > MAX_FILE {
-        return Err(Error::limit("a key file above 1 MiB"));
+        let detail = Detail::new("a key file above 1 MiB");
+        return Err(Error::limit(detail.hint("is it a key file at all?")));
     }
     if !is_encrypted_key_file(bytes) {
         return Ok(Zeroizing::new(bytes.to_vec()));

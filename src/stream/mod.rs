@@ -46,4 +46,4 @@ pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_k
 pub use prepared::ObjectBuffer;
 pub use range::RangeReader;
 pub use threads::Threads;
-pub use whole::{reencrypt, verify};
+pub use whole::{Reencrypted, reencrypt, verify};

@@ -8,7 +8,7 @@ use std::thread;
 use zeroize::Zeroize;
 
 use super::batch::{BATCH, BATCH_SEALED, BATCH_TEXT, locked};
-use super::{Details, buffer, chunks, whole};
+use super::{Reencrypted, buffer, chunks, whole};
 use crate::envelope::{Options, PayloadKey};
 use crate::error::Result;
 use crate::format::context::{Context, Expected};
@@ -104,7 +104,7 @@ impl Threads {
         new_keys: &Keyring,
         options: &Options,
         out: W,
-    ) -> Result<(W, Details)> {
+    ) -> Result<Reencrypted<W>> {
         whole::reencrypt_by(self, object, keys, expected.into(), new_keys, options, out)
     }
 

@@ -8,6 +8,7 @@ use super::encryptor::Encryptor;
 use crate::envelope::{Options, seal_as_keystead};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
+use crate::format::floor::Floor;
 use crate::keys::Keyring;
 use crate::primitives::random::Randomness;
 
@@ -33,15 +34,25 @@ pub fn verify<'e>(
     }
 }
 
+/// A new object that was made of an old one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Reencrypted<W> {
+    /// Where the new object was written.
+    pub out: W,
+    /// What opening the *old* object told.
+    pub old: Details,
+    /// What a reader may demand of the new object (SPEC R38): the old one's floor does not fit it.
+    pub floor: Floor,
+}
+
 /// Makes a new object of an old one: new id, new data key, new body, the same context and private
 /// metadata (SPEC R47). Only this ends what someone who once
 /// held the old data key can do. Constant memory; after an error what was written to `out` does not
 /// decrypt.
 ///
 /// The options' metadata is taken from the old object; stated length, location, header length and
-/// run are the caller's. What comes back are
-/// the details of the *old* object: its floor does not fit the new one, which opening gives one of
-/// its own.
+/// run are the caller's.
 ///
 /// # Errors
 /// The classes of SPEC R52.
@@ -52,7 +63,7 @@ pub fn reencrypt<'e, W: Write + Send>(
     new_keys: &Keyring,
     options: &Options,
     out: W,
-) -> Result<(W, Details)> {
+) -> Result<Reencrypted<W>> {
     reencrypt_by(Threads::ONE, object, keys, expected.into(), new_keys, options, out)
 }
 
@@ -64,7 +75,7 @@ pub(super) fn reencrypt_by<W: Write + Send>(
     new_keys: &Keyring,
     options: &Options,
     out: W,
-) -> Result<(W, Details)> {
+) -> Result<Reencrypted<W>> {
     let mut reader = Decryptor::new(object, keys, expected)?;
     let details = reader.details().clone();
     let mut options = options.clone().metadata(details.metadata.clone());
@@ -75,5 +86,6 @@ pub(super) fn reencrypt_by<W: Write + Send>(
     let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
     // Through buffers of our own, which are wiped; `io::copy` would leave plaintext on the stack.
     reader.copy_to(threads, |text| Ok(writer.write_all(text)?))?;
-    Ok((writer.finish()?, details))
+    let floor = writer.floor();
+    Ok(Reencrypted { out: writer.finish()?, old: details, floor })
 }

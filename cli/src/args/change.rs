@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::OpenKeys;
+use super::{Demands, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
@@ -24,26 +24,20 @@ pub(crate) struct Rewrap {
     /// symmetric key
     #[arg(long)]
     pub(crate) vouch: bool,
-    /// Take away a key: its id, its file, or a public key
+    /// Take away a key: its id, its file, a public key, or the word `passphrase`
     #[arg(long, value_name = "ID")]
     pub(crate) drop: Vec<OsString>,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// Take folders, with all files and folders in them
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-    /// Do not wait until the change is on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-    /// Objects, changed in place
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
+    #[command(flatten)]
+    pub(crate) records: Records,
+    #[command(flatten)]
+    pub(crate) place: InPlace,
 }
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete"
+    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete\n\nWith -r, a second run takes as done what the keys of -k open no more and the new ones do; all else is done\nanew, for a new data key leaves no mark that a former holder could not forge."
 )]
 pub(crate) struct Reencrypt {
     #[command(flatten)]
@@ -51,16 +45,24 @@ pub(crate) struct Reencrypt {
     /// A key of the new object: a key file, a public-key file or a public key
     #[arg(long, value_name = "NEW", required = true)]
     pub(crate) to: Vec<OsString>,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
+    #[command(flatten)]
+    pub(crate) records: Records,
+    #[command(flatten)]
+    pub(crate) place: InPlace,
+}
+
+/// What is changed where it lies.
+#[derive(Args)]
+pub(crate) struct InPlace {
     /// Take folders, with all files and folders in them
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// Do not wait until the change is on disk
     #[arg(long)]
     pub(crate) no_sync: bool,
-    /// Objects, replaced in place
+    /// Objects, changed in place
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<PathBuf>,
 }

@@ -79,9 +79,43 @@ pub(crate) struct OpenKeys {
     pub(crate) passphrase_memory: Option<u32>,
 }
 
-/// How files are written.
+/// What an object has to be.
+#[derive(Args)]
+pub(crate) struct Demands {
+    /// Refuse unless the object's context has this pair
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Refuse the object if it is older than this floor, which `verify` and --json print
+    #[arg(long, value_name = "FLOOR")]
+    pub(crate) floor: Option<String>,
+    /// Refuse what anyone with a public key could have made
+    #[arg(long)]
+    pub(crate) held: bool,
+}
+
+/// How the records of new keys are made.
+#[derive(Args)]
+pub(crate) struct Records {
+    /// Show nobody which keys open: records without key ids, tried in turn
+    #[arg(long)]
+    pub(crate) anonymous: bool,
+    /// Show nobody which objects were made together; one key operation more for each
+    #[arg(long)]
+    pub(crate) fresh_run: bool,
+}
+
+/// Where outputs go, and how they are written.
 #[derive(Args)]
 pub(crate) struct Writing {
+    /// The output; `-` is stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// With -r: replace outputs that are older than their input
+    #[arg(long, requires = "recursive", conflicts_with = "force")]
+    pub(crate) update: bool,
     /// Replace an output that exists
     #[arg(long)]
     pub(crate) force: bool,
@@ -110,18 +144,11 @@ pub(crate) struct Encrypt {
     /// Public text that belongs to the object, demanded again with decrypt -c
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
+    #[command(flatten)]
+    pub(crate) records: Records,
     /// Write text instead of bytes
     #[arg(long)]
     pub(crate) armor: bool,
-    /// The output; `-` is stdout
-    #[arg(short, long, value_name = "OUT")]
-    pub(crate) output: Option<PathBuf>,
-    /// Take folders, with all files and folders in them
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-    /// With -r: replace outputs that are older than their input
-    #[arg(long, requires = "recursive", conflicts_with = "force")]
-    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Files; `-` or none is stdin
@@ -136,21 +163,11 @@ pub(crate) struct Encrypt {
 pub(crate) struct Decrypt {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// The output; `-` is stdout
-    #[arg(short, long, value_name = "OUT")]
-    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
     /// Write nothing to stdout until all of it verified; takes up to 256 MiB of memory
     #[arg(long)]
     pub(crate) buffer: bool,
-    /// Take folders, with all files and folders in them
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-    /// With -r: replace outputs that are older than their input
-    #[arg(long, requires = "recursive", conflicts_with = "force")]
-    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Objects; `-` or none is stdin
@@ -165,9 +182,8 @@ pub(crate) struct Decrypt {
 pub(crate) struct Cat {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
     /// Bytes A to B (both included), from A on, or the last N: A-B, A-, -N
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
@@ -187,9 +203,8 @@ pub(crate) struct Inspect {
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
-    /// Refuse unless the object's context has this pair
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) context: Vec<String>,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
     /// Take folders, with all files and folders in them
     #[arg(short, long)]
     pub(crate) recursive: bool,
@@ -235,4 +250,5 @@ Examples:
   keystead decrypt -k home.key report.pdf.ks     and back
 
 Exit codes: 0 done, 1 I/O, 2 usage, 3 not an object or damaged, 4 no key for it, 5 authentication
-failed, 6 another context, 7 older than demanded, 8 a limit, 9 a key file, 130 cancelled.";
+failed, 6 another context, 7 older than the floor, 8 a limit, 9 a key file, 130 cancelled; 10 and 11
+are for verbs to come.";

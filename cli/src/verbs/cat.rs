@@ -5,7 +5,8 @@ use std::io::{BufRead as _, Read, Write};
 
 use keystead::{Decryptor, Detail, Error, Expected, Keyring, Threads};
 
-use super::{check_stdout, context, copy_out, expected};
+use super::demands::Demands;
+use super::{check_stdout, copy_out, files_only};
 use crate::args::Cat;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -31,15 +32,15 @@ enum Range {
 pub(crate) fn run(args: &Cat, threads: usize, report: &Report) -> Result<u8> {
     check_stdout(true, report)?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
-    let context = context(&args.context)?;
+    let demands = Demands::of(&args.demands, 1, false)?;
     let input = args.input.as_deref().map_or(Input::Stdin, Input::of);
     Passphrases::check_apart(args.keys.passphrase_fd, std::slice::from_ref(&input))?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
-    let object = Object::open(&input)?;
+    let object = Object::open(&input).map_err(files_only)?;
     let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;
-    write(Threads::new(threads), object, range, &keys, expected(&context), &mut out)?;
+    write(Threads::new(threads), object, range, &keys, demands.expected(), &mut out)?;
     out.commit().map(|()| 0)
 }
 

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use keystead::{Expected, Keyring, Threads};
 
+use super::demands::Demands;
 use super::existing::{self, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
-use super::{
-    check_single_output, check_stdout, context, copy_out, details_json, expected, for_each,
-};
+use super::{check_single_output, check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -22,17 +21,17 @@ use crate::report::{Report, shown};
 
 pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    check_single_output(args.output.as_deref(), &inputs)?;
-    let context = context(&args.context)?;
+    check_single_output(args.writing.output.as_deref(), &inputs)?;
+    let demands = Demands::of(&args.demands, inputs.len(), args.writing.recursive)?;
     Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
-    let outputs =
-        Outputs { root: args.output.as_deref(), name: without_ks, sync: !args.writing.no_sync };
-    let each = for_each(&inputs, args.recursive, threads);
-    let folders = Folders { taken: args.recursive, objects: true, outputs: Some(outputs) };
+    let root = args.writing.output.as_deref();
+    let outputs = Outputs { root, name: without_ks, sync: !args.writing.no_sync };
+    let each = for_each(&inputs, args.writing.recursive, threads);
+    let folders = Folders { taken: args.writing.recursive, objects: true, outputs: Some(outputs) };
     Many { verb: "decrypt", threads, folders, report }
-        .run(&inputs, |task| one(args, task, &keys, expected(&context), (each, report)))
+        .run(&inputs, |task| one(args, task, &keys, demands.expected(), (each, report)))
 }
 
 fn one(
@@ -45,7 +44,7 @@ fn one(
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
     let object = Object::open(input)?;
-    let explicit = task.place.as_deref().or(args.output.as_deref());
+    let explicit = task.place.as_deref().or(args.writing.output.as_deref());
     let target = Target::of(explicit, input, without_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
@@ -54,7 +53,7 @@ fn one(
         match existing::plaintext(place, &object)? {
             Standing::Free => {}
             Standing::Done => return Ok(existing::told(&output)),
-            Standing::Older if args.update => force = true,
+            Standing::Older if args.writing.update => force = true,
             Standing::Older => return Err(existing::older(place)),
         }
     }

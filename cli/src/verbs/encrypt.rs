@@ -5,13 +5,15 @@ use std::fs::File;
 use std::io::{Cursor, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use keystead::{Context, Detail, Encryptor, Error, Keyring, Threads};
+use keystead::{Context, Detail, Encryptor, Error, Floor, Keyring, Threads};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::existing::{self, Source, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
-use super::{about_input, check_single_output, check_stdout, context, copy_in, for_each, room};
+use super::{
+    about_input, check_single_output, check_stdout, context, copy_in, for_each, records, room,
+};
 use crate::args::Encrypt;
 use crate::bulk::From;
 use crate::failure::{Failure, Result};
@@ -29,18 +31,18 @@ const MAX_ARMORED: usize = 128 * 1024 * 1024;
 
 pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    check_single_output(args.output.as_deref(), &inputs)?;
+    check_single_output(args.writing.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
     Passphrases::check_apart(args.passphrase_fd, &inputs)?;
     let passphrases = Passphrases::new(args.passphrase_fd)?;
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
-    let keys = keys::to_encrypt(&wanted, &passphrases)?;
+    let keys = records(keys::to_encrypt(&wanted, &passphrases)?, &args.records);
     passphrases.check_used()?;
-    let outputs =
-        Outputs { root: args.output.as_deref(), name: with_ks, sync: !args.writing.no_sync };
-    let each = for_each(&inputs, args.recursive, threads);
-    let folders = Folders { taken: args.recursive, objects: false, outputs: Some(outputs) };
+    let root = args.writing.output.as_deref();
+    let outputs = Outputs { root, name: with_ks, sync: !args.writing.no_sync };
+    let each = for_each(&inputs, args.writing.recursive, threads);
+    let folders = Folders { taken: args.writing.recursive, objects: false, outputs: Some(outputs) };
     Many { verb: "encrypt", threads, folders, report }
         .run(&inputs, |task| one(args, task, &keys, &context, (each, report)))
 }
@@ -60,7 +62,7 @@ fn one(
     (threads, report): (Threads, &Report),
 ) -> Result<Told> {
     let input = &task.input;
-    let explicit = task.place.as_deref().or(args.output.as_deref());
+    let explicit = task.place.as_deref().or(args.writing.output.as_deref());
     let target = Target::of(explicit, input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
@@ -70,7 +72,7 @@ fn one(
         match existing::object(place, &Source { len, modified }, keys, context)? {
             Standing::Free => {}
             Standing::Done => return Ok(existing::told(&output)),
-            Standing::Older if args.update => force = true,
+            Standing::Older if args.writing.update => force = true,
             Standing::Older => return Err(existing::older(place)),
         }
     }
@@ -82,40 +84,42 @@ fn one(
     let stated = len.filter(|len| *len > 0);
     let mut placed = None;
     if let (Reader::Regular(file), Some(len), false) = (&reader, stated, args.armor) {
-        placed = at_their_places(threads, (file, len), keys, context, &out, names)?;
+        placed = at_their_places(args, threads, (file, len), keys, context, &out, names)?;
     }
-    let plaintext = match placed {
-        Some(len) => len,
+    let (plaintext, floor) = match placed {
+        Some(placed) => placed,
         None => {
-            let plaintext;
-            (out, plaintext) =
-                in_order(args, threads, (reader, stated), keys, context, out, names)?;
-            plaintext
+            let made;
+            (out, made) = in_order(args, threads, (reader, stated), keys, context, out, names)?;
+            made
         }
     };
     out.commit()?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
-    let value = json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids });
+    let value = json!({
+        "output": output, "plaintext_len": plaintext, "key_ids": ids, "floor": floor.to_string(),
+    });
     Ok(Told { hint: twice(input), ..Told::from(value) })
 }
 
 /// From a file to a file.
 fn at_their_places(
+    args: &Encrypt,
     threads: Threads,
     (file, len): (&File, u64),
     keys: &Keyring,
     context: &Context,
     out: &Output,
     (input, output): (&str, &str),
-) -> Result<Option<u64>> {
-    let options = room(keys, context, Some(len))?;
+) -> Result<Option<(u64, Floor)>> {
+    let options = room(keys, context, Some(len), &args.records)?;
     // Where memory is too small to count it, no room is taken beforehand.
     let object = usize::try_from(len)
         .map_or(Ok(0), |len| keystead::encrypted_len(keys, len, context, &options))?;
     let Some(to) = out.place(u64::try_from(object).unwrap_or(0)) else { return Ok(None) };
     let source = (&From(file), len);
     match keystead::encrypt_at(threads, source, keys, context, &options, &to) {
-        Ok(_) => Ok(Some(len)),
+        Ok((_, floor)) => Ok(Some((len, floor))),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
         Err(error @ Error::Io(_)) => Err(about_input(Failure::at(input, error))),
         Err(error) => Err(error.into()),
@@ -131,7 +135,7 @@ fn in_order(
     context: &Context,
     mut out: Output,
     names: (&str, &str),
-) -> Result<(Output, u64)> {
+) -> Result<(Output, (u64, Floor))> {
     let (input, output) = names;
     let mut head = Zeroizing::new(Vec::new());
     if stated.is_none() {
@@ -142,27 +146,29 @@ fn in_order(
         stated = u64::try_from(read).ok().filter(|_| read < HEAD);
     }
     let reader = Cursor::new(&head[..]).chain(reader);
-    let options = room(keys, context, stated)?;
+    let options = room(keys, context, stated, &args.records)?;
     let written = |error| Failure::at(output, error);
     if args.armor {
         let mut sealed = Encryptor::with_options(Bounded(Vec::new()), keys, context, &options)?;
+        let floor = sealed.floor();
         let plaintext = copy_in(threads, reader, &mut sealed, names)?;
         let object = sealed.finish().map_err(|error| Failure::at(input, error))?.0;
         let text = keystead::armor(&object);
         out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
-        return Ok((out, plaintext));
+        return Ok((out, (plaintext, floor)));
     }
     let sealed = Encryptor::with_options(out, keys, context, &options);
     let mut sealed = sealed.map_err(|error| match &error {
         Error::Io(_) => written(error),
         _ => Failure::from(error),
     })?;
+    let floor = sealed.floor();
     let plaintext = copy_in(threads, reader, &mut sealed, names)?;
     let out = sealed.finish().map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() => written(error),
         _ => about_input(Failure::at(input, error)),
     })?;
-    Ok((out, plaintext))
+    Ok((out, (plaintext, floor)))
 }
 
 /// In a folder, everything is taken as it is.

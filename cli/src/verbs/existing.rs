@@ -6,13 +6,13 @@ use std::fs::Metadata;
 use std::path::Path;
 use std::time::SystemTime;
 
-use keystead::{Context, Inspection, Keyring, Kind, MasterKey};
+use keystead::{Context, Error, Expected, Inspection, Keyring, Kind, MasterKey, SealedHeader};
 use serde_json::json;
 
 use super::many::Told;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::object::Object;
+use crate::object::{Object, explained};
 use crate::report::shown;
 
 /// An output's place before it is written.
@@ -45,7 +45,7 @@ pub(super) fn object(
     let found = keystead::inspect(&object.prefix, object.len).map_err(|_| foreign(place))?;
     let same = found.plaintext_len == source.len
         && context.iter().eq(found.context.iter().map(|(name, value)| (&**name, &**value)))
-        && keys.iter().all(|key| opens_with(&found, key.kind(), key.id()));
+        && keys.iter().all(|key| opens_with(&found, key));
     if same { Ok(Standing::Done) } else { Err(foreign(place)) }
 }
 
@@ -61,17 +61,43 @@ pub(super) fn plaintext(place: &Path, object: &Object) -> Result<Standing> {
 }
 
 /// A change of the ways in that an earlier run over the folder made already: what is to be there
-/// is, and what is to go is gone. Nobody
-/// vouches for it more than for what `inspect` shows.
+/// is, and what is to go is gone. These are the ids of a header that anybody can have written:
+/// [`proven`] asks the keys.
 pub(super) fn changed(object: &Object, new: &Keyring, gone: impl Fn(&Inspection) -> bool) -> bool {
     let Ok(found) = keystead::inspect(&object.prefix, object.len) else { return false };
-    new.iter().all(|key| opens_with(&found, key.kind(), key.id())) && gone(&found)
+    new.iter().all(|key| opens_with(&found, key)) && gone(&found)
 }
 
-/// None of these opens it, as far as ids say.
+/// Whether one of the keys given opens the header that says so; without, its ids are all there is.
+/// A header that such a key refutes is an error.
+pub(super) fn proven(
+    object: &Object,
+    keyrings: [&Keyring; 2],
+    expected: Expected<'_>,
+) -> Result<bool> {
+    let failed = |error, keys| explained(&object.name, error, &object.prefix, keys);
+    let sealed = SealedHeader::parse(&object.prefix);
+    let sealed = sealed.map_err(|error| failed(error, keyrings[0]))?;
+    for keys in keyrings {
+        match sealed.unwrap(keys, expected) {
+            Ok(_) => return Ok(true),
+            Err(Error::NoKey) => {}
+            Err(error) => return Err(failed(error, keys)),
+        }
+    }
+    Ok(false)
+}
+
+/// None of these opens it, as far as ids say, but for those that are to stay.
 pub(super) fn none_opens(found: &Inspection, old: &Keyring, new: &Keyring) -> bool {
-    let kept = |key: &MasterKey| new.iter().any(|new| new.id() == key.id());
-    !old.iter().any(|key| !kept(key) && opens_with(found, key.kind(), key.id()))
+    let stays = |key: &MasterKey| new.iter().any(|new| new.id() == key.id());
+    !old.iter().any(|key| !stays(key) && opens_with(found, key))
+}
+
+/// What is told of a change that was made before.
+pub(super) fn told_changed(output: &str, proven: bool) -> Told {
+    let value = json!({ "output": output, "proven": proven });
+    Told { existing: true, ..Told::from(value) }
 }
 
 /// What is told of an output that is there.
@@ -101,9 +127,11 @@ fn is_older(output: &Metadata, source: &Source) -> bool {
 }
 
 /// Anonymous records have no id, and passphrases none that says anything: their kind has to do.
-fn opens_with(found: &Inspection, kind: Kind, id: keystead::KeyId) -> bool {
+pub(super) fn opens_with(found: &Inspection, key: &MasterKey) -> bool {
+    let unnamed = key.is_anonymous() || key.kind() == Kind::Passphrase;
     found.records.iter().any(|record| {
-        record.kind == kind.name() && (record.key_id == Some(id) || kind == Kind::Passphrase)
+        let named = record.key_id == Some(key.id());
+        record.kind == key.kind().name() && (named || unnamed && record.key_id.is_none())
     })
 }
 

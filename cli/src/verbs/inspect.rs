@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
+use super::files_only;
 use super::many::{Told, told};
 use super::tally::Tally;
 use crate::args::Inspect;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::input::Input;
-use crate::object::Object;
+use crate::object::{Object, unparsed};
 use crate::report::{Report, escaped};
 use crate::sidefile::side_path;
 
@@ -20,9 +21,10 @@ pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
     let mut first = true;
     let mut tally = Tally::default();
     let mut one = |input: &Input| {
-        let object = Object::open(input)?;
+        let object = Object::open(input).map_err(files_only)?;
         let inspection = keystead::inspect(&object.prefix, object.len);
-        let inspection = inspection.map_err(|error| Failure::at(&object.name, error))?;
+        let inspection =
+            inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;
         let side = match input {
             Input::File(path) => side_path(path).symlink_metadata().is_ok(),
             Input::Stdin | Input::Entry(_) => false,

@@ -68,10 +68,10 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let name = shown(&args.output);
     report.hint(&match &beside {
         Some(public) => format!(
-            "the secret key is in {name}: keep it home, and a copy of it elsewhere; {} is for who may only encrypt",
+            "the secret key {id} is in {name}: keep it home, and a copy of it elsewhere; {} is for who may only encrypt",
             shown(public)
         ),
-        None => format!("the key is in {name}: keep it home, and a copy of it elsewhere"),
+        None => format!("the key {id} is in {name}: keep it home, and a copy of it elsewhere"),
     });
     Ok(0)
 }
@@ -101,7 +101,8 @@ fn comments(args: &Keygen) -> Result<String> {
     let mut comments = String::new();
     if let Some(label) = &args.label {
         if label.is_empty() || label.len() > 64 || label.chars().any(char::is_control) {
-            return Err(Failure::usage("--label takes 1 to 64 bytes of text on one line"));
+            return Err(Failure::usage("--label takes 1 to 64 bytes of text on one line")
+                .hint("a few words: --label \"the laptop, 2026\""));
         }
         comments.push_str(&format!("# label: {label}\n"));
     }

@@ -3,6 +3,7 @@
 mod alone;
 mod cat;
 mod decrypt;
+mod demands;
 mod encrypt;
 mod existing;
 mod generate;
@@ -20,16 +21,17 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{
-    Context, Details, Encryptor, Error, ErrorClass, Expected, Keyring, Options, Threads,
+    Context, Details, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, Threads,
 };
 use serde_json::{Value, json};
 
-use crate::args::{Cli, Key, Verb};
+use crate::args::{Cli, Key, Records, Verb};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::object::Plaintext;
 use crate::output::Output;
+use crate::platform;
 use crate::report::Report;
 
 /// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a
@@ -63,6 +65,14 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
     }
 }
 
+/// A folder where a verb takes files alone.
+fn files_only(failure: Failure) -> Failure {
+    match failure.class {
+        ErrorClass::Usage => failure.hint("name the files in it"),
+        _ => failure,
+    }
+}
+
 /// As many as asked for, or as there are cores.
 fn threads(asked: Option<NonZeroUsize>) -> usize {
     let most = |threads: NonZeroUsize| threads.get().min(MAX_THREADS);
@@ -83,16 +93,13 @@ fn context(pairs: &[String]) -> Result<Context> {
                 .hint("for a name without a value: -c name="));
         };
         if context.get(name).is_some() {
-            return Err(Failure::usage(format!("-c {name} is given twice")));
+            return Err(
+                Failure::usage(format!("-c {name} is given twice")).hint("a name has one value")
+            );
         }
         context = context.with(name, value);
     }
     Ok(context)
-}
-
-/// The pairs given must be among the object's; without any, every context is taken.
-fn expected(context: &Context) -> Expected<'_> {
-    if context.is_empty() { Context::unchecked() } else { context.included() }
 }
 
 /// A name for the output needs one input.
@@ -104,8 +111,12 @@ fn check_single_output(output: Option<&std::path::Path>, inputs: &[Input]) -> Re
         .hint("without -o, each output is named after its input"))
 }
 
-/// Results and plaintext cannot share stdout.
+/// Results and plaintext cannot share stdout, and an output that nobody gets is not written.
 fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
+    if to_stdout && platform::was_closed(io::stdout()) {
+        return Err(Failure::new(ErrorClass::Io, "stdout is closed")
+            .hint("-o FILE writes the output to a file; `> /dev/null` throws it away"));
+    }
     if to_stdout && report.json {
         return Err(Failure::usage("--json and the output cannot both go to stdout")
             .hint("-o FILE writes the output to a file"));
@@ -113,10 +124,23 @@ fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
     Ok(())
 }
 
+/// The keys of new records, with or without their ids.
+fn records(keys: Keyring, records: &Records) -> Keyring {
+    if !records.anonymous {
+        return keys;
+    }
+    let mut anonymous = Keyring::empty();
+    anonymous.extend(keys.into_iter().map(MasterKey::anonymous));
+    anonymous
+}
+
 /// Header length by plaintext length: exact below 1 MiB, with room from there and where it is not
 /// known.
-fn room(keys: &Keyring, context: &Context, len: Option<u64>) -> Result<Options> {
-    let options = len.map_or_else(Options::new, |len| Options::new().plaintext_len(len));
+fn room(keys: &Keyring, context: &Context, len: Option<u64>, records: &Records) -> Result<Options> {
+    let mut options = len.map_or_else(Options::new, |len| Options::new().plaintext_len(len));
+    if records.fresh_run {
+        options = options.fresh_run();
+    }
     if len.is_some_and(|len| len < ROOM_FROM) {
         return Ok(options);
     }
@@ -196,15 +220,7 @@ fn details_json(details: &Details) -> Value {
     json!({
         "opened_by": { "kind": by.kind.name(), "key_id": by.key_id.to_string(), "grade": by.grade },
         "context": details.context.iter().collect::<std::collections::BTreeMap<_, _>>(),
-        "floor": {
-            "commitment": hex(&details.floor.commitment),
-            "generation": details.floor.generation,
-            "tag": hex(&details.floor.tag),
-        },
+        "generation": details.floor.generation,
+        "floor": details.floor.to_string(),
     })
-}
-
-/// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,11 +1,12 @@
 //! `reencrypt`: a new object with a new data key takes the old one's place when it is complete.
 
-use keystead::{Context, Error, Inspection, Keyring, Threads};
-use serde_json::{Value, json};
+use keystead::{Error, Expected, Inspection, Keyring, Threads};
+use serde_json::json;
 
+use super::demands::Demands;
 use super::many::{Folders, Many, Told};
 use super::{alone, existing};
-use super::{context, details_json, expected, for_each, room};
+use super::{details_json, for_each, records, room};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -16,18 +17,18 @@ use crate::report::Report;
 use crate::sidefile;
 
 pub(crate) fn run(args: &Reencrypt, threads: usize, report: &Report) -> Result<u8> {
-    let inputs = Input::list(&args.inputs)?;
+    let inputs = Input::list(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(Failure::usage("reencrypt replaces files; stdin is none")
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
-    let context = context(&args.context)?;
+    let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
-    let new = keys::load(&args.to, &passphrases)?;
-    let each = for_each(&inputs, args.recursive, threads);
-    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    let new = records(keys::load(&args.to, &passphrases)?, &args.records);
+    let each = for_each(&inputs, args.place.recursive, threads);
+    let folders = Folders { taken: args.place.recursive, objects: true, outputs: None };
     Many { verb: "reencrypt", threads, folders, report }
-        .run(&inputs, |task| one((args, each), &task.input, &old, &new, &context))
+        .run(&inputs, |task| one((args, each), &task.input, &old, &new, demands.expected()))
 }
 
 fn one(
@@ -35,18 +36,21 @@ fn one(
     input: &Input,
     old: &Keyring,
     new: &Keyring,
-    context: &Context,
+    expected: Expected<'_>,
 ) -> Result<Told> {
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
-    let (name, prefix, sync) = (object.name.clone(), object.prefix.clone(), !args.no_sync);
+    let (name, prefix, sync) = (object.name.clone(), object.prefix.clone(), !args.place.no_sync);
     if object.armored || !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: only binary objects in files are replaced"))
             .hint("`keystead decrypt` it and `keystead encrypt` it again"));
     }
-    let gone = |found: &Inspection| existing::none_opens(found, old, new);
+    // A new data key leaves no mark, so whatever the old keys open is done anew, also where the
+    // new ones are the same: a holder who was dropped before has its data key still.
+    let gone = |found: &Inspection| existing::none_opens(found, old, &Keyring::empty());
     if matches!(input, Input::Entry(_)) && existing::changed(&object, new, gone) {
-        return Ok(existing::told(&name));
+        let proven = existing::proven(&object, [new, old], expected)?;
+        return Ok(existing::told_changed(&name, proven));
     }
     let (len, mode, id) = (object.len, object.mode, object.id.clone());
     let Some((_, file)) = object.into_file() else {
@@ -57,39 +61,42 @@ fn one(
 
     // Finds out which header opens before anything is written.
     let (found, side) = sidefile::open(path, &file, |overlay| {
-        keystead::Decryptor::new(overlay, old, expected(context))
+        keystead::Decryptor::new(overlay, old, expected)
             .map(|reader| reader.details().context.clone())
     })
     .map_err(failed)?;
+    // What opened, not what a crash may have torn, says what the old object was.
+    let header = side.clone().unwrap_or(prefix.clone());
     let whole = sidefile::Overlay::new(file, side).map_err(|error| Failure::io(path, error))?;
     // The header's own length is within the object's: near enough for the choice of room.
-    let mut options = room(new, &found, len)?;
-    if let Ok(stated) = keystead::inspect(&prefix, len) {
+    let mut options = room(new, &found, len, &args.records)?;
+    if let Ok(stated) = keystead::inspect(&header, len) {
         options = match stated.plaintext_len {
-            Some(plaintext) => room(new, &found, Some(plaintext))?,
+            Some(plaintext) => room(new, &found, Some(plaintext), &args.records)?,
             None => options,
         };
     }
     let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
     let manner = Manner { force: true, sync, mode, not: None, text: true };
     let out = Output::open(&Target::File(target), manner)?;
-    let made = threads.reencrypt(whole, old, expected(context), new, &options, out);
-    let (out, details) = made.map_err(|error| match error {
+    let made = threads.reencrypt(whole, old, expected, new, &options, out);
+    let made = made.map_err(|error| match error {
         Error::Io(_) => Failure::at(&name, error),
         error => failed(error),
     })?;
-    out.commit()?;
+    made.out.commit()?;
     sidefile::remove(path, sync)?;
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
     // R47: who is not named again is out, and it says so; the key that was given is meant to be.
-    let by = details.opened_by.key_id.to_string();
-    let mut dropped = not_carried_over(&prefix, &ids);
+    let by = made.old.opened_by.key_id.to_string();
+    let mut dropped = not_carried_over(&header, &ids);
     dropped.retain(|way| *way != by);
-    let mut told = Told::from(details_json(&details));
+    let mut told = Told::from(details_json(&made.old));
     if !dropped.is_empty() {
         told.hint = Some(format!("{name}: opens no longer with {}", dropped.join(", ")));
     }
-    told.value["floor"] = Value::Null;
+    told.value["generation"] = made.floor.generation.into();
+    told.value["floor"] = made.floor.to_string().into();
     told.value["output"] = json!(name);
     told.value["key_ids"] = json!(ids);
     told.value["dropped"] = json!(dropped);

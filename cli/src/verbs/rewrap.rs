@@ -8,12 +8,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{
-    Changes, Context, Error, ErrorClass, KeyId, Keyring, MasterKey, OpenedBy, Rewrapped,
+    Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey, OpenedBy,
+    RecordInspection, Rewrapped,
 };
 use serde_json::{Value, json};
 
+use super::demands::Demands;
 use super::many::{Folders, Many, Told};
-use super::{ROOM, ROOM_FROM, context, expected};
+use super::{ROOM, ROOM_FROM, records};
 use super::{alone, existing};
 use crate::args::Rewrap;
 use crate::failure::{Failure, Result};
@@ -26,15 +28,38 @@ use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
 use crate::temp;
 
+/// How `--drop` names the one record that has no id, and what `inspect` calls its kind.
+const PASSPHRASE: &str = "passphrase";
+
 /// What is asked for, for every input.
 struct Job<'a> {
     old: &'a Keyring,
     new: &'a Keyring,
-    context: &'a Context,
+    demands: &'a Demands,
     add: bool,
     vouch: bool,
-    drop: &'a [KeyId],
+    fresh_run: bool,
+    drop: &'a Dropped,
     sync: bool,
+}
+
+/// What is to be taken away.
+#[derive(Default)]
+struct Dropped {
+    ids: Vec<KeyId>,
+    /// The one passphrase record: it has no id.
+    passphrase: bool,
+}
+
+impl Dropped {
+    /// Whether one of these ways in is still there.
+    fn is_in(&self, found: &Inspection) -> bool {
+        let meant = |record: &RecordInspection| match record.key_id {
+            Some(id) => self.ids.contains(&id),
+            None => self.passphrase && record.kind == PASSPHRASE,
+        };
+        found.records.iter().any(meant)
+    }
 }
 
 impl Job<'_> {
@@ -42,15 +67,13 @@ impl Job<'_> {
     fn is_done(&self, object: &Object) -> bool {
         existing::changed(object, self.new, |found| {
             let replaced = self.add || self.new.is_empty();
-            let dropped = |id: &KeyId| !found.records.iter().any(|r| r.key_id == Some(*id));
-            self.drop.iter().all(dropped)
-                && (replaced || existing::none_opens(found, self.old, self.new))
+            !self.drop.is_in(found) && (replaced || existing::none_opens(found, self.old, self.new))
         })
     }
 }
 
 pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> {
-    let inputs = Input::list(&args.inputs)?;
+    let inputs = Input::list(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(
             Failure::usage("rewrap changes files in place; stdin is none").hint("name the files")
@@ -63,25 +86,26 @@ pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> 
     if args.add && args.to.is_empty() {
         return Err(Failure::usage("--add without a key to add").hint("--to NEW names it"));
     }
-    let context = context(&args.context)?;
+    let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let drop = dropped(&args.drop, &passphrases)?;
-    let new = keys::load(&args.to, &passphrases)?;
+    let new = records(keys::load(&args.to, &passphrases)?, &args.records);
     let job = Job {
         old: &old,
         new: &new,
-        context: &context,
+        demands: &demands,
         add: args.add,
         vouch: args.vouch,
+        fresh_run: args.records.fresh_run,
         drop: &drop,
-        sync: !args.no_sync,
+        sync: !args.place.no_sync,
     };
     let ended = AtomicBool::new(false);
     let unknown = AtomicBool::new(false);
-    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    let folders = Folders { taken: args.place.recursive, objects: true, outputs: None };
     let code = Many { verb: "rewrap", threads, folders, report }.run(&inputs, |task| {
         let told = one(&job, &task.input, report)?;
-        if !job.drop.is_empty() || !(job.add || job.new.is_empty()) {
+        if !args.drop.is_empty() || !(job.add || job.new.is_empty()) {
             ended.store(true, Ordering::Relaxed);
         }
         if told.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
@@ -100,25 +124,26 @@ pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> 
     Ok(code)
 }
 
-/// Key ids, or keys by their files and texts.
-fn dropped(names: &[OsString], passphrases: &Passphrases) -> Result<Vec<KeyId>> {
-    let mut ids = Vec::new();
+/// Key ids, keys by their files and texts, or the passphrase.
+fn dropped(names: &[OsString], passphrases: &Passphrases) -> Result<Dropped> {
+    let mut dropped = Dropped::default();
     for name in names {
         let id = name.to_str().and_then(|text| text.parse().ok());
         match id {
-            Some(id) => ids.push(id),
+            _ if name == PASSPHRASE => dropped.passphrase = true,
+            Some(id) => dropped.ids.push(id),
             None if Path::new(name).exists() || keys::is_public(name) => {
                 let keys = keys::load(std::slice::from_ref(name), passphrases)?;
-                ids.extend(keys.iter().map(MasterKey::id));
+                dropped.ids.extend(keys.iter().map(MasterKey::id));
             }
             None => {
                 let name = shown(Path::new(name));
                 return Err(Failure::usage(format!("--drop {name}: neither a key id nor a key"))
-                    .hint("`keystead inspect FILE` lists the key ids; a key file or public key will do"));
+                    .hint("`keystead inspect FILE` lists the key ids; a key file, a public key or the word `passphrase` will do"));
             }
         }
     }
-    Ok(ids)
+    Ok(dropped)
 }
 
 fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
@@ -129,7 +154,8 @@ fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
     // A side file is looked into, whoever has done what.
     let side = side_path(path).symlink_metadata().is_ok();
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
-        return Ok(existing::told(&name));
+        let proven = existing::proven(&object, [job.new, job.old], job.demands.expected())?;
+        return Ok(existing::told_changed(&name, proven));
     }
     if object.armored {
         let bytes = object.into_memory().unwrap_or_default();
@@ -168,11 +194,7 @@ fn told(name: &str, rewrapped: &Rewrapped, in_place: bool, written: usize) -> Va
         "in_place": in_place,
         "bytes_written": written,
         "generation": rewrapped.floor.generation,
-        "floor": {
-            "commitment": super::hex(&rewrapped.floor.commitment),
-            "generation": rewrapped.floor.generation,
-            "tag": super::hex(&rewrapped.floor.tag),
-        },
+        "floor": rewrapped.floor.to_string(),
         "unknown_ways_in": rewrapped.unknown_ways_in,
         "origin_dropped": rewrapped.origin_dropped,
     })
@@ -180,6 +202,7 @@ fn told(name: &str, rewrapped: &Rewrapped, in_place: bool, written: usize) -> Va
 
 /// The library's rewrap; a header that grows in a large object gets room, so that it grows once.
 fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Rewrapped> {
+    let passphrase = job.drop.passphrase.then(|| passphrase_record(prefix)).transpose()?;
     let changes = || {
         let changes = match (job.new.is_empty(), job.add) {
             (true, _) => Changes::new(),
@@ -187,9 +210,11 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
             (false, false) => Changes::replace_with(job.new),
         };
         let changes = if job.vouch { changes.vouch() } else { changes };
-        job.drop.iter().fold(changes, |changes, id| changes.drop_key(*id))
+        let changes = if job.fresh_run { changes.fresh_run() } else { changes };
+        let changes = passphrase.into_iter().fold(changes, Changes::drop_record);
+        job.drop.ids.iter().fold(changes, |changes, id| changes.drop_key(*id))
     };
-    let expected = expected(job.context);
+    let expected = job.demands.expected();
     let rewrapped = keystead::rewrap(prefix, job.old, expected, &changes())?;
     let grew = rewrapped.header.len() > rewrapped.old_len && rewrapped.header.len() < ROOM;
     if grew && len.is_some_and(|len| len >= ROOM_FROM) {
@@ -198,13 +223,23 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
     Ok(rewrapped)
 }
 
+/// The place of the passphrase record. The rewrap proves the header that it was found in.
+fn passphrase_record(prefix: &[u8]) -> keystead::Result<usize> {
+    let found = keystead::inspect(prefix, None)?;
+    let position = found.records.iter().position(|record| record.kind == PASSPHRASE);
+    position.ok_or_else(|| {
+        let detail = Detail::new("no passphrase opens this object");
+        Error::Usage(detail.hint("`keystead inspect` lists the ways in"))
+    })
+}
+
 /// R48: writes a proven side header over, or removes a side file that is not needed. True where
 /// that was the very rewrap asked for.
 fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) -> Result<bool> {
     if side_path(path).symlink_metadata().is_err() {
         return Ok(false);
     }
-    if restore(path, file, job.old, expected(job.context), job.sync)?.is_some() {
+    if restore(path, file, job.old, job.demands.expected(), job.sync)?.is_some() {
         report.hint(&format!(
             "{}: an interrupted rewrap was finished or discarded first",
             shown(path)
@@ -212,7 +247,7 @@ fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) 
         return Ok(false);
     }
     // The interrupted one may have been this one: then the new keys open.
-    let opened = restore(path, file, job.new, expected(job.context), job.sync)?;
+    let opened = restore(path, file, job.new, job.demands.expected(), job.sync)?;
     let Some(OpenedBy { key_id, .. }) = opened else { return Ok(false) };
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
     if !fulfils(job, &prefix) {
@@ -227,8 +262,8 @@ fn fulfils(job: &Job<'_>, prefix: &[u8]) -> bool {
     let Ok(found) = keystead::inspect(prefix, None) else { return false };
     let there = |id: KeyId| found.records.iter().any(|record| record.key_id == Some(id));
     let stays = |id: KeyId| job.add || job.new.iter().any(|key| key.id() == id);
-    job.new.iter().all(|key| there(key.id()))
-        && !job.drop.iter().any(|id| there(*id))
+    job.new.iter().all(|key| existing::opens_with(&found, key))
+        && !job.drop.is_in(&found)
         && !job.old.iter().any(|key| there(key.id()) && !stays(key.id()))
 }
 

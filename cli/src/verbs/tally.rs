@@ -12,6 +12,8 @@ pub(super) struct Tally {
     /// Plaintext of those.
     bytes: u64,
     existing: u64,
+    /// Of those: by the ids of headers that none of the keys given opens.
+    unproven: u64,
     pub(super) skipped: u64,
     failed: u64,
     /// Exit code of the first failure.
@@ -22,6 +24,7 @@ impl Tally {
     pub(super) fn add(&mut self, told: &Told) {
         if told.existing {
             self.existing += 1;
+            self.unproven += u64::from(told.value["proven"] == false);
         } else {
             self.files += 1;
             self.bytes += told.value["plaintext_len"].as_u64().unwrap_or(0);
@@ -42,21 +45,23 @@ impl Tally {
         if self.bytes > 0 {
             line.push_str(&format!(", {}", size(self.bytes)));
         }
-        for (number, what) in
-            [(self.existing, "done already"), (self.skipped, "skipped"), (self.failed, "failed")]
-        {
+        let mut add = |number: u64, what: &str| {
             if number > 0 {
                 line.push_str(&format!("; {} {what}", count(number)));
             }
-        }
+        };
+        add(self.existing, "done already");
+        add(self.unproven, "of them by key ids alone, which prove nothing");
+        add(self.skipped, "skipped");
+        add(self.failed, "failed");
         line
     }
 
     pub(super) fn json(&self, verb: &str) -> Value {
         json!({
             "verb": verb, "summary": true, "ok": self.code == 0, "files": self.files,
-            "plaintext_len": self.bytes, "existing": self.existing, "skipped": self.skipped,
-            "failed": self.failed,
+            "plaintext_len": self.bytes, "existing": self.existing, "unproven": self.unproven,
+            "skipped": self.skipped, "failed": self.failed,
         })
     }
 }

@@ -1,9 +1,12 @@
 //! `verify`: reads whole objects, every chunk and the end, and writes nothing.
 
+use std::sync::OnceLock;
+
 use keystead::{Expected, Grade, Keyring, Kind, Threads};
 
+use super::demands::Demands;
 use super::many::{Folders, Many, Told};
-use super::{context, details_json, expected, for_each};
+use super::{details_json, for_each};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -15,14 +18,27 @@ use crate::report::Report;
 
 pub(crate) fn run(args: &Verify, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    let context = context(&args.context)?;
+    let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
     Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: true, outputs: None };
-    Many { verb: "verify", threads, folders, report }
-        .run(&inputs, |task| one(each, &task.input, &keys, expected(&context)))
+    // A floor is of one object; where there are many, --json tells them.
+    let single = inputs.len() == 1 && !args.recursive;
+    let floor = OnceLock::new();
+    let many = Many { verb: "verify", threads, folders, report };
+    let code = many.run(&inputs, |task| {
+        let told = one(each, &task.input, &keys, demands.expected())?;
+        if single {
+            let _ = floor.set(told.value["floor"].as_str().unwrap_or_default().to_owned());
+        }
+        Ok(told)
+    })?;
+    if let (Some(floor), Some(input)) = (floor.get(), inputs.first()) {
+        report.line(&format!("{}: floor {floor}", input.shown()))?;
+    }
+    Ok(code)
 }
 
 /// Reads all of one object; tells which key opened it, and who can have made it.
