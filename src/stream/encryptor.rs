@@ -57,6 +57,12 @@ impl<W> Encryptor<W> {
     pub const fn floor(&self) -> Floor {
         self.floor
     }
+
+    /// The writer below: of a `Vec`, async code takes the bytes that are ready. Nothing else is to
+    /// be written to it.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.inner
+    }
 }
 
 impl<W: Write> Encryptor<W> {

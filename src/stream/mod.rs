@@ -8,6 +8,7 @@
 //! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
 //! | a part of a file | | [`RangeReader`] | nothing of the failing call |
 //! | a buffer that is to be filled | [`ObjectBuffer`] | | |
+//! | pieces, as async code has them | [`Encryptor`] of a `Vec` | [`PushDecryptor`] | the chunks before the failing one |
 //! | a stream, by several threads | [`Encryptor::copy_from`] | [`Decryptor::copy_to`] | the pieces of 1 MiB before the failing one |
 //! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`], [`RangeReader::copy_range`] | the file is not to be shown before it is whole |
 //!
@@ -29,6 +30,7 @@ mod decryptor;
 mod encryptor;
 mod keyfile;
 mod prepared;
+mod push;
 mod range;
 mod threads;
 mod whole;
@@ -44,6 +46,7 @@ pub use decryptor::{Decryptor, Details};
 pub use encryptor::Encryptor;
 pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_key_file};
 pub use prepared::ObjectBuffer;
+pub use push::PushDecryptor;
 pub use range::RangeReader;
 pub use threads::Threads;
 pub use whole::{Reencrypted, reencrypt, verify};

@@ -9,23 +9,27 @@ use super::*;
 use crate::format::record::{Grade, KeyId, Kind};
 use crate::keys::DataKey;
 use crate::primitives::secret::Secret;
-use crate::stream::Threads;
+use crate::stream::{PushDecryptor, Threads};
 
-/// A reader of a body whose header is elsewhere.
-fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
+/// What a header that is elsewhere would tell.
+fn details(key: &PayloadKey) -> Details {
     let opened_by = OpenedBy { kind: Kind::Symmetric, key_id: KeyId::ZERO, grade: Grade::Held };
-    let details = Details {
+    Details {
         opened_by,
         context: Context::new(),
         metadata: Metadata::new(),
         object_id: [0; 16],
         plaintext_len: None,
         floor: Floor { commitment: key.commitment(), generation: 0, tag: [0; 32] },
-    };
+    }
+}
+
+/// A reader of a body whose header is elsewhere.
+fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
     Decryptor {
         inner: body,
+        details: details(&key),
         key,
-        details,
         expected: None,
         chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
         ready: 0..0,
@@ -59,6 +63,15 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
     let ended = reader(again, sealed).copy_to(Threads::new(2), copy);
     assert_eq!(ended.is_ok(), streamed.is_ok(), "threads see the same");
     assert!(released.starts_with(&copied) && (ended.is_err() || released == copied));
+    for size in [1, 7, 16_399, 16_400, 16_401, 100_000] {
+        let again = PayloadKey::verify(key, prefix, context).unwrap();
+        let told = details(&again);
+        let mut opener = PushDecryptor::of_body(again, told).unwrap();
+        let mut pushed = Vec::new();
+        let ended = sealed.chunks(size).try_for_each(|piece| opener.push(piece, &mut pushed));
+        let ended = ended.and_then(|()| opener.finish(&mut pushed));
+        assert_eq!((ended.is_ok(), &pushed), (streamed.is_ok(), &released), "pieces of {size}");
+    }
     assert_eq!(whole.ok(), streamed.is_ok().then(|| released.clone()), "both readers agree");
     (released, streamed.is_ok())
 }
