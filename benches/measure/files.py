@@ -106,10 +106,10 @@ def remember(session, where, length, outcomes, ours_name):
         return
     for verb, outcome in outcomes.items():
         for tool in outcome.runs:
-            name = "keystead" if tool == ours_name else tool
-            if tool == name or tool == ours_name:
-                figures = [length / seconds for seconds in outcome.figures(tool)[:3]]
-                session.points(f"process-{verb}", name, [[length, *figures]])
+            if tool.startswith("keystead") and tool != ours_name:
+                continue
+            figures = [length / seconds for seconds in outcome.figures(tool)[:3]]
+            session.points(f"process-{verb}", "keystead" if tool == ours_name else tool, [[length, *figures]])
 
 
 def large(session):
