@@ -44,14 +44,16 @@ def run_ratios(options):
     if not (machine.ROOT / "benches" / "src" / "bin" / "ratios.rs").exists():
         print("report: no ratios.rs here: whole processes alone")
         return None, None
-    rows, series = WORK / "ratios.json", WORK / "series.json"
-    for path in (rows, series):
+    short = ["--short"] if options.quick else []
+    found = []
+    for kind in ("json", "series"):
+        path = WORK / f"ratios-{kind}.json"
         path.unlink(missing_ok=True)
-    short = ["--quick"] if options.quick else []
-    done = subprocess.run([*RATIOS, *short, "--json", rows, "--series", series], cwd=machine.ROOT)
-    if done.returncode not in (0, 1):                       # 1: a goal was missed
-        sys.exit(f"report: ratios ended with {done.returncode}")
-    return load(rows), load(series)
+        done = subprocess.run([*RATIOS, *short, f"--{kind}", str(path)], cwd=machine.ROOT)
+        if done.returncode not in (0, 1):                   # 1: a goal was missed
+            sys.exit(f"report: ratios ended with {done.returncode}")
+        found.append(load(path))
+    return tuple(found)
 
 
 def run_compare(options, more):
@@ -65,19 +67,12 @@ def run_compare(options, more):
     return load(path) or sys.exit("report: compare.py wrote no figures")
 
 
-def listed(found, *names):
-    """A list, or the list under one of these names."""
-    if isinstance(found, dict):
-        return next((found[name] for name in names if name in found), [])
-    return found or []
-
-
 def gather(options, more):
     WORK.mkdir(parents=True, exist_ok=True)
     rows, series = run_ratios(options)
     compared = run_compare(options, more)
-    inside = [text.completed(row) for row in listed(rows, "rows", "ratios", "results")]
-    return compared | {"inside": inside, "inside_series": listed(series, "series", "rows")}
+    inside = [text.completed(row) for row in rows or []]
+    return compared | {"inside": inside, "inside_series": series or {}}
 
 
 def main():
@@ -87,7 +82,9 @@ def main():
         sys.exit(f"report: {options.source} is not there")
     options.docs.mkdir(exist_ok=True)
     if not options.source:
-        (options.docs / "speed.json").write_text(text.compact(found), encoding="utf-8")
+        kept = text.compact(found)
+        (options.docs / "speed.json").write_text(kept, encoding="utf-8")
+        found = json.loads(kept)                            # rounded, so that --from writes the same
     drawn = {name: svg for name, svg in pictures.all_of(found).items() if svg}
     for old in options.docs.glob("speed-*.svg"):
         old.unlink()

@@ -62,7 +62,7 @@ def one_size(session, where, length, seconds, most, rivals, threads=(), rare=())
                 name, lambda output, _, command=command, source=source: command(source, output),
                 every=2 if name in rare else 1, check=check))
         case = f"{verb} {size_name(length)} on {where}"
-        outcomes[verb] = session.run(case, session.places[where], contenders, seconds, most)
+        outcomes[verb] = session.run(case, session.places[where], contenders, seconds, most, memory=length)
     for file in place.iterdir():
         file.unlink()
     return outcomes
@@ -160,7 +160,8 @@ def durable(session):
         commands = {"cp + sync": bench.cp.durable} | ours(bench, [2], verb, sync=True)
         contenders = [Contender(name, lambda output, _, command=command, source=source: command(source, output))
                       for name, command in commands.items()]
-        outcome = session.run(f"{verb} {size_name(session.big)} on ext4, durable", place, contenders, 28, 9)
+        outcome = session.run(f"{verb} {size_name(session.big)} on ext4, durable", place, contenders, 28, 9,
+                              memory=session.big)
         work = f"{verb} {size_name(session.big)}, ext4, 2 threads, durable"
         session.row("large file", work, "cp and sync", at_most(0.85), outcome.ratio(threads_name(2), "cp + sync"),
                     "of its time", outcome)

@@ -76,7 +76,7 @@ def throughput(found):
     if not panels:
         return None
     return plot.lines("Throughput of a whole process against the size of its file", f"ext4, page cache; {machine_line(found)}",
-                      panels, names_width=96)
+                      panels)
 
 
 def threads(found):
@@ -94,7 +94,7 @@ def threads(found):
         panels.append(panel)
     if not panels:
         return None
-    return plot.lines("A large file: time against threads", machine_line(found), panels, names_width=92)
+    return plot.lines("A large file: time against threads", machine_line(found), panels)
 
 
 def independent(found):
@@ -110,33 +110,65 @@ def independent(found):
         panels.append(plot.Panel(title, plot.listed("size of the object", lengths, [size(n) for n in lengths]), y, lines))
     if not panels:
         return None
-    return plot.lines("Cost against the size of the object", machine_line(found), panels, names_width=96)
+    return plot.lines("Cost against the size of the object", machine_line(found), panels)
 
 
 def inside(found):
-    """One picture for each plot that `ratios --series` names: throughput against size within one process, and others."""
-    pictures, plots = {}, {}
-    for series in found["inside_series"]:
-        plots.setdefault(series.get("plot") or series.get("group"), []).append(series)
-    for name, curves in plots.items():
-        lines = {curve["name"]: points_of(curve) for curve in curves}
-        lines = {key: points for key, points in lines.items() if points}
-        if not lines:
-            continue
-        first = curves[0]
-        xs = sorted({p[0] for points in lines.values() for p in points})
-        values = [value for points in lines.values() for p in points for value in p[1:] if value > 0]
-        y = plot.logarithmic(first.get("y", ""), values, lambda tick: f"{tick:g}") if max(values) > 20 * min(values) \
-            else plot.linear(first.get("y", ""), values)
-        counted = "thread" in first.get("x", "")
-        shown = xs if len(xs) < 8 else xs[::2]
-        x = plot.listed(first.get("x", ""), xs, [f"{n:g}" if counted else size(n) for n in xs])
-        x.ticks, x.names = shown, [f"{n:g}" if counted else size(n) for n in shown]
-        pictures[f"inside-{name}"] = plot.lines(f"Within one process: {first.get('title', name)}", machine_line(found),
-                                                [plot.Panel("", x, y, lines)], names_width=230)
-    return pictures
+    """The curves that `ratios --series` measured within one process."""
+    curves = found["inside_series"]
+    pictures = {
+        "inside-throughput": one_picture(found, "Within one process: throughput against size, one thread", [
+            size_panel(curves, "throughput", "", "size of the plaintext", "GB/s, more is better", speed)]),
+        "inside-threads": one_picture(found, "Within one process: 64 MiB by threads", [
+            threads_panel(curves)]),
+        "inside-independent": one_picture(found, "Within one process: cost against the size of the object", [
+            size_panel(curves, "range", "read 4 KiB from the middle", "size of the object", "µs, less is better", micros),
+            size_panel(curves, "rewrap", "rewrap a header", "size of the object", "µs, less is better", micros)]),
+    }
+    return {name: svg for name, svg in pictures.items() if svg}
 
 
-def points_of(curve):
-    """(x, y, low, high) of each point, whichever of these were measured."""
-    return sorted((p[0], p[1], *(p[2:4] if len(p) > 3 else (p[1], p[1]))) for p in curve["points"] if p[1] is not None)
+def one_picture(found, title, panels):
+    panels = [panel for panel in panels if panel]
+    return plot.lines(title, machine_line(found), panels) if panels else None
+
+
+def speed(x, low, median, high):
+    """GB/s from seconds for x bytes."""
+    return tuple(x / seconds / 1e9 for seconds in (median, high, low))
+
+
+def micros(_, low, median, high):
+    return tuple(seconds * 1e6 for seconds in (median, low, high))
+
+
+def curves_of(points, figure):
+    """name -> [(x, y, low, high)] from what ratios writes: an x and for each name the quartiles in seconds."""
+    lines = {}
+    for point in points:
+        for name, quartiles in point["seconds"].items():
+            lines.setdefault(name, []).append((point["x"], *figure(point["x"], *quartiles)))
+    return dict(sorted(lines.items(), key=lambda line: not line[0].startswith("keystead")))
+
+
+def size_panel(curves, name, title, x_title, y_title, figure):
+    lines = curves_of(curves.get(name, []), figure)
+    if not lines:
+        return None
+    xs = sorted({p[0] for points in lines.values() for p in points})
+    values = [value for points in lines.values() for p in points for value in p[1:]]
+    if name == "throughput":
+        y = plot.logarithmic(y_title, values, lambda tick: f"{tick:g}")
+    else:
+        y = plot.linear(y_title, values)
+    return plot.Panel(title, plot.listed(x_title, xs, [size(x) for x in xs]), y, lines)
+
+
+def threads_panel(curves):
+    lines = curves_of(curves.get("threads", []), lambda _, *quartiles: speed(64 * MIB, *quartiles))
+    if not lines:
+        return None
+    xs = sorted({p[0] for points in lines.values() for p in points})
+    values = [value for points in lines.values() for p in points for value in p[1:]]
+    return plot.Panel("", plot.listed("threads", xs, [f"{x:g}" for x in xs]), plot.linear("GB/s, more is better", values),
+                      lines)

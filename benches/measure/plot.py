@@ -99,8 +99,12 @@ class Drawing:
         return "\n".join([*self.parts, "</svg>", ""])
 
 
-def colour_of(name, number=0):
-    return COLOURS.get(name.split(",")[0], MORE[number % len(MORE)])
+def colours_of(names):
+    """name -> colour: a tool's own, or one that no tool here has."""
+    known = {name: COLOURS.get(name.replace(",", " ").split()[0]) for name in names}
+    free = [colour for colour in MORE if colour not in known.values()] or MORE
+    unknown = [name for name in names if not known[name]]
+    return known | {name: free[n % len(free)] for n, name in enumerate(unknown)}
 
 
 def apart(wanted, gap, low, high):
@@ -118,8 +122,10 @@ def apart(wanted, gap, low, high):
     return [placed[n] for n in range(len(wanted))]
 
 
-def lines(title, subtitle, panels, names_width=110, height=430):
-    """Panels side by side."""
+def lines(title, subtitle, panels, height=430):
+    """Panels side by side, with room for the longest name."""
+    names = [name for panel in panels for name in panel.lines]
+    names_width = 34 + max(len(name) * (8 if name.startswith("keystead") else 7) for name in names)
     drawing = Drawing(height, title, subtitle)
     each = WIDTH / len(panels)
     for number, panel in enumerate(panels):
@@ -150,8 +156,9 @@ def draw_panel(drawing, panel, left, top, right, bottom):
     if panel.mark:
         drawing.line(left, y(panel.mark[0]), right, y(panel.mark[0]), INK, 1.2, "5 4")
         ends.append((panel.mark[1], y(panel.mark[0]), right, INK))
-    for number, (name, points) in enumerate(panel.lines.items()):
-        colour = colour_of(name, number)
+    colours = colours_of(panel.lines)
+    for name, points in panel.lines.items():
+        colour = colours[name]
         wide = 2.6 if name.startswith("keystead") else 1.6
         for px, _, low, high in points:
             drawing.line(x(px), y(max(low, panel.y.low)), x(px), y(min(high, panel.y.high)), colour, 1.0)
@@ -187,7 +194,7 @@ def bars(title, subtitle, groups, mark, unit):
         drawing.text(20, at + 14, group, weight="600")
         at += 24
         for name, value, low, high in found:
-            colour = colour_of(name)
+            colour = colours_of([name])[name]
             drawing.text(left - 10, at + 13, name, "end", colour, weight="600" if name.startswith("keystead") else "400")
             end = min(value, axis.high)
             drawing.box(left, at + 2, x(end) - left, 14, colour)

@@ -54,11 +54,12 @@ class Session:
     measurements: list = dataclasses.field(default_factory=list)
     series: list = dataclasses.field(default_factory=list)
 
-    def run(self, name, place, contenders, seconds, most, keep=False):
+    def run(self, name, place, contenders, seconds, most, keep=False, memory=0):
         """One case; prints and keeps what each contender took."""
         print(f"\n{name}", flush=True)
         folder = place / "".join(c if c.isalnum() else "-" for c in name)
-        outcome = rounds.run(contenders, folder, self.bench.environment, seconds * self.scale, most, keep)
+        outcome = rounds.run(contenders, folder, self.bench.environment, seconds * self.scale, most, keep,
+                             memory)
         for contender in contenders:
             seconds_, cpu = outcome.figures(contender.name), outcome.figures(contender.name, lambda run: run.cpu)
             peak = outcome.peaks[contender.name].kib / 1024

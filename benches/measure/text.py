@@ -1,12 +1,14 @@
 """docs/speed.md: what was measured, on what, and which goals were met."""
 import json
-import re
 
 CAPTIONS = {
     "bars": "Whole processes over one large file in the page cache, the time of each against the time of `cp`.",
     "size": "Bytes a second of a whole process; at 4 KiB it is the start of a process that counts.",
     "threads": "The same large file by the number of threads.",
     "independent": "A range read and a rewrap touch the header and the chunks that are read, whatever the size.",
+    "inside-throughput": "Encryption from buffer to buffer in warm memory.",
+    "inside-threads": "The same by several threads.",
+    "inside-independent": "A range read and a new header, without a process around them.",
 }
 
 
@@ -14,7 +16,10 @@ def compact(found):
     """JSON with one line for each row, so that a new measurement is a readable change."""
     lines = []
     for key, value in found.items():
-        if isinstance(value, list):
+        if key == "inside_series":
+            curves = ",\n  ".join(f"{json.dumps(name)}: {json.dumps(rounded(points))}" for name, points in value.items())
+            lines.append(f"{json.dumps(key)}: {{\n  {curves}\n }}")
+        elif isinstance(value, list):
             rows = ",\n  ".join(json.dumps(rounded(row)) for row in value)
             lines.append(f"{json.dumps(key)}: [\n  {rows}\n ]" if value else f"{json.dumps(key)}: []")
         else:
@@ -33,16 +38,16 @@ def rounded(value):
 
 
 def completed(row):
-    """A row of `ratios` with a goal in words and a verdict, where it has only a number."""
-    row = {"against": "", "unit": "", "note": "", "noisy": False} | row
-    goal = row.get("goal")
-    if isinstance(goal, (int, float)):
-        goal = f"{'at most' if row.get('better') == 'lower' else 'at least'} {goal:g}"
-    if goal and row.get("met") is None:
-        bound = float(re.search(r"[0-9.]+", goal)[0])
-        least = any(sign in goal for sign in ("least", "more", ">"))
-        row["met"] = row["ratio"] >= bound if least else row["ratio"] <= bound
-    return row | {"goal": goal or None, "met": row.get("met")}
+    """A row that `ratios --json` wrote, in the form of those of compare.py."""
+    low, median, high = row["quartiles"]
+    sign = {">=": "at least", "<=": "at most"}.get(row["sign"], "")
+    of = "of its time" if row["sign"] == "<=" else "of its speed"
+    return {
+        "group": row.get("group", "the library"), "work": row["work"], "against": row["against"], "ratio": median,
+        "low": low, "high": high, "unit": of if row["unit"] == "ratio" else row["unit"], "rounds": row["rounds"],
+        "goal": f"{sign} {row['goal']:g}" if row["goal"] is not None else None, "met": row["met"],
+        "noisy": False, "note": row.get("note", ""),
+    }
 
 
 def count(found):
@@ -137,6 +142,8 @@ HOW = """\
 - Every command runs once before, and what it wrote is compared with the plaintext. That run also gives the peak memory.
 - A fresh folder for each round, and what earlier rounds wrote is written back before the next begins. Trees are not deleted
   before the end: ext4 looks at inodes again that were deleted a minute ago.
+- Before each command page cache of the size of its output is filled and freed, for a virtual machine gives free memory back to
+  its host and who takes it again pays.
 - A round is thrown away when other programs took more than 5 % of one processor meanwhile, or the host more than 2 %.
 - Nothing waits for the disk on either side (`--no-sync`), but in rows marked durable: there keystead as it comes, and `cp`
   followed by `sync`.

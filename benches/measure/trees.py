@@ -6,7 +6,7 @@ import subprocess
 
 from .files import thread_counts, threads_name
 from .rounds import Contender
-from .session import at_most
+from .session import MIB, at_most
 
 PER_FOLDER = 100
 FILE = 4096
@@ -79,7 +79,7 @@ def one_kind(session, verb, kind, plain, sealed, place):
         contenders.append(Contender(label(name), lambda out, _, command=command, source=source: command(source, out),
                                     every=2 if name in rivals else 1, prepare=folders, check=whole))
     name = f"{verb} {session.tree} files of 4 KiB on ext4, {kind}"
-    outcome = session.run(name, place, contenders, 16, 7, keep=True)
+    outcome = session.run(name, place, contenders, 16, 7, keep=True, memory=128 * MIB)
     goal = {"new": 0.85, "existing": 1.25, "durable": 1.0}[kind]
     into = {"new": "into a new folder", "existing": "into an existing folder", "durable": "durable"}[kind]
     against = "cp -r and one sync" if sync else "cp -r"
