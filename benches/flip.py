@@ -3,8 +3,8 @@
 
     python3 benches/flip.py [--keystead PATH] [--rage PATH ...]
 
-1 MiB is encrypted by each tool that is installed, changed, and decrypted to a file. Printed are the exit code and how many
-bytes that file holds; and how many bytes a tool adds to 1 KiB. Exits 1 if keystead leaves any, or does not fail.
+1 MiB is encrypted by each tool that is installed, changed, and decrypted to a file. Printed are the exit code, how many
+bytes that file holds and how many of them are wrong; and how many bytes a tool adds to 1 KiB. Exits 1 if keystead leaves any, or does not fail.
 """
 import argparse
 import pathlib
@@ -31,17 +31,18 @@ def cut(content, tool):
 
 
 def attempt(tool, change, folder):
-    """Exit code and the bytes left, after a change of what TOOL stored."""
+    """Exit code, the bytes left and how many of them are wrong, after a change of what TOOL stored."""
     plain, stored, output = (folder / f"{tool.name}-{name}" for name in ("plain", "stored", "output"))
     plain.write_bytes(bytes(i * 7 % 251 for i in range(LENGTH)))
     subprocess.run(tool.encrypt(plain, stored), env=tool.environment, check=True, capture_output=True)
     place = stored if stored.exists() else stored.with_name(stored.name + ".bin")
     place.write_bytes(change(place.read_bytes(), tool))
     done = subprocess.run(tool.decrypt(stored, output), env=tool.environment, capture_output=True)
-    left = output.stat().st_size if output.exists() else 0
+    left = output.read_bytes() if output.exists() else b""
+    wrong = sum(a != b for a, b in zip(left, plain.read_bytes()))
     for path in (plain, place, output):
         path.unlink(missing_ok=True)
-    return done.returncode, left
+    return done.returncode, len(left), wrong
 
 
 def added(tool, folder):
@@ -63,13 +64,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="flip-") as folder:
         folder = pathlib.Path(folder)
         bench = tools.Bench(keystead, {name: getattr(options, name) for name in tools.RIVALS}, folder)
-        print(f"{'':10} {'a flipped bit':>32} {'its end cut off':>32} {'adds to 1 KiB':>16}")
+        print(f"{'':10} {'a flipped bit':>38} {'its end cut off':>38} {'adds to 1 KiB':>16}")
         for tool in [bench.keystead, *bench.rivals.values()]:
             found = [attempt(tool, change, folder) for change in (flip, cut)]
-            cells = [f"exit {code}, {left:,} bytes left" for code, left in found]
-            print(f"{tool.name:10} {cells[0]:>32} {cells[1]:>32} {added(tool, folder):>16,}", flush=True)
+            cells = [f"exit {code}, {left:,} bytes left, {wrong} wrong" for code, left, wrong in found]
+            print(f"{tool.name:10} {cells[0]:>38} {cells[1]:>38} {added(tool, folder):>16,}", flush=True)
             if tool is bench.keystead:
-                ours_held = all(code != 0 and left == 0 for code, left in found)
+                ours_held = all(code != 0 and left == 0 for code, left, _ in found)
         bench.stop()
     for name, hint in bench.absent.items():
         print(f"{name:10} absent: {hint}")

@@ -86,7 +86,7 @@ def run(contenders, place, environment, seconds, most, keep=False, memory=0):
     """Rounds for so many SECONDS, at least LEAST_ROUNDS, at most MOST. KEEP leaves all outputs to the caller.
 
     Before each command, so many bytes of page cache (MEMORY) are filled and freed: a virtual machine gives free memory
-    back to its host after two seconds, and who then writes first pays for it, cp of 1 GiB seven seconds, not 0.4.
+    back to its host after two seconds, and who then writes first pays for it, cp of 1 GiB seven seconds instead of one.
 
     Each round has a fresh folder. For a minute and more, ext4 looks at each deleted inode again before it takes a
     free one, so that after the deletion of 10,000 files the next 10,000 take twice as long: trees are kept.
