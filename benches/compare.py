@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-from measure import files, machine, objects, tools, trees
+from measure import child, files, machine, objects, tools, trees
 from measure.session import GIB, MIB, Session, row_text
 
 CASES = {
@@ -66,11 +66,15 @@ def check_machine(options):
 
 
 def measure(options, session):
+    """Every case; one that fails is told and does not take the others along."""
+    failures = []
     for name in options.only:
         try:
             CASES[name](session)
-        except tools.subprocess.CalledProcessError as error:
-            sys.exit(f"{name}: {error}")
+        except (child.Failed, subprocess.CalledProcessError) as failure:
+            print(f"    {name} FAILED: {failure}", flush=True)
+            failures.append(f"{name}: {failure}")
+    return failures
 
 
 def result(options, session, bench):
@@ -104,10 +108,10 @@ def main():
         for tool in bench.described():
             print(f"{tool['name']:10} " + (tool["version"] if "version" in tool else f"ABSENT: {tool['absent']}"))
         try:
-            measure(options, session)
+            failures = measure(options, session)
         finally:
             bench.stop()
-        found = result(options, session, bench)
+        found = result(options, session, bench) | {"failures": failures}
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     goals = [row for row in session.rows if row["goal"]]
@@ -115,8 +119,9 @@ def main():
     for row in goals:
         print(f"    {'pass' if row['met'] else 'MISS'}  {row_text(row)}")
     missed = sum(not row["met"] for row in goals)
-    print(f"compare: {len(goals) - missed} of {len(goals)} goals met, {missed} missed")
-    sys.exit(1 if missed else 0)
+    print(f"compare: {len(goals) - missed} of {len(goals)} goals met, {missed} missed"
+          + "".join(f"; FAILED: {failure}" for failure in failures))
+    sys.exit(1 if missed or failures else 0)
 
 
 if __name__ == "__main__":

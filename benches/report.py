@@ -4,7 +4,7 @@
     python3 benches/report.py [--quick]
     python3 benches/report.py --from docs/speed.json
 
-Runs benches/src/bin/ratios.rs (inside one process) and benches/compare.py (whole processes); what it does not know goes to
+Runs `ratios` of benches/ (inside one process) and benches/compare.py (whole processes); what it does not know goes to
 compare.py, such as --rage PATH. The figures go to docs/speed.json; --from draws and writes again without measuring.
 """
 import argparse
@@ -20,7 +20,8 @@ WORK = machine.ROOT / "target" / "compare"
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)
     parser.add_argument("--from", dest="source", type=pathlib.Path, help="figures of an earlier run")
     parser.add_argument("--quick", action="store_true", help="does it run? Figures that mean little")
     parser.add_argument("--compare", type=pathlib.Path, help="what compare.py --json wrote, not to run it")
@@ -41,8 +42,8 @@ def run_ratios(options):
         return None, None
     if options.ratios:
         return load(options.ratios), load(options.series)
-    if not (machine.ROOT / "benches" / "src" / "bin" / "ratios.rs").exists():
-        print("report: no ratios.rs here: whole processes alone")
+    if not any((machine.ROOT / "benches" / "src" / "bin").glob("ratios*")):
+        print("report: no ratios here: whole processes alone")
         return None, None
     short = ["--short"] if options.quick else []
     found = []

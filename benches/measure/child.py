@@ -9,7 +9,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Failed(Exception):
-    """A command that did not exit with 0."""
+    """A command that did not exit with 0, or did not do what it should."""
 
 
 @dataclasses.dataclass

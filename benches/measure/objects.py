@@ -44,7 +44,7 @@ def sparse_object(session, length, path):
                 piece = os.read(pipe, min(MIB, stop - at))
                 at += out.write(piece)
         if os.read(pipe, 1) or process.wait() != 0 or at != end:
-            raise SystemExit(f"an object of {length} bytes ended at {at}, not {end}")
+            raise child.Failed(f"an object of {length} bytes ended at {at}, not {end}")
     os.close(sink)
     source.unlink()
 
@@ -66,7 +66,7 @@ def ranges(session):
         argv = [keystead.program, "cat", "-q", "-k", keystead.key, "--range", wanted, str(path)]
         got = subprocess.run(argv, capture_output=True, check=True, env=session.bench.environment).stdout
         if got != bytes(RANGE):
-            raise SystemExit(f"{' '.join(argv)} gives something else")
+            raise child.Failed(f"{' '.join(argv)} gives something else")
         contenders.append(Contender(size_name(length), lambda *_, argv=argv: argv))
     outcome = session.run("read 4 KiB from the middle of an object, ext4", place, contenders, 10, 300)
     independent(session, "range", "range read", "read 4 KiB", outcome, sizes(session))
@@ -149,7 +149,7 @@ def memory(session):
                               env=bench.environment) as maker:
             peaks["decrypt"][length] = child.peak([*both, str(fifo)], bench.environment, errors).kib / 1024
         if maker.returncode != 0:
-            raise SystemExit("the encryption that feeds a decryption failed")
+            raise child.Failed("the encryption that feeds a decryption failed")
         fifo.unlink()
         source.unlink()
     for verb, found in peaks.items():

@@ -94,7 +94,15 @@ def run(contenders, place, environment, seconds, most, keep=False, memory=0):
     place.mkdir()
     errors = str(place / "errors")
     try:
-        peaks = {c.name: warm(c, place / f"warm-{c.name}", environment, errors, keep) for c in contenders}
+        peaks = {}
+        for contender in contenders:
+            try:
+                peaks[contender.name] = warm(contender, place / f"warm-{contender.name}", environment, errors, keep)
+            except child.Failed as failure:
+                if contender.name.startswith(("keystead", "cp")):
+                    raise
+                print(f"    {contender.name} is left out: {failure}")
+        contenders = [c for c in contenders if c.name in peaks]
         found = []
         start = time.monotonic()
         while True:

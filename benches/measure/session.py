@@ -60,7 +60,7 @@ class Session:
         folder = place / "".join(c if c.isalnum() else "-" for c in name)
         outcome = rounds.run(contenders, folder, self.bench.environment, seconds * self.scale, most, keep,
                              memory)
-        for contender in contenders:
+        for contender in (c for c in contenders if c.name in outcome.runs):
             seconds_, cpu = outcome.figures(contender.name), outcome.figures(contender.name, lambda run: run.cpu)
             peak = outcome.peaks[contender.name].kib / 1024
             self.measurements.append({

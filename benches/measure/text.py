@@ -46,7 +46,7 @@ def completed(row):
         "group": row.get("group", "the library"), "work": row["work"], "against": row["against"], "ratio": median,
         "low": low, "high": high, "unit": of if row["unit"] == "ratio" else row["unit"], "rounds": row["rounds"],
         "goal": f"{sign} {row['goal']:g}" if row["goal"] is not None else None, "met": row["met"],
-        "noisy": False, "note": row.get("note", ""),
+        "noisy": row.get("quiet_rounds", row["rounds"]) < min(3, row["rounds"]), "note": row.get("note", ""),
     }
 
 
@@ -115,6 +115,7 @@ def report(found, drawn):
         "# Speed: what was measured", "",
         "Written by `benches/report.py`; a change by hand is lost with the next run. Goals are ratios against a rival or a",
         f"floor of the same run, for absolute times on shared machines mean nothing. {count(found)}.", "",
+        *(f"**A case failed and is missing: {failure}**\n" for failure in found.get("failures", [])),
         *(quick if found["quick"] else []), *(busy if noisy else []), *machine_table(found), "",
     ]
     for name in drawn:

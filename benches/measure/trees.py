@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 
+from .child import Failed
 from .files import thread_counts, threads_name
 from .rounds import Contender
 from .session import MIB, at_most
@@ -25,10 +26,10 @@ def same_tree(source, output):
     """Every file equal; no more and no fewer."""
     ours, theirs = ({p.relative_to(f) for p in f.rglob("*")} for f in (source, output))
     if ours != theirs:
-        raise SystemExit(f"{output} holds other names than {source}")
+        raise Failed(f"{output} holds other names than {source}")
     for path in ours:
         if (source / path).is_file() and not filecmp.cmp(source / path, output / path, shallow=False):
-            raise SystemExit(f"{output / path} is not {source / path}")
+            raise Failed(f"{output / path} is not {source / path}")
 
 
 def mirror_folders(source, output):
@@ -79,7 +80,7 @@ def one_kind(session, verb, kind, plain, sealed, place):
         contenders.append(Contender(label(name), lambda out, _, command=command, source=source: command(source, out),
                                     every=2 if name in rivals else 1, prepare=folders, check=whole))
     name = f"{verb} {session.tree} files of 4 KiB on ext4, {kind}"
-    outcome = session.run(name, place, contenders, 16, 7, keep=True, memory=128 * MIB)
+    outcome = session.run(name, place, contenders, 13, 7, keep=True, memory=128 * MIB)
     goal = {"new": 0.85, "existing": 1.25, "durable": 1.0}[kind]
     into = {"new": "into a new folder", "existing": "into an existing folder", "durable": "durable"}[kind]
     against = "cp -r and one sync" if sync else "cp -r"
