@@ -52,8 +52,7 @@ def against_cp(found):
         tools = measured(found, cases[-1]) if cases else {}
         if "cp" not in tools or "keystead, 2 threads" not in tools:
             continue
-        copy = tools["cp"]["seconds"]
-        bars = [(name, *(m[k] / copy for k in ("seconds", "low", "high"))) for name, m in tools.items() if name != "cp"]
+        bars = [(name, *m["against_first"]) for name, m in tools.items() if name != "cp"]
         groups[cases[-1].replace(" on ", ", ")] = sorted(bars, key=lambda bar: (not bar[0].startswith("keystead"), bar[1]))
     if not groups:
         return None

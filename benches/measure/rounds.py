@@ -111,13 +111,13 @@ def run(contenders, place, environment, seconds, most, keep=False, memory=0):
             if quiet >= most or (elapsed > seconds and quiet >= LEAST_ROUNDS):
                 break
             # On a machine that is never quiet, loud rounds are better than none; the rows say so.
-            if elapsed > 1.5 * seconds and len(found) >= LEAST_ROUNDS:
+            if elapsed > 1.5 * seconds and len(found) >= LEAST_ROUNDS or elapsed > 3 * seconds and len(found) >= 3:
                 break
             found.append(one(contenders, place, len(found), environment, errors, keep, memory))
     finally:
         if not keep:
             shutil.rmtree(place, ignore_errors=True)
-    noisy = quiet < LEAST_ROUNDS
+    noisy = quiet < min(LEAST_ROUNDS, len(found))
     kept = [runs for runs, foreign in found if noisy or not foreign]
     runs = {c.name: {n: r[c.name] for n, r in enumerate(kept) if c.name in r} for c in contenders}
     if not all(runs.values()):                              # every round of a rare one was loud

@@ -66,7 +66,8 @@ class Session:
             self.measurements.append({
                 "case": name, "tool": contender.name, "seconds": seconds_[0], "low": seconds_[1], "high": seconds_[2],
                 "rounds": seconds_[3], "cpu_seconds": cpu[0], "peak_mib": round(peak, 1),
-                "read_bytes": outcome.peaks[contender.name].read, "noisy": outcome.noisy})
+                "read_bytes": outcome.peaks[contender.name].read, "noisy": outcome.noisy,
+                "against_first": outcome.ratio(contender.name, contenders[0].name)[:3]})
             print(f"    {contender.name:22} {seconds_[0] * 1e3:10.2f} ms  [{seconds_[1] * 1e3:9.2f} {seconds_[2] * 1e3:9.2f}]"
                   f"  cpu {cpu[0] * 1e3:9.2f} ms  peak {peak:7.1f} MiB  {seconds_[3]:3} rounds", flush=True)
         if outcome.thrown or outcome.noisy:

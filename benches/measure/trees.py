@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from .child import Failed
-from .files import thread_counts, threads_name
+from .files import threads_name
 from .rounds import Contender
 from .session import MIB, at_most
 
@@ -68,7 +68,8 @@ def one_kind(session, verb, kind, plain, sealed, place):
     tree = f"{verb}_tree"
     copy = bench.cp.durable_tree if sync else bench.cp.encrypt_tree
     commands = {"cp": copy}
-    for threads in thread_counts():
+    counts = [1, 2] if kind == "new" else [2]
+    for threads in counts:
         commands[threads_name(threads)] = functools.partial(getattr(bench.keystead, tree), threads=threads, sync=sync)
     rivals = through_tar(bench) if kind == "new" else []
     commands |= {name: getattr(bench.rivals[name], tree) for name in rivals}
@@ -80,11 +81,11 @@ def one_kind(session, verb, kind, plain, sealed, place):
         contenders.append(Contender(label(name), lambda out, _, command=command, source=source: command(source, out),
                                     every=2 if name in rivals else 1, prepare=folders, check=whole))
     name = f"{verb} {session.tree} files of 4 KiB on ext4, {kind}"
-    outcome = session.run(name, place, contenders, 13, 7, keep=True, memory=128 * MIB)
+    outcome = session.run(name, place, contenders, 13, 5, keep=True, memory=128 * MIB)
     goal = {"new": 0.85, "existing": 1.25, "durable": 1.0}[kind]
     into = {"new": "into a new folder", "existing": "into an existing folder", "durable": "durable"}[kind]
     against = "cp -r and one sync" if sync else "cp -r"
-    for threads in (2, 1):
+    for threads in reversed(counts):
         work = f"{verb} {session.tree} files, ext4, {into}, {threads} thread{'s' if threads > 1 else ''}"
         session.row("tree", work, against, at_most(goal) if threads == 2 else None,
                     outcome.ratio(threads_name(threads), "cp"), "of its time", outcome)
