@@ -1,7 +1,7 @@
 //! One object in memory: into a reused buffer and in place, ours and raw ring over the same
 //! buffers.
 
-use keystead::{Context, Keyring, MasterKey, Options};
+use keystead::{Context, Keyring, MasterKey, ObjectBuffer, Options, Threads};
 
 use crate::floor::{Ring, strides_len};
 
@@ -44,6 +44,12 @@ impl Buffers {
         self.ring.seal_into(&self.plaintext, &mut self.out[..self.strides.len()]);
     }
 
+    pub fn encrypt_into_threads(&mut self, threads: usize) {
+        let Self { keys, plaintext, context, options, out, .. } = self;
+        let threads = Threads::new(threads);
+        threads.encrypt_into(keys, plaintext, context, options, out).expect("it fits");
+    }
+
     pub fn ring_seal_into_threads(&mut self, threads: usize) {
         let out = &mut self.out[..self.strides.len()];
         self.ring.seal_into_threads(threads, &self.plaintext, out);
@@ -56,6 +62,12 @@ impl Buffers {
 
     pub fn ring_open_into(&mut self) {
         self.ring.open_into(&self.strides, &mut self.out[..self.plaintext.len()]);
+    }
+
+    pub fn decrypt_into_threads(&mut self, threads: usize) {
+        let out = &mut self.out[..self.plaintext.len()];
+        let threads = Threads::new(threads);
+        threads.decrypt_into(&self.keys, &self.object, &self.context, out).expect("it opens");
     }
 
     pub fn ring_open_into_threads(&mut self, threads: usize) {
@@ -72,6 +84,14 @@ impl Buffers {
     pub fn encrypt_in_place(&mut self) {
         let Self { keys, place, context, options, .. } = self;
         keystead::encrypt_in_place(keys, place, context, options).expect("an object");
+    }
+
+    /// What stands in the places of a prepared buffer.
+    pub fn encrypt_prepared(&mut self) {
+        let Self { keys, place, context, options, plaintext, .. } = self;
+        let buffer = std::mem::take(place);
+        let buffer = ObjectBuffer::new(buffer, plaintext.len(), keys, context, options);
+        *place = buffer.expect("an object").encrypt(Threads::ONE).expect("an object");
     }
 
     /// Chunks of any bytes with room for tags, before [`ring_in_place`](Self::ring_in_place).
@@ -106,9 +126,18 @@ impl Buffers {
         self.encrypt_in_place();
         let text = keystead::decrypt(&self.keys, &self.place, &self.context).expect("it opens");
         assert_eq!(text, self.plaintext);
+        self.encrypt_prepared();
+        keystead::decrypt(&self.keys, &self.place, &self.context).expect("it opens");
         self.place_object();
         self.decrypt_in_place();
         assert_eq!(self.place, self.plaintext);
+        self.encrypt_into_threads(2);
+        let text = keystead::decrypt(&self.keys, &self.out, &self.context).expect("it opens");
+        assert_eq!(text, self.plaintext);
+        self.out.fill(0);
+        self.decrypt_into_threads(2);
+        assert_eq!(self.out[..self.plaintext.len()], self.plaintext);
+        self.out.fill(0);
         self.decrypt_into();
         assert_eq!(self.out[..self.plaintext.len()], self.plaintext);
     }

@@ -16,6 +16,7 @@ pub fn all(effort: Effort, table: &mut Table) {
     chunks(effort, table);
     in_place(effort, table);
     into_reused(effort, table);
+    two_threads(effort, table);
     writes(effort, table);
     reads(effort, table);
     symmetric(effort, table);
@@ -54,6 +55,10 @@ fn in_place(effort: Effort, table: &mut Table) {
             let ours = prepared(Buffers::place_plaintext, Buffers::encrypt_in_place);
             compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_in_place))
         });
+        table.row(&format!("encrypt prepared {name}"), against, Goal::AtLeast(0.97), || {
+            let ours = prepared(Buffers::place_object, Buffers::encrypt_prepared);
+            compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_in_place))
+        });
         table.row(&format!("decrypt in place {name}"), against, Goal::AtLeast(0.97), || {
             let ours = prepared(Buffers::place_object, Buffers::decrypt_in_place);
             let ring = prepared(Buffers::place_room, Buffers::ring_open_in_place);
@@ -71,6 +76,31 @@ fn into_reused(effort: Effort, table: &mut Table) {
         });
         table.row(&format!("decrypt into reused {name}"), against, Goal::AtLeast(0.95), || {
             compare(effort, state, timed(Buffers::decrypt_into), timed(Buffers::ring_open_into))
+        });
+    }
+}
+
+fn two_threads(effort: Effort, table: &mut Table) {
+    for (len, name) in [(8 << 20, "8 MiB"), (64 << 20, "64 MiB")] {
+        let state = &mut Buffers::new(len);
+        let (against, goal) = ("the same floor, 2 threads", Goal::AtLeast(0.95));
+        table.row(&format!("2 threads encrypt {name}"), against, goal, || {
+            let ours = timed(|state: &mut Buffers| state.encrypt_into_threads(2));
+            compare(
+                effort,
+                state,
+                ours,
+                timed(|state: &mut Buffers| state.ring_seal_into_threads(2)),
+            )
+        });
+        table.row(&format!("2 threads decrypt {name}"), against, goal, || {
+            let ours = timed(|state: &mut Buffers| state.decrypt_into_threads(2));
+            compare(
+                effort,
+                state,
+                ours,
+                timed(|state: &mut Buffers| state.ring_open_into_threads(2)),
+            )
         });
     }
 }

@@ -77,10 +77,14 @@ fn throughput(effort: Effort) -> Value {
 fn threads(effort: Effort) -> Value {
     let state = &mut Buffers::new(64 << 20);
     let points = (1..=4_usize).map(|threads| {
-        let curves: Vec<Curve<Buffers>> = vec![(
-            "copy and raw ring",
-            Box::new(timed(move |s: &mut Buffers| s.ring_seal_into_threads(threads))),
-        )];
+        let ours = timed(move |state: &mut Buffers| state.encrypt_into_threads(threads));
+        let curves: Vec<Curve<Buffers>> = vec![
+            ("keystead", Box::new(ours)),
+            (
+                "copy and raw ring",
+                Box::new(timed(move |s: &mut Buffers| s.ring_seal_into_threads(threads))),
+            ),
+        ];
         point(effort, threads as u64, state, curves)
     });
     Value::Array(points.collect())
