@@ -6,7 +6,7 @@ machine does not change.
     benches/instructions.py --accept     writes what was counted to instructions.json
     benches/instructions.py --profile NAME     the functions of one work
 
-Valgrind knows neither AVX-512 nor VAES, so ring, which asks the processor, takes its AES-NI path in here: the kernel's share
+Valgrind knows neither AVX-512 nor VAES nor the SHA extensions, so ring, which asks the processor, takes other paths: their share
 is not that of this machine, changes around it are. What is counted is user space: a system call costs its few instructions.
 """
 

@@ -25,6 +25,12 @@ const WRAPPED: usize = NONCE + 24;
 const HEADER_TAG: usize = HEADER - 32;
 const BODY: usize = HEADER + 56;
 
+/// SHA-256 of no bytes: a symmetric key has no parameters (R26).
+const NO_PARAMETERS: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
 /// What a holder derives once from a symmetric key (R27, R40).
 pub struct Holder {
     key_id: [u8; 16],
@@ -75,7 +81,7 @@ impl Holder {
 
         let prk = prk(data_key);
         let (tagged, tag) = header.split_at_mut(HEADER_TAG);
-        expand(&prk, &[b"keystead/v1/header\0", tagged], tag);
+        expand(&prk, &[b"keystead/v1/header\0", &sha256(&[tagged])], tag);
         let keys = body_keys(&prk, salt, &hash);
         body[..24].copy_from_slice(salt);
         body[24..56].copy_from_slice(&keys[44..]);
@@ -95,7 +101,8 @@ impl Holder {
 
         let prk = prk(&data_key);
         let mut tag = [0; 32];
-        expand(&prk, &[b"keystead/v1/header\0", &object[..HEADER_TAG]], &mut tag);
+        let tagged = sha256(&[&object[..HEADER_TAG]]);
+        expand(&prk, &[b"keystead/v1/header\0", &tagged], &mut tag);
         assert_eq!(tag, object[HEADER_TAG..HEADER], "the header tag");
         let keys = body_keys(&prk, &object[HEADER..HEADER + 24], &hash);
         assert_eq!(keys[44..], object[HEADER + 24..BODY], "the commitment");
@@ -124,7 +131,8 @@ fn hashes(header: &[u8]) -> ([u8; 32], [u8; 32]) {
     let hash = sha256(&[b"\x8bKST\n\x01\x01", &header[ID..ACCESS]]);
     let key_id = &header[RECORD + 3..NONCE];
     let id = &header[ID..ID + 16];
-    let binding = sha256(&[b"keystead/v1/binding\0", &[1, 1], id, &hash, &[1], key_id]);
+    let binding =
+        sha256(&[b"keystead/v1/binding\0", &[1, 1], id, &hash, &[1], key_id, &NO_PARAMETERS]);
     (hash, binding)
 }
 
