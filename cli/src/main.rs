@@ -16,6 +16,7 @@ mod platform;
 mod progress;
 mod report;
 mod sidefile;
+mod small;
 mod temp;
 mod tree;
 mod verbs;

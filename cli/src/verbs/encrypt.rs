@@ -1,27 +1,25 @@
 //! `encrypt`: each input becomes an object that any of the keys opens.
 
 use std::ffi::OsStr;
-use std::io::{Cursor, Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use keystead::{Context, Detail, Encryptor, Error, Keyring};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::existing::{self, Source, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
 use super::{about_input, check_single_output, check_stdout, context, copy_in, room};
 use crate::args::Encrypt;
 use crate::failure::{Failure, Result};
-use crate::input::{Input, Opened, read_full};
+use crate::input::{Input, Opened};
 use crate::keys::{self, Wanted};
 use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::report::Report;
+use crate::small::Buffers;
+use crate::tree::Making;
 
-/// So much of a pipe is read before the header is written: a short one gets its length stated, a
-/// long one gets room.
-const HEAD: usize = 1_048_576;
 /// Armor is made in memory.
 const MAX_ARMORED: usize = 128 * 1024 * 1024;
 
@@ -39,7 +37,7 @@ pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8>
         Outputs { root: args.output.as_deref(), name: with_ks, sync: !args.writing.no_sync };
     let folders = Folders { taken: args.recursive, objects: false, outputs: Some(outputs) };
     Many { verb: "encrypt", threads, folders, report }
-        .run(&inputs, |task| one(args, task, &keys, &context, report))
+        .run_with(&inputs, |task, buffers| one(args, task, buffers, &keys, &context, report))
 }
 
 /// `report.pdf` becomes `report.pdf.ks`.
@@ -52,43 +50,45 @@ fn with_ks(path: &Path) -> Result<PathBuf> {
 fn one(
     args: &Encrypt,
     task: &Task,
+    buffers: &mut Buffers,
     keys: &Keyring,
     context: &Context,
     report: &Report,
 ) -> Result<Told> {
     let input = &task.input;
-    let explicit = task.place.as_deref().or(args.output.as_deref());
+    let place = task.place.as_ref().map(|place| &*place.path);
+    let explicit = place.or(args.output.as_deref());
     let target = Target::of(explicit, input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
     let Opened { mut reader, len, id, mode, modified } = input.open()?;
     let mut force = args.writing.force;
-    if let (Some(place), false) = (&task.place, force) {
-        match existing::object(place, &Source { len, modified }, keys, context)? {
-            Standing::Free => {}
-            Standing::Done => return Ok(existing::told(&output)),
-            Standing::Older if args.update => force = true,
-            Standing::Older => return Err(existing::older(place)),
+    let mut out = if let Some(place) = &task.place {
+        if let (Some(found), false) = (existing::found(place, id.as_ref())?, force) {
+            match existing::object(place, &found, &Source { len, modified }, keys, context)? {
+                Standing::Done => return Ok(existing::told(&output)),
+                Standing::Older if args.update => force = true,
+                Standing::Older => return Err(existing::older(place)),
+            }
         }
-    }
-    let manner = Manner { force, sync: !args.writing.no_sync, mode, not: id, text: args.armor };
-    let mut out = Output::open(&target, manner)?;
+        Output::make(place, Making { mode, force, len, modified })?
+    } else {
+        let manner = Manner { force, sync: !args.writing.no_sync, mode, not: id, text: args.armor };
+        Output::open(&target, manner)?
+    };
 
-    let mut head = Zeroizing::new(Vec::new());
-    // Files of the system's own, as in /proc, claim to be empty.
-    let mut stated = len.filter(|len| *len > 0);
-    if stated.is_none() {
-        head.resize(HEAD, 0);
-        let read = read_full(&mut reader, &mut head);
-        let read = read.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
-        head.truncate(read);
-        stated = u64::try_from(read).ok().filter(|_| read < HEAD);
-    }
-    let mut reader = Cursor::new(&head[..]).chain(reader);
+    let head = buffers.read(&mut reader, len);
+    let head = head.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
+    let stated = if head.whole { u64::try_from(head.len).ok() } else { len.filter(|len| *len > 0) };
     let options = room(keys, context, stated)?;
     let written = |error| Failure::at(&output, error);
 
-    let plaintext = if args.armor {
+    let plaintext = if head.whole && !args.armor {
+        let object = buffers.encrypt(&head, keys, context, &options)?;
+        out.write_all(object).map_err(|error| written(Error::from_io(error)))?;
+        stated.unwrap_or(0)
+    } else if args.armor {
+        let mut reader = buffers.head(&head).chain(reader);
         let sink = Bounded(Vec::new());
         let mut sealed = Encryptor::with_options(sink, keys, context, &options)?;
         let plaintext = copy_in(&mut reader, &mut sealed, &name, &output)?;
@@ -97,6 +97,7 @@ fn one(
         out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
         plaintext
     } else {
+        let mut reader = buffers.head(&head).chain(reader);
         let sealed = Encryptor::with_options(out, keys, context, &options);
         let mut sealed = sealed.map_err(|error| match &error {
             Error::Io(_) => written(error),
@@ -109,10 +110,13 @@ fn one(
         })?;
         plaintext
     };
-    out.commit()?;
-    let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
-    let value = json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids });
-    Ok(Told { hint: twice(input), ..Told::from(value) })
+    let staged = out.finish()?;
+    let mut told = Told { hint: twice(input), bytes: plaintext, staged, ..Told::default() };
+    if report.json {
+        let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
+        told.value = json!({ "output": output, "plaintext_len": plaintext, "key_ids": ids });
+    }
+    Ok(told)
 }
 
 /// In a folder, everything is taken as it is.

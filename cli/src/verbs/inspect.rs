@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
-use super::many::{Told, told};
+use super::many::Told;
+use super::settle::told;
 use super::tally::Tally;
 use crate::args::Inspect;
 use crate::failure::{Failure, Result};

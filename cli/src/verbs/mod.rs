@@ -12,6 +12,7 @@ mod keygen;
 mod many;
 mod reencrypt;
 mod rewrap;
+mod settle;
 mod tally;
 mod verify;
 

@@ -24,7 +24,7 @@ impl Tally {
             self.existing += 1;
         } else {
             self.files += 1;
-            self.bytes += told.value["plaintext_len"].as_u64().unwrap_or(0);
+            self.bytes += told.bytes;
         }
     }
 
