@@ -11,7 +11,7 @@ pub(crate) use unix::{
     mode, open_many, open_side, rename_folder, set_mode, stdout_file, sync_dir, umask,
 };
 #[cfg(unix)]
-pub(crate) use unix::{ignored, is_among};
+pub(crate) use unix::{ignored, is_among, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
@@ -107,6 +107,11 @@ mod unix {
         std::fs::rename(from, to)
     }
 
+    /// What the system tells has other types on other systems.
+    pub(crate) fn wide<T: Default>(number: impl TryInto<T>) -> T {
+        number.try_into().unwrap_or_default()
+    }
+
     /// Permissions that this process does not give to what it makes.
     pub(crate) fn umask() -> u32 {
         static UMASK: OnceLock<u32> = OnceLock::new();
@@ -114,7 +119,7 @@ mod unix {
             // It can only be read by setting it: for this moment to the strictest.
             let mask = rustix::process::umask(Mode::RWXU | Mode::RWXG | Mode::RWXO);
             rustix::process::umask(mask);
-            u32::from(mask.bits())
+            wide(mask.bits())
         })
     }
 

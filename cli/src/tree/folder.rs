@@ -47,7 +47,7 @@ mod unix {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::platform;
+    use crate::platform::{self, wide};
 
     #[derive(Debug)]
     pub(in super::super) struct Folder(OwnedFd);
@@ -99,7 +99,7 @@ mod unix {
         /// Permissions that a folder made like this one has: its owner may do everything in it.
         pub(in super::super) fn mode(&self, _path: &Path) -> io::Result<u32> {
             let found = rustix::fs::fstat(&self.0)?.st_mode;
-            Ok(u32::from((Mode::from_raw_mode(found) & RIGHTS | Mode::RWXU).bits()))
+            Ok(wide((Mode::from_raw_mode(found) & RIGHTS | Mode::RWXU).bits()))
         }
 
         /// Makes a folder in it, with these permissions whatever the umask.
@@ -183,11 +183,6 @@ mod unix {
             names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             Ok(names)
         }
-    }
-
-    /// The fields of a status have other types on other systems.
-    fn wide<T: Default>(number: impl TryInto<T>) -> T {
-        number.try_into().unwrap_or_default()
     }
 
     fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {

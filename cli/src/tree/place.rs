@@ -218,7 +218,54 @@ fn carry_over(mut file: File, path: &Path, force: bool, sync: bool) -> io::Resul
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use super::super::mirror::Limits;
     use super::*;
+
+    fn written(place: &Place) -> Option<Staged> {
+        let making = Making { mode: 0o600, force: false, len: Some(4), modified: None };
+        let mut made = place.make(making).ok()?;
+        made.write_all(b"text").ok()?;
+        made.finish().ok()?
+    }
+
+    #[test]
+    fn a_full_folder_appears_and_the_next_files_wait_for_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let (input, root) = (dir.path().join("in"), dir.path().join("out"));
+        std::fs::create_dir(&input).unwrap();
+        let limits = Limits { files: 2, bytes: 1_000, file: 100 };
+        let (mirror, mut branch) = Mirror::new(&input, 0o750, &root, true, limits).unwrap();
+        let mut place = |name: &str| branch.place(Path::new(name));
+        drop(written(&place("a")).unwrap());
+        // A file that fails is gone, and counts for nothing.
+        let failing = Making { mode: 0o600, force: false, len: Some(4), modified: None };
+        drop(place("failed").make(failing).unwrap());
+        assert!(mirror.is_private() && !mirror.is_full() && !root.exists());
+        mirror.appear().unwrap();
+        assert!(!mirror.is_private() && root.join("a").exists());
+        // What was not given its name is not there, whenever the run ends.
+        let [first, second] = ["b", "c"].map(|name| written(&place(name)).unwrap());
+        assert!(!root.join("b").exists());
+        mirror.sync().unwrap();
+        let Staged::File(first) = first else { unreachable!("the folder has its name") };
+        first.settle().unwrap();
+        drop((first, second));
+        mirror.close();
+        let mut names: Vec<_> =
+            root.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a", "b"]);
+        // A long file makes what is there appear, and enough files do.
+        let root = dir.path().join("again");
+        let (mirror, mut branch) = Mirror::new(&input, 0o750, &root, true, limits).unwrap();
+        drop(written(&branch.place(Path::new("a"))).unwrap());
+        assert!(!mirror.is_full() && mirror.is_private());
+        drop(written(&branch.place(Path::new("b"))).unwrap());
+        assert!(mirror.is_full() && mirror.is_private());
+        let long = Making { mode: 0o600, force: false, len: Some(101), modified: None };
+        drop(branch.place(Path::new("c")).make(long));
+        assert!(root.join("b").exists() && !root.join("c").exists());
+    }
 
     #[test]
     fn a_file_is_carried_to_another_file_system() {

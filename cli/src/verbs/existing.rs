@@ -129,7 +129,7 @@ fn resolution(time: SystemTime) -> Duration {
     let nanos = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     // FAT, ext3 and HFS+, exFAT, UFS, NTFS.
     let steps = [2_000_000_000, 1_000_000_000, 10_000_000, 1_000, 100];
-    let step = steps.into_iter().find(|step| nanos % u128::from(*step) == 0);
+    let step = steps.into_iter().find(|step| nanos.is_multiple_of(u128::from(*step)));
     Duration::from_nanos(step.unwrap_or(0))
 }
 

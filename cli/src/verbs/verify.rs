@@ -41,6 +41,7 @@ pub(super) fn one(input: &Input, keys: &Keyring, expected: Expected<'_>) -> Resu
         kind => format!("{} key {}", kind.name(), by.key_id),
     };
     let mut told = Told::from(details_json(reader.details()));
+    told.bytes = len;
     told.value["plaintext_len"] = len.into();
     told.line = Some(format!("{name}: ok, {len} bytes, opened by {key}: {maker}"));
     Ok(told)
