@@ -1,5 +1,5 @@
-//! Small files: read whole, worked on in memory, written in one go. Each thread uses its buffers for
-//! one file after the other, and wipes them in the end.
+//! Small files: read whole, worked on in memory, written in one go. Each thread uses its buffers
+//! for one file after the other, and wipes them in the end.
 
 use std::io::{self, Read, Seek as _};
 
