@@ -64,7 +64,7 @@ fn code(text: &str) -> Vec<(usize, &str)> {
     let mut kept = Vec::new();
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
-        if line == "#[cfg(test)]" {
+        if line == "#[cfg(test)]" || line.starts_with("#[cfg(all(test, ") {
             // A module in the file ends with a brace in its first column; one in its own file ends
             // here.
             let module = lines.next().is_some_and(|(_, line)| line.ends_with('{'));

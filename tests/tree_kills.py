@@ -3,9 +3,11 @@
 
     python3 tests/tree_kills.py --keystead PATH [--files 1000] [--kills 10] [--seed N]
 
-After each kill, every file under its final name must be whole (the newest are decrypted or compared) and at most one private
-file for each thread is there. In the end every file decrypts to what it was, names and empty folders are kept, and no private
-file is left. A run that ends before it is killed is no kill: its output is checked, removed, and made again.
+Half of the runs begin with no output folder, which then appears whole, and half fill one that exists, file by file. After each
+kill, every file under its final name must be whole (some are decrypted or compared) and at most one private folder is there,
+beside the output folder or in it. In the end every file decrypts to what it was, has its input's time, names and empty folders
+are kept, and nothing private is left. A run that ends before it is killed is no kill: its output is checked, removed, and made
+again.
 """
 import argparse
 import os
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import time
 
-NEWEST = 20                                                 # files that are looked at after a kill
+LOOKED_AT = 20                                              # files after each kill
 HOSTILE = [b"a\nb", b"\x1b[2J", b"\xff\xfe", b"-rf", b" ", "\u202efdp.exe".encode(), b"x" * 250, b"looks.ks", b"a.tmp"]
 
 
@@ -52,8 +54,14 @@ def listing(root):
     return found
 
 
-def private(found):
-    return [path for path in found if os.path.basename(path).startswith(b".keystead-")]
+def is_private(path):
+    return any(part.startswith(b".keystead-") for part in path.split(b"/"))
+
+
+def private(folder, found):
+    """What a killed run left: private entries beside the output folder, and in it, not counting what is in them."""
+    inside = [path for path in found if is_private(path) and not is_private(os.path.dirname(path))]
+    return [name for name in os.listdir(os.fsencode(folder)) if is_private(name)] + inside
 
 
 def read(root, path):
@@ -98,43 +106,48 @@ class Direction:
         suffix = b".ks" if self.verb == "encrypt" else b""
         wanted = {path if status is None else path + suffix for path, status in listing(self.folder / self.plain).items()}
         wrong = [f"{path} is missing" for path in wanted - set(found)]
+        if self.verb == "encrypt":                          # an output says the time of its input
+            inputs = listing(self.folder / self.plain)
+            wrong += [f"{path} has another time" for path, status in inputs.items()
+                      if status and path + suffix in found and found[path + suffix][1] != status[1]]
         return wrong + [f"{path} is too much" for path in set(found) - wanted]
 
 
 def attack(direction, kills, dice):
     """Kills it so often; gives what is wrong, how many files the last run still had to do, and its time."""
     whole = direction.must()
-    shutil.rmtree(direction.target)
-    wrong, landed, longest, restarts = [], 0, 0, 0
+    wrong, landed, most, faster, found = [], 0, 0, 0, {}
     while landed < kills:
+        if landed % 2 == 0:
+            shutil.rmtree(direction.target, ignore_errors=True)
+        elif not direction.target.exists():
+            direction.target.mkdir()
         process = direction.start()
-        time.sleep(dice.uniform(0, 3 * whole / kills))
+        time.sleep(dice.uniform(0, whole if landed % 2 == 0 else 3 * whole / kills))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if process.returncode == 0:                         # it was faster
             wrong += direction.missing(listing(direction.target))
             shutil.rmtree(direction.target)
-            restarts += 1
+            faster += 1
             continue
         if process.returncode != -signal.SIGKILL:
             wrong.append(f"it ended with {process.returncode}")
         landed += 1
         found = listing(direction.target) if direction.target.exists() else {}
-        left = private(found)
-        longest = max(longest, len(left))
-        done = [path for path, status in found.items() if status and path not in left]
-        done.sort(key=lambda path: found[path][1])
-        wrong += direction.wrong(done[-NEWEST:])
-    before = [path for path, status in found.items() if status and path not in private(found)]
+        most = max(most, len(private(direction.folder, found)))
+        done = [path for path, status in found.items() if status and not is_private(path)]
+        wrong += direction.wrong(dice.sample(done, min(LOOKED_AT, len(done))))
+    before = [path for path, status in found.items() if status and not is_private(path)]
     seconds = direction.must()
     found = listing(direction.target)
-    wrong += [f"{path} is left" for path in private(found)] + direction.missing(found)
-    if longest > (os.cpu_count() or 1):
-        wrong.append(f"a kill left {longest} private files")
+    wrong += [f"{path} is left" for path in private(direction.folder, found)] + direction.missing(found)
+    if most > 1:
+        wrong.append(f"a kill left {most} private entries")
     files = sum(status is not None for status in found.values())
-    print(f"{direction.verb} -r: {landed} kills, {restarts} runs were faster; one whole run {whole:.1f} s, "
+    print(f"{direction.verb} -r: {landed} kills, {faster} runs were faster; one whole run {whole:.1f} s, "
           f"the last one {seconds:.1f} s for {files - len(before)} of {files} files; "
-          f"at most {longest} private file{'s' * (longest != 1)} after a kill", flush=True)
+          f"at most {most} private entr{'ies' if most != 1 else 'y'} after a kill", flush=True)
     return wrong
 
 

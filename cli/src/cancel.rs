@@ -55,7 +55,9 @@ pub(crate) fn watch() -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|s| !crate::platform::is_ignored(*s));
+    let ignored = crate::platform::ignored();
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let wanted = wanted.filter(|signal| !crate::platform::is_among(ignored, *signal));
     let mut signals = Signals::new(wanted)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if signals.forever().next().is_some() {

@@ -12,7 +12,7 @@ use crate::report::shown;
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 /// An error as the user sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) class: ErrorClass,
     pub(crate) message: String,

@@ -71,7 +71,10 @@ impl Input {
                 let file = File::open(path).map_err(|error| Failure::io(path, error))?;
                 opened(path, file)
             }
-            Self::Entry(entry) => opened(&entry.path, entry.open()?),
+            Self::Entry(entry) => match opened(&entry.path, entry.open()?) {
+                Ok(Opened { reader: Reader::Pipe(_), .. }) => Err(entry.is_gone()),
+                opened => opened,
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
+use std::io::Seek as _;
 use std::path::{Path, PathBuf};
 
 use keystead::{Error, Keyring, MasterKey, PublicKey};
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::args::OpenKeys;
 use crate::failure::{Failure, Result};
+use crate::input::read_full;
 use crate::passphrase::Passphrases;
 use crate::report::shown;
 
@@ -111,13 +112,25 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         let failure = Failure::io(path, error);
         Failure { message: format!("key file {}", failure.message), ..failure }
     };
-    // Reserved at once, so that no grown buffer leaves a copy of a secret behind.
-    let mut bytes = Zeroizing::new(vec![0; MAX_READ]);
     let mut file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
         return Err(Failure::usage(format!("key file {}: a folder", shown(path))));
     }
-    let read = crate::input::read_full(&mut Read::by_ref(&mut file), &mut bytes).map_err(failed)?;
+    // Reserved at once, so that no grown buffer leaves a copy of a secret behind: one byte more
+    // than the file says, and what may be read at most where that was not enough.
+    let len = usize::try_from(metadata.len()).unwrap_or(MAX_READ).saturating_add(1);
+    if metadata.is_file() && len < MAX_READ {
+        let mut bytes = Zeroizing::new(vec![0; len]);
+        let read = read_full(&mut file, &mut bytes).map_err(failed)?;
+        if read < len {
+            bytes.truncate(read);
+            return Ok(bytes);
+        }
+        file.rewind().map_err(failed)?;
+    }
+    let mut bytes = Zeroizing::new(vec![0; MAX_READ]);
+    let read = read_full(&mut file, &mut bytes).map_err(failed)?;
     bytes.truncate(read);
     Ok(bytes)
 }

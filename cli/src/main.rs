@@ -18,6 +18,7 @@ mod platform;
 mod progress;
 mod report;
 mod sidefile;
+mod small;
 mod temp;
 mod tree;
 mod verbs;

@@ -83,9 +83,18 @@ impl Plaintext {
 
 impl Object {
     pub(crate) fn open(input: &Input) -> Result<Self> {
+        Self::of(input, Self::file(input)?)
+    }
+
+    /// The input, of which nothing is read yet.
+    pub(crate) fn file(input: &Input) -> Result<Opened> {
+        input.open().map_err(|failure| near(input, failure))
+    }
+
+    /// What an input holds that was opened.
+    pub(crate) fn of(input: &Input, opened: Opened) -> Result<Self> {
         let name = input.shown();
-        let Opened { mut reader, len, id, mode, modified } =
-            input.open().map_err(|failure| near(input, failure))?;
+        let Opened { mut reader, len, id, mode, modified } = opened;
         let failed = |error| Failure::at(&name, Error::from_io(error));
         let mut prefix = vec![0; ARMOR_START];
         let read = read_full(&mut reader, &mut prefix).map_err(failed)?;

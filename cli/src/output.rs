@@ -11,6 +11,7 @@ use crate::platform::{self, FileId};
 use crate::progress;
 use crate::report::shown;
 use crate::temp::{self, Temp};
+use crate::tree::{Made, Making, Place, Staged};
 use keystead::{Detail, Error};
 use zeroize::Zeroizing;
 
@@ -70,9 +71,16 @@ pub(crate) enum Output {
         held: Option<Zeroizing<Vec<u8>>>,
     },
     File(Box<Atomic>),
+    /// In the mirror of a folder.
+    Made(Box<Made>),
 }
 
 impl Output {
+    /// The output of a file that was found in a folder.
+    pub(crate) fn make(place: &Place, making: Making) -> Result<Self> {
+        place.make(making).map(|made| Self::Made(Box::new(made)))
+    }
+
     pub(crate) fn open(target: &Target, manner: Manner) -> Result<Self> {
         let path = match target {
             Target::Stdout => return stdout(manner.text),
@@ -104,16 +112,23 @@ impl Output {
 
     /// The file that only this process sees yet, if it is one that can be written at any place, for
     /// so many bytes.
-    pub(crate) fn place(&self, len: u64) -> Option<To<'_>> {
+    pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {
         match self {
             Self::Stream { .. } => None,
             Self::File(file) => Some(To::new(file.temp.file(), len, file.manner.sync)),
+            Self::Made(made) => Some(made.place(len)),
         }
     }
 
     /// Makes the output visible under its name.
     pub(crate) fn commit(self) -> Result<()> {
+        self.finish().map(drop)
+    }
+
+    /// [`commit`](Self::commit), but in the mirror of a folder it may have to wait for others.
+    pub(crate) fn finish(self) -> Result<Option<Staged>> {
         match self {
+            Self::Made(made) => return made.finish(),
             Self::Stream { mut out, name, held } => {
                 let held = held.unwrap_or_default();
                 let written = out.write_all(&held).and_then(|()| out.flush());
@@ -121,6 +136,7 @@ impl Output {
             }
             Self::File(file) => file.commit(),
         }
+        .map(|()| None)
     }
 }
 
@@ -130,6 +146,7 @@ impl Write for Output {
             Self::Stream { held: Some(held), .. } => hold(held, bytes),
             Self::Stream { out, .. } => out.write(bytes),
             Self::File(file) => file.temp.file_mut().write(bytes),
+            Self::Made(made) => made.write(bytes),
         }
         .inspect(|written| progress::add(*written))
     }
@@ -138,6 +155,7 @@ impl Write for Output {
         match self {
             Self::Stream { out, .. } => out.flush(),
             Self::File(file) => file.temp.file_mut().flush(),
+            Self::Made(made) => made.flush(),
         }
     }
 }
@@ -189,7 +207,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn exists(path: &Path) -> Failure {
+pub(crate) fn exists(path: &Path) -> Failure {
     Failure::usage(format!("{}: the output exists already", shown(path)))
         .hint("--force replaces it; -o names another")
 }
@@ -200,8 +218,12 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
     if not != Some(&id) {
         return Ok(());
     }
+    Err(is_input(path))
+}
+
+pub(crate) fn is_input(path: &Path) -> Failure {
     let failure = Failure::usage(format!("{}: the output is the input itself", shown(path)));
-    Err(failure.hint("name another output with -o"))
+    failure.hint("name another output with -o")
 }
 
 fn hold(held: &mut Vec<u8>, bytes: &[u8]) -> io::Result<usize> {

@@ -7,17 +7,19 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 #[cfg(unix)]
-pub(crate) use unix::is_ignored;
-#[cfg(unix)]
 pub(crate) use unix::{
-    FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
-    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir, was_closed,
+    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, is_locked_by, is_mine,
+    mode, open_many, open_side, read_at, rename_folder, reserve, set_mode, start_writing,
+    stdout_file, sync_dir, umask, was_closed,
 };
+#[cfg(unix)]
+pub(crate) use unix::{ignored, is_among, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    FileId, Terminal, create_dir_like, create_private_dir, create_side, file_id, is_mine, mode,
-    open_side, read_at, reserve, set_mode, start_writing, stdout_file, sync_dir, was_closed,
+    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, is_locked_by, is_mine,
+    mode, open_many, open_side, read_at, rename_folder, reserve, set_mode, start_writing,
+    stdout_file, sync_dir, was_closed,
 };
 
 /// Permissions that nobody but the owner has.
@@ -25,10 +27,12 @@ pub(crate) const PRIVATE: u32 = 0o600;
 
 #[cfg(unix)]
 mod unix {
+    use std::io::Read as _;
     use std::os::fd::AsFd;
     use std::os::unix::fs::{
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     };
+    use std::sync::OnceLock;
 
     use rustix::fs::{Mode, OFlags};
     use rustix::termios::{OptionalActions, Termios};
@@ -38,6 +42,12 @@ mod unix {
     /// Device and inode: the same for every alias of a file.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub(crate) struct FileId(u64, u64);
+
+    impl FileId {
+        pub(crate) const fn of(device: u64, inode: u64) -> Self {
+            Self(device, inode)
+        }
+    }
 
     pub(crate) fn file_id(_path: &Path, metadata: &Metadata) -> io::Result<FileId> {
         Ok(FileId(metadata.dev(), metadata.ino()))
@@ -51,15 +61,6 @@ mod unix {
 
     pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
-    }
-
-    /// A folder that lets others do what another one lets them, never more, and its owner
-    /// everything.
-    pub(crate) fn create_dir_like(path: &Path, like: &Metadata) -> io::Result<()> {
-        let mode = (like.mode() & 0o777) | 0o700;
-        std::fs::DirBuilder::new().mode(mode).create(path)?;
-        // What the umask took away.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
     }
 
     pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
@@ -92,18 +93,75 @@ mod unix {
         null.is_ok() && found == null && flags == Ok(OFlags::RDWR)
     }
 
+    /// What is locked as long as somebody works in a folder: the folder itself.
+    pub(crate) fn folder_lock(path: &Path) -> io::Result<File> {
+        open_side(path)
+    }
+
+    /// Whether it is this folder that was locked.
+    pub(crate) fn is_locked_by(lock: &File, path: &Path) -> bool {
+        let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let held = lock.metadata().map(id).ok();
+        held.is_some() && held == path.symlink_metadata().map(id).ok()
+    }
+
+    /// Gives a folder another name that is free; nothing but an empty folder is replaced anywhere.
+    pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            use rustix::io::Errno;
+            match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+                // A file system that cannot.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                renamed => return Ok(renamed?),
+            }
+        }
+        std::fs::rename(from, to)
+    }
+
+    /// What the system tells has other types on other systems.
+    pub(crate) fn wide<T: Default>(number: impl TryInto<T>) -> T {
+        number.try_into().unwrap_or_default()
+    }
+
+    /// Permissions that this process does not give to what it makes.
+    pub(crate) fn umask() -> u32 {
+        static UMASK: OnceLock<u32> = OnceLock::new();
+        *UMASK.get_or_init(|| {
+            // It can only be read by setting it: for this moment to the strictest.
+            let mask = rustix::process::umask(Mode::RWXU | Mode::RWXG | Mode::RWXO);
+            rustix::process::umask(mask);
+            wide(mask.bits())
+        })
+    }
+
+    /// Lets this run hold as many files open as it may: a deep tree holds each of its levels.
+    pub(crate) fn open_many() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+
     /// Whether it belongs to the user who runs this.
     pub(crate) fn is_mine(metadata: &Metadata) -> bool {
         metadata.uid() == rustix::process::geteuid().as_raw()
     }
 
-    /// Whether this process was started with a signal ignored; known on Linux only.
-    pub(crate) fn is_ignored(signal: i32) -> bool {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    /// The signals that this process was started to ignore, a bit each; known on Linux only.
+    pub(crate) fn ignored() -> u64 {
+        let mut status = [0; 4_096];
+        let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status));
+        let status = status[..read.unwrap_or(0)].split(|byte| *byte == b'\n');
+        let mask = status.filter_map(|line| line.strip_prefix(b"SigIgn:")).next();
+        let mask = mask.and_then(|mask| str::from_utf8(mask).ok());
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    }
+
+    /// Whether a signal is among those.
+    pub(crate) fn is_among(signals: u64, signal: i32) -> bool {
         let bit = u32::try_from(signal - 1).ok().and_then(|place| 1_u64.checked_shl(place));
-        mask.zip(bit).is_some_and(|(mask, bit)| mask & bit != 0)
+        bit.is_some_and(|bit| signals & bit != 0)
     }
 
     /// A terminal and its settings.
@@ -183,10 +241,6 @@ mod other {
         Ok(())
     }
 
-    pub(crate) fn create_dir_like(path: &Path, _like: &Metadata) -> io::Result<()> {
-        std::fs::create_dir(path)
-    }
-
     /// A rename is as durable as this system makes it.
     pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
         Ok(())
@@ -206,6 +260,21 @@ mod other {
         }
         File::open(path)
     }
+
+    /// A folder cannot be locked here, but a file in it can.
+    pub(crate) fn folder_lock(path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create(true).truncate(false).open(path.join("lock"))
+    }
+
+    pub(crate) fn is_locked_by(_lock: &File, path: &Path) -> bool {
+        path.join("lock").exists()
+    }
+
+    pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    pub(crate) fn open_many() {}
 
     pub(crate) fn is_mine(_metadata: &Metadata) -> bool {
         true

@@ -65,15 +65,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins to draw after a second, if it is not done by then.
-    pub(crate) fn start(total: Total) -> Self {
+    /// Begins to draw after a second, if it is not done by then; only then it is asked for the total.
+    pub(crate) fn start(total: impl FnOnce() -> Total + Send + 'static) -> Self {
         let (end, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
-            let mut wait = PATIENCE;
             let start = Instant::now();
-            while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                wait = BETWEEN;
+            if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let total = total();
                 draw(total, start);
+                while ended.recv_timeout(BETWEEN) == Err(RecvTimeoutError::Timeout) {
+                    draw(total, start);
+                }
             }
             clear();
         });

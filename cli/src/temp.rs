@@ -1,6 +1,6 @@
-//! Private files beside an output that take its name when they are complete. The run that owns one
-//! holds a lock on it; one without
-//! a lock is a killed run's, and the next run that writes in the folder removes it.
+//! Private files and folders beside an output that take its name when they are complete. The run
+//! that owns one holds a lock on it; one without a lock is a killed run's, and the next run that
+//! writes in the folder removes it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -29,10 +29,7 @@ impl Temp {
             let make = |path: &Path| {
                 platform::create_side(path).inspect_err(|error| number = error.raw_os_error())
             };
-            let file = tempfile::Builder::new()
-                .prefix(PREFIX)
-                .suffix(SUFFIX)
-                .rand_bytes(RANDOM)
+            let file = builder()
                 .make_in(folder, make)
                 .map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
             let temp = Self { pending: Pending::new(file.path()), file };
@@ -68,6 +65,61 @@ impl Temp {
     }
 }
 
+/// A private folder, and all that is in it. Dropped without [`TempFolder::persist`], it is removed.
+pub(crate) struct TempFolder {
+    path: PathBuf,
+    /// Nothing once it has another name.
+    pending: Option<Pending>,
+    lock: File,
+}
+
+impl TempFolder {
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
+        for _ in 0..TRIES {
+            let hold = cancel::hold();
+            let mut number = None;
+            let make = |path: &Path| {
+                platform::create_private_dir(path)
+                    .inspect_err(|error| number = error.raw_os_error())
+            };
+            let made = builder()
+                .make_in(folder, make)
+                .map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
+            let path = made.into_temp_path().keep().map_err(|kept| kept.error)?;
+            let pending = Some(Pending::new(&path));
+            drop(hold);
+            let Ok(lock) = platform::folder_lock(&path) else { continue };
+            let _ = lock.lock();
+            let temp = Self { path, pending, lock };
+            // See above: what another run swept is made again.
+            if platform::is_locked_by(&temp.lock, &temp.path) {
+                return Ok(temp);
+            }
+        }
+        Err(io::Error::other("the temporary folder was removed by another process"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives it its name, unless that is taken.
+    pub(crate) fn persist(mut self, path: &Path) -> io::Result<()> {
+        let _hold = cancel::hold();
+        platform::rename_folder(&self.path, path)?;
+        self.pending = None;
+        Ok(())
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        if self.pending.is_some() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
 /// Removes what killed runs left in a folder, once a run. Failing is no error: the next run tries
 /// again.
 pub(crate) fn sweep(folder: &Path) {
@@ -91,17 +143,31 @@ pub(crate) fn is_temp_name(name: &OsStr) -> bool {
     })
 }
 
-/// Regular files of our own user that nobody has locked; links are not followed.
+/// Regular files and folders of our own user that nobody has locked; links are not followed.
 fn remove_leftover(path: &Path) {
-    let Ok(file) = platform::open_side(path) else { return };
-    let mine = file.metadata().is_ok_and(|found| found.is_file() && platform::is_mine(&found));
-    let free = match file.try_lock() {
+    let Ok(found) = path.symlink_metadata() else { return };
+    let is_dir = found.is_dir();
+    let lock = if is_dir { platform::folder_lock(path) } else { platform::open_side(path) };
+    let Ok(lock) = lock else { return };
+    let ours = platform::is_mine(&found) && (is_dir || found.is_file());
+    let free = match lock.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
     };
-    if mine && free && is_at(&file, path) {
+    if !ours || !free {
+        return;
+    }
+    if is_dir && platform::is_locked_by(&lock, path) {
+        let _ = std::fs::remove_dir_all(path);
+    } else if is_at(&lock, path) {
         let _ = std::fs::remove_file(path);
     }
+}
+
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM);
+    builder
 }
 
 /// Whether the open file is still what lies at its path.

@@ -1,74 +1,133 @@
 //! Works on many things at a time and hands the results over in their order.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::iter::Enumerate;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use keystead::ErrorClass;
 
 use crate::failure::{Failure, Result};
 
-/// Runs `work` on every job in `threads` threads; `done` gets the results in the order of the jobs,
-/// in this thread. So many jobs
-/// only are taken in advance that memory stays small. An error of `done` ends it.
-pub(crate) fn in_order<T: Send, R: Send>(
+/// Runs `work` on every job in `threads` threads, this one among them, each with an `S` of its own;
+/// `done` gets the results in the order of the jobs, one at a time. So many jobs only are taken in
+/// advance that memory stays small. An error of `done` ends it.
+///
+/// A worker takes its jobs and hands over its results itself: a thread between them would have to
+/// be woken for every one.
+pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     threads: usize,
-    jobs: impl Iterator<Item = T>,
-    work: impl Fn(T) -> R + Sync,
-    mut done: impl FnMut(R) -> Result<()>,
+    jobs: impl Iterator<Item = T> + Send,
+    work: impl Fn(&mut S, T) -> R + Sync,
+    done: impl FnMut(R) -> Result<()> + Send,
 ) -> Result<()> {
-    let (give, take) = mpsc::channel();
-    let take = Mutex::new(take);
-    let (hand, receive) = mpsc::channel();
+    let shop = Shop {
+        jobs: Mutex::new(jobs.enumerate()),
+        results: Mutex::new(Results::new(done)),
+        moved: Condvar::new(),
+        ahead: threads * AHEAD,
+    };
+    // One job needs no second thread.
+    let (first, second) = (shop.take(), shop.take());
     thread::scope(|scope| {
-        for _ in 0..threads {
-            let hand = Hand(hand.clone());
-            scope.spawn(|| labour(&take, hand, &work));
-        }
-        // Owned here, so that the threads end where this does.
-        let give = give;
-        let mut jobs = jobs.enumerate();
-        let (mut given, mut next) = (0, 0);
-        let mut waiting = BTreeMap::new();
-        loop {
-            while given - next < threads * AHEAD {
-                let Some(job) = jobs.next() else { break };
-                give.send(job).map_err(|_| broken())?;
-                given += 1;
-            }
-            if next == given {
-                return Ok(());
-            }
-            let (index, result) = receive.recv().ok().flatten().ok_or_else(broken)?;
-            waiting.insert(index, result);
-            while let Some(result) = waiting.remove(&next) {
-                next += 1;
-                done(result)?;
+        if second.is_some() {
+            for _ in 1..threads {
+                scope.spawn(|| shop.labour(None, &work));
             }
         }
-    })
+        shop.labour([first, second].into_iter().flatten(), &work);
+    });
+    let results = shop.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.end.unwrap_or(Ok(()))
 }
 
-/// Takes one job after the other until there are no more.
-fn labour<T, R>(take: &Mutex<Receiver<(usize, T)>>, hand: Hand<R>, work: impl Fn(T) -> R) {
-    loop {
-        let job = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((index, job)) = job else { return };
-        if hand.0.send(Some((index, work(job)))).is_err() {
-            return;
-        }
+struct Shop<I, R, F> {
+    jobs: Mutex<Enumerate<I>>,
+    results: Mutex<Results<R, F>>,
+    /// The next result moved on, or it ended.
+    moved: Condvar,
+    /// How far the workers may be ahead of the next result.
+    ahead: usize,
+}
+
+struct Results<R, F> {
+    /// Index of the result that `done` gets next.
+    next: usize,
+    waiting: BTreeMap<usize, R>,
+    /// Workers that wait for it to move on: waking nobody is a system call, too.
+    sleepers: usize,
+    done: F,
+    /// Why no more is done.
+    end: Option<Result<()>>,
+}
+
+impl<R, F> Results<R, F> {
+    const fn new(done: F) -> Self {
+        Self { next: 0, waiting: BTreeMap::new(), sleepers: 0, done, end: None }
     }
 }
 
-/// Results of one thread; nothing is a thread that ended in a panic, which nobody must wait for.
-struct Hand<R>(Sender<Option<(usize, R)>>);
+impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Shop<I, R, F> {
+    fn take(&self) -> Option<(usize, I::Item)> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
 
-impl<R> Drop for Hand<R> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let _ = self.0.send(None);
+    /// The jobs given, and then one after the other until there are no more.
+    fn labour<S: Default>(
+        &self,
+        given: impl IntoIterator<Item = (usize, I::Item)>,
+        work: impl Fn(&mut S, I::Item) -> R,
+    ) {
+        let guard = Ended(self);
+        let mut own = S::default();
+        for (index, job) in given.into_iter().chain(std::iter::from_fn(|| self.take())) {
+            if !self.wait_for_turn(index) || !self.hand_over(index, work(&mut own, job)) {
+                break;
+            }
         }
+        std::mem::forget(guard);
+    }
+
+    /// Waits until a result has a place; says whether it goes on at all.
+    fn wait_for_turn(&self, index: usize) -> bool {
+        let mut results = self.results();
+        while results.end.is_none() && index - results.next >= self.ahead {
+            results.sleepers += 1;
+            results = self.moved.wait(results).unwrap_or_else(PoisonError::into_inner);
+            results.sleepers -= 1;
+        }
+        results.end.is_none()
+    }
+
+    /// Gives `done` this result and those that waited for it.
+    fn hand_over(&self, index: usize, result: R) -> bool {
+        let mut results = self.results();
+        let Results { next, waiting, sleepers, done, end } = &mut *results;
+        waiting.insert(index, result);
+        while let (None, Some(result)) = (&end, waiting.remove(next)) {
+            *next += 1;
+            if let Err(failure) = done(result) {
+                *end = Some(Err(failure));
+            }
+        }
+        if *sleepers > 0 {
+            self.moved.notify_all();
+        }
+        end.is_none()
+    }
+
+    fn results(&self) -> MutexGuard<'_, Results<R, F>> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker that ends in a panic: its result will not come, and nobody must wait for it.
+struct Ended<'a, I: Iterator, R, F: FnMut(R) -> Result<()>>(&'a Shop<I, R, F>);
+
+impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Drop for Ended<'_, I, R, F> {
+    fn drop(&mut self) {
+        self.0.results().end.get_or_insert_with(|| Err(broken()));
+        self.0.moved.notify_all();
     }
 }
 
@@ -88,7 +147,7 @@ mod tests {
     fn results_come_in_order() {
         for threads in [1, 3, 8] {
             let mut seen = Vec::new();
-            let slow = |n: u64| {
+            let slow = |(): &mut (), n: u64| {
                 thread::sleep(std::time::Duration::from_micros(n * 37 % 500));
                 n * 2
             };
@@ -104,6 +163,6 @@ mod tests {
     #[test]
     fn an_error_ends_it() {
         let stop = |n| if n == 5 { Err(broken()) } else { Ok(()) };
-        assert!(in_order(2, 0.., |n: u64| n, stop).is_err());
+        assert!(in_order(2, 0.., |(): &mut (), n: u64| n, stop).is_err());
     }
 }

@@ -189,6 +189,109 @@ fn a_second_run_completes_the_first() {
 }
 
 #[test]
+fn an_output_is_done_if_it_has_the_time_of_its_input() {
+    let dir = photos();
+    let dir = dir.path();
+    let time = |path: &str| dir.join(path).metadata().unwrap().modified().unwrap();
+    ok(dir, "encrypt -r -q -k k -o out photos");
+    ok(dir, "decrypt -r -q -k k -o back out");
+    assert_eq!(time("out/a.jpg.ks"), time("photos/a.jpg"));
+    assert_eq!(time("back/a.jpg"), time("photos/a.jpg"));
+    // Somebody wrote to an output, and its length did not change.
+    for (path, run_again) in [
+        ("out/a.jpg.ks", "encrypt -r -k k -o out photos"),
+        ("back/-r", "decrypt -r -k k -o back out"),
+    ] {
+        let mut bytes = fs::read(dir.join(path)).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(dir.join(path), &bytes).unwrap();
+        let ran = run(dir, run_again);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let told = format!("{path}: the output exists and is not what this run would make");
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+        assert_eq!(fs::read(dir.join(path)).unwrap(), bytes);
+        ok(dir, &run_again.replace("-r ", "-r --force "));
+        assert_ne!(fs::read(dir.join(path)).unwrap(), bytes);
+    }
+    // A rewrap is no other content.
+    ok(dir, "rewrap -r -q -k k --to k2 --add out");
+    let ran = ok(dir, "encrypt -r -k k -o out photos");
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), "encrypt: 0 files; 7 done already\n");
+}
+
+#[test]
+fn a_long_file_does_not_keep_the_others_from_appearing() {
+    let dir = photos();
+    let dir = dir.path();
+    fs::File::create(dir.join("photos/2026/long")).unwrap().set_len(65 << 20).unwrap();
+    ok(dir, "encrypt -r -q -k k photos");
+    ok(dir, "decrypt -r -q -k k -o back photos.ks");
+    assert!(tree(&dir.join("back")) == private(tree(&dir.join("photos"))));
+    assert_eq!(privates(dir), 0);
+}
+
+#[test]
+fn a_link_in_place_of_an_output_is_not_written_through() {
+    let dir = photos();
+    let dir = dir.path();
+    fs::create_dir(dir.join("out")).unwrap();
+    std::os::unix::fs::symlink("../k", dir.join("out/a.jpg.ks")).unwrap();
+    let key = fs::read(dir.join("k")).unwrap();
+    for args in ["encrypt -r -k k -o out photos", "encrypt -r --force -k k -o out photos"] {
+        let ran = run(dir, args);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("out/a.jpg.ks: something is in the way"), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read(dir.join("k")).unwrap(), key);
+    assert_eq!(tree(&dir.join("out")).len(), tree(&dir.join("photos")).len() - 1);
+}
+
+/// Private entries beside the output folder and in it.
+fn privates(dir: &Path) -> usize {
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    let all = [names(dir), names(&dir.join("out"))].concat();
+    all.iter().filter(|name| name.to_string_lossy().starts_with(".keystead-")).count()
+}
+
+#[test]
+fn a_stopped_run_leaves_one_private_folder_at_most() {
+    let dir = photos();
+    let dir = dir.path();
+    for number in 0..3_000 {
+        fs::write(dir.join(format!("photos/2026/{number}")), "text").unwrap();
+    }
+    // A folder that is new, and one that is filled up; SIGKILL and SIGTERM.
+    for (exists, signal, left) in [(false, "KILL", 1), (true, "KILL", 1), (false, "TERM", 0)] {
+        let mut stopped = false;
+        while !stopped {
+            let _ = fs::remove_dir_all(dir.join("out"));
+            if exists {
+                fs::create_dir(dir.join("out")).unwrap();
+            }
+            let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
+                .args(["encrypt", "-q", "-r", "--threads", "2", "-k", "k", "-o", "out", "photos"])
+                .current_dir(dir)
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            while privates(dir) == 0 && child.try_wait().unwrap().is_none() {}
+            let pid = child.id().to_string();
+            Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap();
+            stopped = child.wait().unwrap().code() != Some(0);
+        }
+        assert_eq!(privates(dir), left, "{signal}");
+        assert_eq!(dir.join("out").exists(), exists);
+        ok(dir, "encrypt -r -q -k k -o out photos");
+        assert_eq!(privates(dir), 0);
+        ok(dir, "verify -r -q -k k out");
+        assert_eq!(tree(&dir.join("out")).len(), tree(&dir.join("photos")).len());
+    }
+}
+
+#[test]
 fn changes_of_a_folder_can_be_run_again() {
     let dir = photos();
     let dir = dir.path();

@@ -1,17 +1,30 @@
-//! One open folder. On Unix everything in it is reached through the open folder itself, so that a
-//! folder that somebody swaps for
-//! a link in the meantime is not followed.
+//! One open folder, read and written. On Unix everything in it is reached through the open folder
+//! itself, so that a folder that somebody swaps for a link in the meantime is not followed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
+
+use crate::platform::FileId;
+
+/// What the system says about a name.
+#[derive(Debug)]
+pub(crate) struct Status {
+    /// Of a regular file, which a link is not.
+    pub(crate) len: Option<u64>,
+    pub(crate) modified: Option<SystemTime>,
+    pub(crate) id: FileId,
+    pub(crate) is_dir: bool,
+}
+
+/// A name in a folder, and its kind where the folder has it.
+pub(super) type Name = (OsString, Option<Kind>);
 
 /// What lies under a name.
 pub(super) enum Kind {
-    File {
-        len: u64,
-    },
+    File,
     Folder,
     /// Nothing to be read as a file, and why.
     Other(&'static str),
@@ -28,9 +41,13 @@ mod unix {
     use std::os::fd::OwnedFd;
     use std::os::unix::ffi::OsStrExt as _;
 
+    use std::time::Duration;
+
     use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+    use rustix::io::Errno;
 
     use super::*;
+    use crate::platform::{self, wide};
 
     #[derive(Debug)]
     pub(in super::super) struct Folder(OwnedFd);
@@ -55,34 +72,145 @@ mod unix {
 
         pub(in super::super) fn kind(&self, name: &OsStr, _path: &Path) -> io::Result<Kind> {
             let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            Ok(match FileType::from_raw_mode(found.st_mode) {
-                FileType::RegularFile => {
-                    Kind::File { len: u64::try_from(found.st_size).unwrap_or(0) }
+            let kind = kind(FileType::from_raw_mode(found.st_mode));
+            Ok(kind.unwrap_or(Kind::Other("neither a file nor a folder")))
+        }
+
+        /// Nothing where the name is free.
+        pub(in super::super) fn status(
+            &self,
+            name: &OsStr,
+            _path: &Path,
+        ) -> io::Result<Option<Status>> {
+            let found = match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => return Ok(None),
+                found => found?,
+            };
+            let kind = FileType::from_raw_mode(found.st_mode);
+            let is_file = kind == FileType::RegularFile;
+            Ok(Some(Status {
+                len: is_file.then(|| wide(found.st_size)),
+                modified: time(wide(found.st_mtime), wide(found.st_mtime_nsec)),
+                id: FileId::of(wide(found.st_dev), wide(found.st_ino)),
+                is_dir: kind == FileType::Directory,
+            }))
+        }
+
+        /// Permissions that a folder made like this one has: its owner may do everything in it.
+        pub(in super::super) fn mode(&self, _path: &Path) -> io::Result<u32> {
+            let found = rustix::fs::fstat(&self.0)?.st_mode;
+            Ok(wide((Mode::from_raw_mode(found) & RIGHTS | Mode::RWXU).bits()))
+        }
+
+        /// Makes a folder in it, with these permissions whatever the umask.
+        pub(in super::super) fn make(
+            &self,
+            name: &OsStr,
+            path: &Path,
+            mode: u32,
+        ) -> io::Result<Self> {
+            let bits = mode_of(mode);
+            rustix::fs::mkdirat(&self.0, name, bits)?;
+            let made = self.folder(name, path)?;
+            made.set_mode(path, mode)?;
+            Ok(made)
+        }
+
+        pub(in super::super) fn set_mode(&self, _path: &Path, mode: u32) -> io::Result<()> {
+            Ok(rustix::fs::fchmod(&self.0, mode_of(mode))?)
+        }
+
+        /// Makes a file in it; a name that is taken is left alone.
+        pub(in super::super) fn create(
+            &self,
+            name: &OsStr,
+            _path: &Path,
+            mode: u32,
+        ) -> io::Result<File> {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+            let flags = flags | OFlags::CLOEXEC;
+            let file = File::from(rustix::fs::openat(&self.0, name, flags, mode_of(mode))?);
+            if mode & platform::umask() != 0 {
+                platform::set_mode(&file, mode)?;
+            }
+            Ok(file)
+        }
+
+        /// Gives a file of this folder a name in another one.
+        pub(in super::super) fn rename(
+            &self,
+            (name, _from): (&OsStr, &Path),
+            folder: &Self,
+            (new, _to): (&OsStr, &Path),
+            replace: bool,
+        ) -> io::Result<()> {
+            if replace {
+                return Ok(rustix::fs::renameat(&self.0, name, &folder.0, new)?);
+            }
+            #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+            {
+                let flags = rustix::fs::RenameFlags::NOREPLACE;
+                match rustix::fs::renameat_with(&self.0, name, &folder.0, new, flags) {
+                    // A file system that cannot.
+                    Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                    renamed => return Ok(renamed?),
                 }
-                FileType::Directory => Kind::Folder,
-                FileType::Symlink => Kind::Other("a symbolic link"),
-                FileType::Fifo => Kind::Other("a FIFO"),
-                FileType::Socket => Kind::Other("a socket"),
-                FileType::CharacterDevice | FileType::BlockDevice => Kind::Other("a device"),
-                FileType::Unknown => Kind::Other("neither a file nor a folder"),
-            })
+            }
+            rustix::fs::linkat(&self.0, name, &folder.0, new, AtFlags::empty())?;
+            Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        }
+
+        pub(in super::super) fn remove(&self, name: &OsStr, _path: &Path) -> io::Result<()> {
+            Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        }
+
+        /// Waits until everything on the file system of this folder is on disk.
+        #[cfg(target_os = "linux")]
+        pub(in super::super) fn sync_fs(&self) -> io::Result<()> {
+            Ok(rustix::fs::syncfs(&self.0)?)
         }
 
         /// The names in it, in the order of their bytes.
-        pub(in super::super) fn names(&self, _path: &Path) -> io::Result<Vec<OsString>> {
+        pub(in super::super) fn names(&self, _path: &Path) -> io::Result<Vec<Name>> {
             let mut names = Vec::new();
             for entry in Dir::read_from(&self.0)? {
                 let entry = entry?;
                 let name = OsStr::from_bytes(entry.file_name().to_bytes());
                 if name != "." && name != ".." {
-                    names.push(name.to_owned());
+                    names.push((name.to_owned(), kind(entry.file_type())));
                 }
             }
-            names.sort_unstable();
+            names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             Ok(names)
         }
     }
 
+    fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
+        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let whole = match seconds {
+            0.. => SystemTime::UNIX_EPOCH.checked_add(whole),
+            _ => SystemTime::UNIX_EPOCH.checked_sub(whole),
+        };
+        whole?.checked_add(Duration::from_nanos(u64::from(nanos)))
+    }
+
+    fn kind(found: FileType) -> Option<Kind> {
+        Some(match found {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Folder,
+            FileType::Symlink => Kind::Other("a symbolic link"),
+            FileType::Fifo => Kind::Other("a FIFO"),
+            FileType::Socket => Kind::Other("a socket"),
+            FileType::CharacterDevice | FileType::BlockDevice => Kind::Other("a device"),
+            FileType::Unknown => return None,
+        })
+    }
+
+    fn mode_of(mode: u32) -> Mode {
+        Mode::from_bits_truncate(wide(mode))
+    }
+
+    const RIGHTS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
     const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 }
 
@@ -110,21 +238,88 @@ mod other {
         }
 
         pub(in super::super) fn kind(&self, _name: &OsStr, path: &Path) -> io::Result<Kind> {
-            let found = path.symlink_metadata()?;
-            Ok(match found.file_type() {
-                kind if kind.is_file() => Kind::File { len: found.len() },
-                kind if kind.is_dir() => Kind::Folder,
-                kind if kind.is_symlink() => Kind::Other("a symbolic link"),
-                _ => Kind::Other("neither a file nor a folder"),
-            })
+            Ok(kind(path.symlink_metadata()?.file_type()))
         }
 
-        pub(in super::super) fn names(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        pub(in super::super) fn status(
+            &self,
+            _name: &OsStr,
+            path: &Path,
+        ) -> io::Result<Option<Status>> {
+            let found = match path.symlink_metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                found => found?,
+            };
+            Ok(Some(Status {
+                len: found.is_file().then(|| found.len()),
+                modified: found.modified().ok(),
+                id: crate::platform::file_id(path, &found)?,
+                is_dir: found.is_dir(),
+            }))
+        }
+
+        pub(in super::super) fn mode(&self, _path: &Path) -> io::Result<u32> {
+            Ok(0o700)
+        }
+
+        pub(in super::super) fn make(
+            &self,
+            _name: &OsStr,
+            path: &Path,
+            _mode: u32,
+        ) -> io::Result<Self> {
+            std::fs::create_dir(path)?;
+            Self::open(path)
+        }
+
+        pub(in super::super) fn set_mode(&self, _path: &Path, _mode: u32) -> io::Result<()> {
+            Ok(())
+        }
+
+        pub(in super::super) fn create(
+            &self,
+            _name: &OsStr,
+            path: &Path,
+            _mode: u32,
+        ) -> io::Result<File> {
+            File::options().write(true).create_new(true).open(path)
+        }
+
+        pub(in super::super) fn rename(
+            &self,
+            (_, from): (&OsStr, &Path),
+            _folder: &Self,
+            (_, to): (&OsStr, &Path),
+            replace: bool,
+        ) -> io::Result<()> {
+            if replace {
+                return std::fs::rename(from, to);
+            }
+            std::fs::hard_link(from, to)?;
+            std::fs::remove_file(from)
+        }
+
+        pub(in super::super) fn remove(&self, _name: &OsStr, path: &Path) -> io::Result<()> {
+            std::fs::remove_file(path)
+        }
+
+        pub(in super::super) fn names(&self, path: &Path) -> io::Result<Vec<Name>> {
+            let named =
+                |entry: std::fs::DirEntry| (entry.file_name(), entry.file_type().ok().map(kind));
             let entries = std::fs::read_dir(path)?;
             let mut names: Vec<_> =
-                entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
-            names.sort_unstable();
+                entries.map(|entry| entry.map(named)).collect::<io::Result<_>>()?;
+            names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             Ok(names)
+        }
+    }
+
+    fn kind(found: std::fs::FileType) -> Kind {
+        match found {
+            found if found.is_file() => Kind::File,
+            found if found.is_dir() => Kind::Folder,
+            found if found.is_symlink() => Kind::Other("a symbolic link"),
+            _ => Kind::Other("neither a file nor a folder"),
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod folder;
 mod mirror;
+mod place;
 mod walk;
 
-pub(crate) use mirror::Mirror;
+pub(crate) use folder::Status;
+pub(crate) use mirror::{Branch, LIMITS, Mirror};
+pub(crate) use place::{Made, Making, Place, Staged};
 pub(crate) use walk::{Entry, Found, Walk};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
-use super::folder::{Folder, Kind};
+use super::folder::{Folder, Kind, Name};
 use crate::failure::{Failure, Result};
 use crate::report::shown;
 use crate::temp::is_temp_name;
@@ -21,19 +21,28 @@ pub(crate) struct Entry {
     pub(crate) path: PathBuf,
     /// The same below the folder that is walked.
     pub(crate) below: PathBuf,
-    /// When it was found.
-    pub(crate) len: u64,
 }
 
 impl Entry {
+    /// A name in an open folder.
+    pub(super) fn new(folder: Arc<Folder>, name: OsString, path: PathBuf) -> Self {
+        Self { folder, below: PathBuf::from(&name), name, path }
+    }
+
+    /// What lies there by now, which may be something else than a file.
     pub(crate) fn open(&self) -> Result<File> {
-        let failed = |error| Failure::io(&self.path, error);
-        let file = self.folder.file(&self.name, &self.path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_file() {
-            return Ok(file);
-        }
+        let opened = self.folder.file(&self.name, &self.path);
+        opened.map_err(|error| Failure::io(&self.path, error))
+    }
+
+    /// Its length at this moment.
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.folder.status(&self.name, &self.path).ok()??.len
+    }
+
+    pub(crate) fn is_gone(&self) -> Failure {
         let what = format!("{}: something else took its place", shown(&self.path));
-        Err(Failure::new(keystead::ErrorClass::Io, what).hint("run it again"))
+        Failure::new(keystead::ErrorClass::Io, what).hint("run it again")
     }
 }
 
@@ -52,6 +61,8 @@ pub(crate) enum Found {
     Folder {
         path: PathBuf,
         below: PathBuf,
+        /// Permissions for a folder made like it.
+        mode: std::io::Result<u32>,
     },
     /// Not read, and why.
     Skipped {
@@ -74,7 +85,7 @@ struct Level {
     folder: Arc<Folder>,
     path: PathBuf,
     below: PathBuf,
-    names: vec::IntoIter<OsString>,
+    names: vec::IntoIter<Name>,
 }
 
 impl Walk {
@@ -83,6 +94,11 @@ impl Walk {
         let folder = Folder::open(root).map_err(failed)?;
         let level = Level::new(folder, root.to_owned(), PathBuf::new()).map_err(failed)?;
         Ok(Self { levels: vec![level] })
+    }
+
+    /// Permissions for a folder made like the one that is walked.
+    pub(crate) fn root_mode(&self) -> std::io::Result<u32> {
+        self.levels.first().map_or(Ok(PRIVATE_FOLDER), |level| level.folder.mode(&level.path))
     }
 
     /// Leaves out what is in the folder that was found last.
@@ -98,13 +114,15 @@ impl Level {
     }
 }
 
+const PRIVATE_FOLDER: u32 = 0o700;
+
 impl Iterator for Walk {
     type Item = Found;
 
     fn next(&mut self) -> Option<Found> {
         loop {
             let level = self.levels.last_mut()?;
-            let Some(name) = level.names.next() else {
+            let Some((name, kind)) = level.names.next() else {
                 self.levels.pop();
                 continue;
             };
@@ -112,24 +130,25 @@ impl Iterator for Walk {
             if is_temp_name(&name) {
                 return Some(Found::Skipped { path, why: "a temporary file of keystead's own" });
             }
-            let kind = match level.folder.kind(&name, &path) {
+            let kind = match kind.map_or_else(|| level.folder.kind(&name, &path), Ok) {
                 Ok(kind) => kind,
                 Err(error) => {
                     return Some(Found::Failed { failure: Failure::io(&path, error), path });
                 }
             };
             return Some(match kind {
-                Kind::File { len } => {
+                Kind::File => {
                     let folder = Arc::clone(&level.folder);
-                    Found::File(Entry { folder, name, path, below, len })
+                    Found::File(Entry { folder, name, path, below })
                 }
                 Kind::Other(why) => Found::Skipped { path, why },
                 Kind::Folder => {
                     let inner = level.folder.folder(&name, &path);
                     match inner.and_then(|f| Level::new(f, path.clone(), below.clone())) {
                         Ok(inner) => {
+                            let mode = inner.folder.mode(&path);
                             self.levels.push(inner);
-                            Found::Folder { path, below }
+                            Found::Folder { path, below, mode }
                         }
                         Err(error) => Found::Failed { failure: Failure::io(&path, error), path },
                     }

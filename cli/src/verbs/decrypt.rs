@@ -1,9 +1,11 @@
 //! `decrypt`: each object becomes its plaintext, and appears when all of it verified.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use keystead::{Expected, Keyring, Threads};
+use keystead::{Error, Expected, Keyring, Threads};
+use serde_json::Value;
 
 use super::demands::Demands;
 use super::existing::{self, Standing};
@@ -18,6 +20,8 @@ use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
+use crate::small::Buffers;
+use crate::tree::Making;
 
 pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
@@ -30,53 +34,67 @@ pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8>
     let outputs = Outputs { root, name: without_ks, sync: !args.writing.no_sync };
     let each = for_each(&inputs, args.writing.recursive, threads);
     let folders = Folders { taken: args.writing.recursive, objects: true, outputs: Some(outputs) };
-    Many { verb: "decrypt", threads, folders, report }
-        .run(&inputs, |task| one(args, task, &keys, demands.expected(), (each, report)))
+    Many { verb: "decrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
+        one(args, task, buffers, &keys, demands.expected(), (each, report))
+    })
 }
 
 fn one(
     args: &Decrypt,
     task: &Task,
+    buffers: &mut Buffers,
     keys: &Keyring,
     expected: Expected<'_>,
     (threads, report): (Threads, &Report),
 ) -> Result<Told> {
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
-    let object = Object::open(input)?;
-    let explicit = task.place.as_deref().or(args.writing.output.as_deref());
-    let target = Target::of(explicit, input, without_ks)?;
+    let mut opened = Object::file(input)?;
+    let place = task.place.as_ref().map(|place| &*place.path);
+    let target = Target::of(place.or(args.writing.output.as_deref()), input, without_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
     let mut force = args.writing.force;
-    if let (Some(place), false) = (&task.place, force) {
-        match existing::plaintext(place, &object)? {
-            Standing::Free => {}
-            Standing::Done => return Ok(existing::told(&output)),
-            Standing::Older if args.writing.update => force = true,
-            Standing::Older => return Err(existing::older(place)),
+    // The provider chose the mode of what it stored; it does not choose who reads the plaintext.
+    let mode = PRIVATE;
+    let mut out = if let Some(place) = &task.place {
+        if let (Some(found), false) = (existing::found(place, opened.id.as_ref())?, force) {
+            match existing::plaintext(place, &found, &Object::open(input)?)? {
+                Standing::Done => return Ok(existing::told(&output)),
+                Standing::Older if args.writing.update => force = true,
+                Standing::Older => return Err(existing::older(place)),
+            }
         }
-    }
-    let manner = Manner {
-        force,
-        sync: !args.writing.no_sync,
-        // The provider chose the mode of what it stored; it does not choose who reads the
-        // plaintext.
-        mode: PRIVATE,
-        not: object.id.clone(),
-        text: true,
+        let (len, modified) = (opened.len, opened.modified);
+        Output::make(place, Making { mode, force, len, modified })?
+    } else {
+        let not = opened.id.clone();
+        let manner = Manner { force, sync: !args.writing.no_sync, mode, not, text: true };
+        Output::open(&target, manner)?
     };
-    let mut out = Output::open(&target, manner)?;
     if args.buffer {
         out.hold_back();
     }
-    let mut reader = object.plaintext(keys, expected)?;
-    let len = copy_out(threads, &mut reader, &mut out, (&name, &output))?;
-    out.commit()?;
-    let mut value = details_json(reader.details());
-    value["output"] = output.into();
-    value["plaintext_len"] = len.into();
-    Ok(value.into())
+    let whole = buffers.decrypt(&mut opened, keys, expected);
+    let whole = whole.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
+    let mut value;
+    let bytes;
+    if let Some((text, details)) = whole {
+        let written = out.write_all(&text);
+        written.map_err(|error| Failure::at(&output, Error::from_io(error)))?;
+        bytes = u64::try_from(text.len()).unwrap_or(0);
+        value = if report.json { details_json(&details) } else { Value::Null };
+    } else {
+        let mut reader = Object::of(input, opened)?.plaintext(keys, expected)?;
+        bytes = copy_out(threads, &mut reader, &mut out, (&name, &output))?;
+        value = if report.json { details_json(reader.details()) } else { Value::Null };
+    }
+    let staged = out.finish()?;
+    if report.json {
+        value["output"] = output.into();
+        value["plaintext_len"] = bytes.into();
+    }
+    Ok(Told { bytes, staged, value, ..Told::default() })
 }
 
 /// `report.pdf.ks` becomes `report.pdf`.

@@ -7,7 +7,8 @@ use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
 use super::files_only;
-use super::many::{Told, told};
+use super::many::Told;
+use super::settle::told;
 use super::tally::Tally;
 use crate::args::Inspect;
 use crate::failure::Result;

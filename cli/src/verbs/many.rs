@@ -4,22 +4,24 @@
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::tally::Tally;
+use super::settle::{Outcome, Settle};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::progress::{self, Progress, Total};
-use crate::report::{Report, failure_json, shown};
-use crate::tree::{Found, Mirror, Walk};
+use crate::progress::{Progress, Total};
+use crate::report::{Report, shown};
+use crate::small::Buffers;
+use crate::tree::{Branch, Found, LIMITS, Mirror, Place, Staged, Walk};
 use crate::workers;
 
 /// One input to work on.
 pub(crate) struct Task {
     pub(crate) input: Input,
     /// Where its output goes, if the folder that it was found in says so.
-    pub(crate) place: Option<PathBuf>,
+    pub(crate) place: Option<Place>,
 }
 
 /// What came of an input.
@@ -30,13 +32,18 @@ pub(crate) struct Told {
     pub(crate) hint: Option<String>,
     /// Nothing was to be done: its output is there.
     pub(crate) existing: bool,
+    /// Bytes of plaintext.
+    pub(crate) bytes: u64,
     /// Fields of its JSON object.
     pub(crate) value: Value,
+    /// Its output is complete and waits for its name.
+    pub(crate) staged: Option<Staged>,
 }
 
 impl From<Value> for Told {
     fn from(value: Value) -> Self {
-        Self { value, ..Self::default() }
+        let bytes = value["plaintext_len"].as_u64().unwrap_or(0);
+        Self { value, bytes, ..Self::default() }
     }
 }
 
@@ -75,11 +82,8 @@ enum Job {
     Work(Task),
     Skipped(PathBuf, &'static str),
     Failed(String, Failure),
-}
-
-enum Outcome {
-    Told(String, Result<Told>),
-    Skipped(PathBuf, &'static str),
+    /// A folder has no more files.
+    End(Arc<Mirror>),
 }
 
 impl Many<'_> {
@@ -89,66 +93,38 @@ impl Many<'_> {
         inputs: &[Input],
         work: impl Fn(&Task) -> Result<Told> + Sync,
     ) -> Result<u8> {
-        let mut tally = Tally::default();
+        self.run_with(inputs, |task, _| work(task))
+    }
+
+    /// [`run`](Self::run) with buffers that each thread uses again and again.
+    pub(crate) fn run_with(
+        &self,
+        inputs: &[Input],
+        work: impl Fn(&Task, &mut Buffers) -> Result<Told> + Sync,
+    ) -> Result<u8> {
+        let mut settle = Settle::new(self.verb, self.report);
         let jobs = inputs.iter().flat_map(|input| self.jobs(input));
-        let outcome = |job| match job {
-            Job::Work(task) => Outcome::Told(task.input.shown(), work(&task)),
+        let outcome = |buffers: &mut Buffers, job| match job {
+            Job::Work(task) => Outcome::Told(task.input.shown(), work(&task, buffers)),
             Job::Skipped(path, why) => Outcome::Skipped(path, why),
             Job::Failed(name, failure) => Outcome::Told(name, Err(failure)),
+            Job::End(mirror) => Outcome::End(mirror),
         };
-        let progress = self.report.has_progress().then(|| Progress::start(self.total(inputs)));
-        workers::in_order(self.threads, jobs, outcome, |outcome| {
-            progress::add_file();
-            self.told(outcome, &mut tally)
-        })?;
+        let recursive = self.folders.taken;
+        let progress = self.report.has_progress().then(|| {
+            let inputs = inputs.to_vec();
+            Progress::start(move || total(&inputs, recursive))
+        });
+        workers::in_order(self.threads, jobs, outcome, |outcome| settle.take(outcome))?;
         drop(progress);
         if self.folders.taken {
-            self.report.line(&tally.line(self.verb))?;
-            self.report.result(&tally.json(self.verb))?;
+            self.report.line(&settle.tally.line(self.verb))?;
+            self.report.result(&settle.tally.json(self.verb))?;
         }
-        Ok(tally.code)
+        Ok(settle.tally.code)
     }
 
-    /// What there is to do; walks folders once more for it.
-    fn total(&self, inputs: &[Input]) -> Total {
-        let (mut bytes, mut files) = (Some(0_u64), 0);
-        for path in inputs.iter().map(Input::path) {
-            match path {
-                Some(path) if self.folders.taken && path.is_dir() => {
-                    let Ok(walk) = Walk::new(path) else { continue };
-                    for found in walk {
-                        if let Found::File(entry) = found {
-                            files += 1;
-                            bytes = bytes.map(|sum| sum.saturating_add(entry.len));
-                        }
-                    }
-                }
-                path => {
-                    files += 1;
-                    let metadata = path.and_then(|path| path.metadata().ok());
-                    let len = metadata.filter(Metadata::is_file).map(|metadata| metadata.len());
-                    bytes = bytes.zip(len).map(|(sum, len)| sum.saturating_add(len));
-                }
-            }
-        }
-        Total { bytes, files: (self.folders.taken || files > 1).then_some(files) }
-    }
-
-    fn told(&self, outcome: Outcome, tally: &mut Tally) -> Result<()> {
-        match outcome {
-            Outcome::Told(name, result) => told(self.verb, &name, result, tally, self.report),
-            Outcome::Skipped(path, why) => {
-                tally.skipped += 1;
-                let name = shown(&path);
-                self.report.skipped(&format!("{name}: {why}"));
-                self.report.result(&json!({
-                    "verb": self.verb, "input": name, "ok": true, "skipped": why,
-                }))
-            }
-        }
-    }
-
-    fn jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + 'a> {
+    fn jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
         match input {
             Input::File(path) if self.folders.taken && path.is_dir() => match self.folder(path) {
                 Ok(jobs) => jobs,
@@ -162,29 +138,35 @@ impl Many<'_> {
     }
 
     /// The jobs of a folder. Its mirror is made on the way, each folder before what goes into it.
-    fn folder<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + 'a>> {
-        let outputs = self.folders.outputs;
-        let mirror = match outputs {
-            Some(outputs) => Some(Mirror::new(root, &outputs.place(root)?, outputs.sync)?),
-            None => None,
-        };
+    fn folder<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
         let mut walk = Walk::new(root)?;
-        Ok(Box::new(std::iter::from_fn(move || {
+        let (mirror, mut branch) = match self.folders.outputs {
+            Some(outputs) => {
+                let mode = walk.root_mode().map_err(|error| Failure::io(root, error))?;
+                let made = Mirror::new(root, mode, &outputs.place(root)?, outputs.sync, LIMITS)?;
+                (Some(made.0), Some(made.1))
+            }
+            None => (None, None),
+        };
+        let jobs = std::iter::from_fn(move || {
             loop {
                 let found = walk.next()?;
-                if let Some(job) = self.job(found, mirror.as_ref(), &mut walk) {
+                if let Some(job) = self.job(found, branch.as_mut(), &mut walk) {
                     return Some(job);
                 }
             }
-        })))
+        });
+        Ok(Box::new(jobs.chain(mirror.map(Job::End))))
     }
 
-    fn job(&self, found: Found, mirror: Option<&Mirror>, walk: &mut Walk) -> Option<Job> {
+    fn job(&self, found: Found, branch: Option<&mut Branch>, walk: &mut Walk) -> Option<Job> {
         match found {
             Found::Skipped { path, why } => Some(Job::Skipped(path, why)),
             Found::Failed { path, failure } => Some(Job::Failed(shown(&path), failure)),
-            Found::Folder { path, below } => {
-                let failure = mirror?.folder(&path, &below).err()?;
+            Found::Folder { path, below, mode } => {
+                let mode = mode.map_err(|error| Failure::io(&path, error));
+                let branch = branch?;
+                let failure = mode.and_then(|mode| branch.folder(&below, mode)).err()?;
                 walk.leave();
                 Some(Job::Failed(shown(&path), failure))
             }
@@ -192,9 +174,9 @@ impl Many<'_> {
                 Some(Job::Skipped(entry.path, "its name does not end in .ks"))
             }
             Found::File(entry) => {
-                let place = match (mirror, self.folders.outputs) {
-                    (Some(mirror), Some(outputs)) => match (outputs.name)(&entry.below) {
-                        Ok(below) => Some(mirror.place(&below)),
+                let place = match (branch, self.folders.outputs) {
+                    (Some(branch), Some(outputs)) => match (outputs.name)(&entry.below) {
+                        Ok(below) => Some(branch.place(&below)),
                         Err(failure) => return Some(Job::Failed(shown(&entry.path), failure)),
                     },
                     _ => None,
@@ -203,6 +185,31 @@ impl Many<'_> {
             }
         }
     }
+}
+
+/// What there is to do; walks folders once more for it.
+fn total(inputs: &[Input], recursive: bool) -> Total {
+    let (mut bytes, mut files) = (Some(0_u64), 0);
+    for path in inputs.iter().map(Input::path) {
+        match path {
+            Some(path) if recursive && path.is_dir() => {
+                let Ok(walk) = Walk::new(path) else { continue };
+                for found in walk {
+                    if let Found::File(entry) = found {
+                        files += 1;
+                        bytes = bytes.map(|sum| sum.saturating_add(entry.len().unwrap_or(0)));
+                    }
+                }
+            }
+            path => {
+                files += 1;
+                let metadata = path.and_then(|path| path.metadata().ok());
+                let len = metadata.filter(Metadata::is_file).map(|metadata| metadata.len());
+                bytes = bytes.zip(len).map(|(sum, len)| sum.saturating_add(len));
+            }
+        }
+    }
+    Total { bytes, files: (recursive || files > 1).then_some(files) }
 }
 
 impl Outputs<'_> {
@@ -220,45 +227,6 @@ impl Outputs<'_> {
                 .hint("-o FOLDER names it")),
         }
     }
-}
-
-/// One result: to stderr, to stdout and into the tally.
-pub(super) fn told(
-    verb: &str,
-    name: &str,
-    result: Result<Told>,
-    tally: &mut Tally,
-    report: &Report,
-) -> Result<()> {
-    let mut object = Map::new();
-    object.insert("verb".to_owned(), verb.into());
-    object.insert("input".to_owned(), name.into());
-    match result {
-        Ok(told) => {
-            tally.add(&told);
-            if let Some(hint) = &told.hint {
-                report.hint(hint);
-            }
-            if let Some(line) = &told.line {
-                report.line(line)?;
-            }
-            object.insert("ok".to_owned(), true.into());
-            if told.existing {
-                object.insert("existing".to_owned(), true.into());
-            }
-            if let Value::Object(fields) = told.value {
-                object.extend(fields);
-            }
-        }
-        Err(failure) if failure.silent => return Err(failure),
-        Err(failure) => {
-            report.failure(&failure);
-            object.insert("ok".to_owned(), false.into());
-            object.insert("error".to_owned(), failure_json(&failure));
-            tally.fail(&failure);
-        }
-    }
-    report.result(&Value::Object(object))
 }
 
 fn is_object_name(path: &Path) -> bool {

@@ -13,6 +13,7 @@ mod keygen;
 mod many;
 mod reencrypt;
 mod rewrap;
+mod settle;
 mod tally;
 mod verify;
 
@@ -156,7 +157,9 @@ fn copy_out(
     out: &mut Output,
     (input, output): (&str, &str),
 ) -> Result<u64> {
-    if let (Plaintext::Seekable(reader), Output::File(_)) = (&mut *plaintext, &*out) {
+    if let (Plaintext::Seekable(reader), Output::File(_) | Output::Made(_)) =
+        (&mut *plaintext, &*out)
+    {
         let len = reader.verified_len().map_err(|error| Failure::at(input, error))?;
         if let Some(to) = out.place(len) {
             return reader

@@ -27,7 +27,7 @@ impl Tally {
             self.unproven += u64::from(told.value["proven"] == false);
         } else {
             self.files += 1;
-            self.bytes += told.value["plaintext_len"].as_u64().unwrap_or(0);
+            self.bytes += told.bytes;
         }
     }
 

@@ -67,6 +67,7 @@ pub(super) fn one(
         kind => format!("{} key {}", kind.name(), by.key_id),
     };
     let mut told = Told::from(details_json(reader.details()));
+    told.bytes = len;
     told.value["plaintext_len"] = len.into();
     told.line = Some(format!("{name}: ok, {len} bytes, opened by {key}: {maker}"));
     Ok(told)

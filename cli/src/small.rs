@@ -1,0 +1,107 @@
+//! Small files: read whole, worked on in memory, written in one go. Each thread uses its buffers
+//! for one file after the other, and wipes them in the end.
+
+use std::io::{self, Read, Seek as _};
+
+use keystead::{Context, Details, Expected, Keyring, Kind, Options};
+use zeroize::Zeroizing;
+
+use crate::input::{Opened, Reader, read_full};
+
+/// A file is small below this.
+pub(crate) const SMALL: usize = 1_048_576;
+
+#[derive(Default)]
+pub(crate) struct Buffers {
+    /// The input.
+    read: Zeroizing<Vec<u8>>,
+    /// An object; what is in it nobody has to hide.
+    made: Vec<u8>,
+}
+
+/// What was read of an input.
+pub(crate) struct Head {
+    /// Bytes of it in the buffer.
+    pub(crate) len: usize,
+    /// There is no more.
+    pub(crate) whole: bool,
+}
+
+impl Buffers {
+    /// Reads a small input whole; of one that is not known to be small, the start. What claims to
+    /// be empty may be a file of the system's own, as in /proc, and is not believed.
+    pub(crate) fn read(&mut self, reader: &mut Reader, len: Option<u64>) -> io::Result<Head> {
+        let len = len.filter(|len| *len > 0).map(usize::try_from);
+        // One byte more shows that it grew.
+        let most = match len {
+            None => SMALL,
+            Some(Ok(len)) if len < SMALL => len + 1,
+            Some(_) => return Ok(Head { len: 0, whole: false }),
+        };
+        if self.read.len() < most {
+            self.read.resize(most, 0);
+        }
+        let read = read_once(reader, &mut self.read[..most], len.is_some())?;
+        Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
+    }
+
+    /// The plaintext of a small object in a file. Nothing where it does not open: whoever finds out
+    /// why begins again with the file, which is as it was.
+    pub(crate) fn decrypt(
+        &mut self,
+        opened: &mut Opened,
+        keys: &Keyring,
+        expected: Expected<'_>,
+    ) -> io::Result<Option<(Zeroizing<Vec<u8>>, Details)>> {
+        let is_file = opened.len.is_some_and(|len| len > 0);
+        // A second attempt would cost a second derivation.
+        if !is_file || keys.iter().any(|key| key.kind() == Kind::Passphrase) {
+            return Ok(None);
+        }
+        let head = self.read(&mut opened.reader, opened.len)?;
+        if head.whole
+            && let Ok((text, details)) =
+                keystead::decrypt_with_details(keys, self.head(&head), expected)
+        {
+            return Ok(Some((Zeroizing::new(text), details)));
+        }
+        if let Reader::Regular(file) = &mut opened.reader {
+            file.rewind()?;
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn head(&self, head: &Head) -> &[u8] {
+        &self.read[..head.len]
+    }
+
+    /// The object of what was read.
+    pub(crate) fn encrypt(
+        &mut self,
+        head: &Head,
+        keys: &Keyring,
+        context: &Context,
+        options: &Options,
+    ) -> keystead::Result<&[u8]> {
+        let len = keystead::encrypted_len(keys, head.len, context, options)?;
+        if self.made.len() < len {
+            self.made.resize(len, 0);
+        }
+        let text = &self.read[..head.len];
+        let len = keystead::encrypt_into(keys, text, context, options, &mut self.made)?;
+        Ok(&self.made[..len])
+    }
+}
+
+/// A regular file ends where one read ends early.
+fn read_once(reader: &mut Reader, out: &mut [u8], regular: bool) -> io::Result<usize> {
+    if !regular {
+        return read_full(reader, out);
+    }
+    loop {
+        match reader.read(out) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
