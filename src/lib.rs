@@ -92,10 +92,11 @@ pub use format::{
 };
 pub use keys::{Keyring, MasterKey, PassphraseCosts, PublicKey};
 pub use stream::{
-    Decryptor, Details, Encryptor, ObjectBuffer, PushDecryptor, RangeReader, ReadAt, Reencrypted,
-    Threads, WriteAt, decrypt, decrypt_in_place, decrypt_into, decrypt_with_details, encrypt,
-    encrypt_at, encrypt_in_place, encrypt_into, encrypt_key_file, encrypt_with, encrypted_len,
-    header_len, is_encrypted_key_file, key_file_text, read_key_file, reencrypt, verify,
+    Decryptor, Details, Encryptor, ObjectBuffer, PlaintextBuffer, PushDecryptor, RangeReader,
+    ReadAt, Reencrypted, Threads, WriteAt, decrypt, decrypt_in_place, decrypt_into,
+    decrypt_with_details, encrypt, encrypt_at, encrypt_in_place, encrypt_into, encrypt_key_file,
+    encrypt_with, encrypted_len, header_len, is_encrypted_key_file, key_file_text, read_key_file,
+    reencrypt, verify,
 };
 
 /// The Rust examples of README.md run with the tests of the documentation.

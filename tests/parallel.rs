@@ -7,8 +7,8 @@ use std::io::{self, Cursor, IoSliceMut, Write as _};
 use std::sync::Mutex;
 
 use keystead::{
-    Context, Decryptor, Encryptor, Error, Keyring, MasterKey, ObjectBuffer, Options, RangeReader,
-    ReadAt, Threads, WriteAt,
+    Context, Decryptor, Encryptor, Error, Keyring, MasterKey, ObjectBuffer, Options,
+    PlaintextBuffer, RangeReader, ReadAt, Threads, WriteAt,
 };
 
 const CHUNK: usize = 16_384;
@@ -143,6 +143,10 @@ fn every_way_to_decrypt_gives_the_same_text() {
             threads.decrypt_into(&keys, &object, &context, &mut out).unwrap();
             assert!(out == plain, "decrypt_into, {len}, {threads:?}");
 
+            let opened = PlaintextBuffer::decrypt(object.clone(), threads, &keys, &context);
+            let pieces = opened.unwrap().pieces().collect::<Vec<_>>().concat();
+            assert!(pieces == plain, "PlaintextBuffer, {len}, {threads:?}");
+
             let mut out = Vec::new();
             let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
             // Some of it by hand, so that a begun chunk is given too.
@@ -213,6 +217,8 @@ fn a_changed_chunk_ends_every_reader() {
         assert!(plain.starts_with(&out) && out.len() <= place - front);
         assert!(matches!(reader.copy_at(threads, &Board::new()), Err(Error::Auth)));
 
+        let opened = PlaintextBuffer::decrypt(bad.clone(), threads, &keys, &context);
+        assert!(matches!(opened, Err(Error::Auth)));
         let mut buffer = bad;
         assert!(keystead::decrypt_in_place(&keys, &mut buffer, &context).is_err());
         assert!(buffer.is_empty());

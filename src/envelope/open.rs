@@ -228,6 +228,7 @@ impl OpenedHeader {
     }
 
     /// Verifies the commitment in front of the body, then the caller's floor (R35, R38).
+    #[inline]
     pub(crate) fn payload(&self, prefix: &[u8; BODY_PREFIX]) -> Result<(PayloadKey, Floor)> {
         let payload = PayloadKey::verify(&self.data_key, prefix, &self.statement_hash)?;
         let found =

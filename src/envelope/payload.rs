@@ -15,6 +15,7 @@ pub(crate) struct PayloadKey {
 
 impl PayloadKey {
     /// R30, for a new body.
+    #[inline]
     pub(crate) fn derive(data_key: &DataKey, salt: [u8; 24], statement_hash: &[u8]) -> Self {
         let keys = data_key.body(&salt, statement_hash);
         let keys = keys.expose();
@@ -30,6 +31,7 @@ impl PayloadKey {
     }
 
     /// R35: for a body met; another commitment is AUTH, before any chunk is read.
+    #[inline]
     pub(crate) fn verify(
         data_key: &DataKey,
         prefix: &[u8; BODY_PREFIX],

@@ -41,7 +41,28 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
-/// Equality in constant time, for tags, commitments and keys.
-pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.ct_eq(b).into()
+/// Equality in constant time, for tags, commitments and keys: word by word, without a branch.
+pub(crate) fn equal<const N: usize>(a: &[u8; N], b: &[u8; N]) -> bool {
+    let (a_words, a_rest) = a.as_chunks();
+    let (b_words, b_rest) = b.as_chunks();
+    let words = a_words.iter().zip(b_words);
+    let words = words.map(|(a, b)| u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b));
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| u64::from(a ^ b));
+    words.chain(rest).fold(0, |differ, word| differ | word).ct_eq(&0).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bit_anywhere_makes_unequal() {
+        let a: [u8; 59] = std::array::from_fn(|i| i.to_le_bytes()[0]);
+        assert!(equal(&a, &a));
+        for bit in 0..a.len() * 8 {
+            let mut b = a;
+            b[bit / 8] ^= 1 << (bit % 8);
+            assert!(!equal(&a, &b), "bit {bit}");
+        }
+    }
 }

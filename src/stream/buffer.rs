@@ -262,7 +262,7 @@ fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
 
 /// Everything before the first chunk (SPEC R35): the payload key, what was learnt, the sealed
 /// chunks, the plaintext's length.
-fn open<'o>(
+pub(super) fn open<'o>(
     keys: &Keyring,
     object: &'o [u8],
     expected: Expected<'_>,

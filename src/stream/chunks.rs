@@ -1,5 +1,9 @@
 //! The hot path: chunks of a buffer, sealed and opened in place, in order.
 
+use std::ops::{Deref, DerefMut};
+
+use zeroize::Zeroize;
+
 use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
@@ -21,6 +25,15 @@ pub(crate) fn seal_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> 
     for (index, chunk) in (first..).zip(chunks.chunks_mut(SEALED_CHUNK)) {
         let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
         *tag = key.seal_chunk(index, text)?;
+    }
+    Ok(())
+}
+
+/// Opens chunks where they stand.
+pub(crate) fn open_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> Result<()> {
+    for (index, chunk) in (first..).zip(chunks.chunks_mut(SEALED_CHUNK)) {
+        let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
+        key.open_chunk(index, text, tag)?;
     }
     Ok(())
 }
@@ -60,6 +73,37 @@ pub(crate) fn open_to_front(
         }
     }
     Ok(end)
+}
+
+/// Room for one sealed chunk from the start of a cache line on; wiped when dropped.
+#[repr(align(64))]
+pub(crate) struct Buffer([u8; SEALED_CHUNK]);
+
+impl Buffer {
+    pub(crate) fn new() -> Box<Self> {
+        Box::new(Self([0; SEALED_CHUNK]))
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8; SEALED_CHUNK];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let Self(bytes) = self;
+        bytes.zeroize();
+    }
 }
 
 /// Full chunks, then one that is shorter and may be empty.

@@ -1,16 +1,18 @@
 //! Decrypting a stream of any length in constant memory. What it gives has been verified; the end
 //! is verified too.
 
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
+use super::at::fill;
+use super::chunks;
 use crate::envelope::{OpenedBy, OpenedHeader, PayloadKey, SealedHeader};
 use crate::error::{Error, ErrorClass, Result};
 use crate::format::context::{Context, Expected, Metadata};
 use crate::format::floor::Floor;
 use crate::format::header::{PREAMBLE, header_len};
-use crate::format::layout::{BODY_PREFIX, Chunks, MAX_INDEX, SEALED_CHUNK, TAG};
+use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
 
 /// What opening an object tells: all of it is authentic.
@@ -33,6 +35,7 @@ pub struct Details {
 
 impl Details {
     /// Commitment, floor, metadata: everything between the header and the first chunk (SPEC R35).
+    #[inline]
     pub(crate) fn verify(
         opened: OpenedHeader,
         prefix: &[u8; BODY_PREFIX],
@@ -80,7 +83,7 @@ pub struct Decryptor<R> {
     pub(super) key: PayloadKey,
     details: Details,
     pub(super) expected: Option<Chunks>,
-    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    chunk: Box<chunks::Buffer>,
     pub(super) ready: std::ops::Range<usize>,
     pub(super) index: u64,
     state: State,
@@ -121,7 +124,7 @@ impl<R: Read> Decryptor<R> {
             key,
             expected: details.plaintext_len.map(Chunks::of_plaintext).transpose()?,
             details,
-            chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+            chunk: chunks::Buffer::new(),
             ready: 0..0,
             index: 0,
             state: State::Reading,
@@ -156,7 +159,7 @@ impl<R: Read> Decryptor<R> {
     }
 
     /// An error repeats.
-    fn remember(&mut self, end: Result<()>) -> Result<()> {
+    fn remember<T>(&mut self, end: Result<T>) -> Result<T> {
         end.inspect_err(|error| {
             let kind = if let Error::Io(e) = error { e.kind() } else { io::ErrorKind::Other };
             self.state = State::Failed(error.class(), kind);
@@ -172,6 +175,38 @@ impl<R: Read> Decryptor<R> {
     pub(super) fn settle(&mut self, end: Result<()>) -> Result<()> {
         self.state = State::Done;
         self.remember(end)
+    }
+
+    /// Whether the next byte is that of a chunk that was not read yet.
+    const fn is_between(&self) -> bool {
+        self.ready.start >= self.ready.end && matches!(self.state, State::Reading)
+    }
+
+    /// A whole chunk straight into the caller's buffer; gives the length of its plaintext. On an
+    /// error the buffer is wiped.
+    fn chunk_into(&mut self, out: &mut [u8; CHUNK]) -> Result<usize> {
+        let opened = self.read_and_open(out);
+        opened.inspect_err(|_| out.zeroize())
+    }
+
+    fn read_and_open(&mut self, out: &mut [u8; CHUNK]) -> Result<usize> {
+        let mut behind = [0; TAG];
+        let places = &mut [IoSliceMut::new(out), IoSliceMut::new(&mut behind)];
+        let len = fill(places, |places, _| self.inner.read_vectored(places), 0)?;
+        let last = len < SEALED_CHUNK;
+        check_chunk(self.expected, self.index, len, last)?;
+        let text = len.checked_sub(TAG).ok_or(Error::Auth)?;
+        // The tag of a short chunk begins in the buffer.
+        let mut tag = behind;
+        let within = TAG.min(CHUNK - text);
+        tag[..within].copy_from_slice(&out[text..text + within]);
+        tag[within..].copy_from_slice(&behind[..TAG - within]);
+        self.key.open_chunk(self.index, &mut out[..text], &tag)?;
+        self.index += 1;
+        if last {
+            self.state = State::Done;
+        }
+        Ok(text)
     }
 
     fn next_chunk(&mut self) -> Result<()> {
@@ -219,6 +254,10 @@ impl<R: Read> Read for Decryptor<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
+        }
+        if let (Some(out), true) = (out.first_chunk_mut(), self.is_between()) {
+            let read = self.chunk_into(out);
+            return Ok(self.remember(read)?);
         }
         let ready = self.fill()?;
         let taken = ready.len().min(out.len());

@@ -2,14 +2,13 @@
 
 use std::io::{self, Read, Write};
 
-use zeroize::Zeroizing;
-
+use super::chunks;
 use super::decryptor::read_full;
 use crate::envelope::{Options, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::floor::Floor;
-use crate::format::layout::{CHUNK, MAX_INDEX, SEALED_CHUNK, TAG};
+use crate::format::layout::{CHUNK, MAX_INDEX, TAG};
 use crate::keys::Keyring;
 
 /// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without
@@ -42,7 +41,7 @@ use crate::keys::Keyring;
 pub struct Encryptor<W> {
     pub(super) inner: W,
     pub(super) key: PayloadKey,
-    pub(super) chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    pub(super) chunk: Box<chunks::Buffer>,
     pub(super) filled: usize,
     pub(super) index: u64,
     pub(super) left: Option<u64>,
@@ -95,7 +94,7 @@ impl<W: Write> Encryptor<W> {
         Ok(Self {
             inner,
             key: sealed.payload,
-            chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+            chunk: chunks::Buffer::new(),
             filled: 0,
             index: 0,
             left: stated,

@@ -7,7 +7,7 @@
 //! | a buffer to be changed | [`encrypt_in_place`] | [`decrypt_in_place`] | nothing, it is as it was or wiped |
 //! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
 //! | a part of a file | | [`RangeReader`] | nothing of the failing call |
-//! | a buffer that is to be filled | [`ObjectBuffer`] | | |
+//! | a buffer in which nothing is moved | [`ObjectBuffer`] | [`PlaintextBuffer`] | nothing, it is wiped |
 //! | pieces, as async code has them | [`Encryptor`] of a `Vec` | [`PushDecryptor`] | the chunks before the failing one |
 //! | a stream, by several threads | [`Encryptor::copy_from`] | [`Decryptor::copy_to`] | the pieces of 1 MiB before the failing one |
 //! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`], [`RangeReader::copy_range`] | the file is not to be shown before it is whole |
@@ -29,6 +29,7 @@ mod copy;
 mod decryptor;
 mod encryptor;
 mod keyfile;
+mod opened;
 mod prepared;
 mod push;
 mod range;
@@ -45,6 +46,7 @@ pub use buffer::{
 pub use decryptor::{Decryptor, Details};
 pub use encryptor::Encryptor;
 pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_key_file};
+pub use opened::PlaintextBuffer;
 pub use prepared::ObjectBuffer;
 pub use push::PushDecryptor;
 pub use range::RangeReader;

@@ -1,10 +1,10 @@
 //! Decrypting without a reader: for async code, event loops and other languages, which have bytes
 //! as they come.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use super::Details;
 use super::decryptor::check_chunk;
+use super::{Details, chunks};
 use crate::envelope::{OpenedHeader, PayloadKey};
 use crate::error::{Error, Result};
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
@@ -36,7 +36,7 @@ use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
 pub struct PushDecryptor {
     opener: Opener,
     details: Details,
-    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    chunk: Box<chunks::Buffer>,
     filled: usize,
 }
 
@@ -61,7 +61,7 @@ impl PushDecryptor {
     pub(super) fn of_body(key: PayloadKey, details: Details) -> Result<Self> {
         let expected = details.plaintext_len.map(Chunks::of_plaintext).transpose()?;
         let opener = Opener { key, expected, index: 0, failed: false };
-        let chunk = Box::new(Zeroizing::new([0; SEALED_CHUNK]));
+        let chunk = chunks::Buffer::new();
         Ok(Self { opener, details, chunk, filled: 0 })
     }
 

@@ -2,8 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use zeroize::Zeroizing;
-
+use super::chunks;
 use super::decryptor::{Details, read_full, read_header};
 use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
@@ -32,7 +31,7 @@ pub struct RangeReader<R> {
     details: Details,
     chunks: Chunks,
     length_verified: bool,
-    chunk: Box<Zeroizing<[u8; SEALED_CHUNK]>>,
+    chunk: Box<chunks::Buffer>,
     loaded: Option<(u64, usize)>,
     position: u64,
 }
@@ -70,7 +69,7 @@ impl<R: Read + Seek> RangeReader<R> {
             details,
             chunks,
             length_verified: stated.is_some(),
-            chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+            chunk: chunks::Buffer::new(),
             loaded: None,
             position: 0,
         })

@@ -31,7 +31,7 @@ fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
         details: details(&key),
         key,
         expected: None,
-        chunk: Box::new(Zeroizing::new([0; SEALED_CHUNK])),
+        chunk: chunks::Buffer::new(),
         ready: 0..0,
         index: 0,
         state: State::Reading,

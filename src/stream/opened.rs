@@ -1,0 +1,80 @@
+//! An object decrypted where it stands: nothing is moved, so the plaintext stays in the places of
+//! its chunks.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::batch::BATCH_SEALED;
+use super::{Details, Threads, buffer, chunks};
+use crate::error::Result;
+use crate::format::context::Expected;
+use crate::format::layout::{SEALED_CHUNK, TAG};
+use crate::keys::Keyring;
+
+/// The plaintext of an object in the object's own buffer, wiped when dropped. All of it has
+/// verified. The counterpart of [`ObjectBuffer`](crate::ObjectBuffer).
+///
+/// ```
+/// # fn main() -> keystead::Result<()> {
+/// # use keystead::{Context, Keyring, MasterKey, PlaintextBuffer, Threads};
+/// # let (keys, context) = (Keyring::new(MasterKey::generate()?), Context::new());
+/// # let object = keystead::encrypt(&keys, &[7; 40_000], &context)?;
+/// let plaintext = PlaintextBuffer::decrypt(object, Threads::ONE, &keys, &context)?;
+/// for piece in plaintext.pieces() {
+///     println!("{} bytes", piece.len());                  // 16384, 16384, 7232
+/// }
+/// # assert_eq!(plaintext.pieces().flatten().copied().collect::<Vec<_>>(), [7; 40_000]);
+/// # Ok(()) }
+/// ```
+pub struct PlaintextBuffer {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Where the first chunk begins.
+    front: usize,
+    details: Details,
+}
+
+impl PlaintextBuffer {
+    /// Decrypts a whole object with so many threads. On an error the buffer is wiped.
+    ///
+    /// # Errors
+    /// As [`decrypt`](crate::decrypt).
+    pub fn decrypt<'e>(
+        object: Vec<u8>,
+        threads: Threads,
+        keys: &Keyring,
+        expected: impl Into<Expected<'e>>,
+    ) -> Result<Self> {
+        let mut bytes = Zeroizing::new(object);
+        let (key, details, sealed, len) = buffer::open(keys, &bytes, expected.into())?;
+        let front = bytes.len() - sealed.len();
+        let threads = threads.for_len(u64::try_from(len).unwrap_or(u64::MAX));
+        let opened = threads.each(bytes[front..].chunks_mut(BATCH_SEALED), |first, batch| {
+            chunks::open_in_place(&key, first, batch)
+        });
+        opened.inspect_err(|_| bytes.zeroize())?;
+        Ok(Self { bytes, front, details })
+    }
+
+    /// The plaintext in order: pieces of 16,384 bytes, and a last one that is shorter.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let chunks = self.bytes[self.front..].chunks(SEALED_CHUNK);
+        chunks.filter_map(|chunk| chunk.split_last_chunk::<TAG>()).map(|(text, _)| text)
+    }
+
+    /// What opening told.
+    #[must_use]
+    pub const fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// The buffer, for the next object. What it holds is the plaintext, until it is overwritten.
+    #[must_use]
+    pub fn into_buffer(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.bytes)
+    }
+}
+
+impl std::fmt::Debug for PlaintextBuffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlaintextBuffer").field("len", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
