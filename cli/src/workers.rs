@@ -5,7 +5,7 @@ use std::iter::Enumerate;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use keystead::ErrorClass;
+use keystead::{ErrorClass, Threads};
 
 use crate::failure::{Failure, Result};
 
@@ -16,24 +16,24 @@ use crate::failure::{Failure, Result};
 /// A worker takes its jobs and hands over its results itself: a thread between them would have to
 /// be woken for every one.
 pub(crate) fn in_order<T: Send, R: Send, S: Default>(
-    threads: usize,
+    threads: Threads,
     jobs: impl Iterator<Item = T> + Send,
     work: impl Fn(&mut S, T) -> R + Sync,
     done: impl FnMut(R) -> Result<()> + Send,
 ) -> Result<()> {
+    let mut jobs = jobs.enumerate();
+    // One job needs no second thread.
+    let (first, second) = (jobs.next(), jobs.next());
+    let threads = if second.is_some() { threads.get() } else { 1 };
     let shop = Shop {
-        jobs: Mutex::new(jobs.enumerate()),
+        jobs: Mutex::new(jobs),
         results: Mutex::new(Results::new(done)),
         moved: Condvar::new(),
         ahead: threads * AHEAD,
     };
-    // One job needs no second thread.
-    let (first, second) = (shop.take(), shop.take());
     thread::scope(|scope| {
-        if second.is_some() {
-            for _ in 1..threads {
-                scope.spawn(|| shop.labour(None, &work));
-            }
+        for _ in 1..threads {
+            scope.spawn(|| shop.labour(None, &work));
         }
         shop.labour([first, second].into_iter().flatten(), &work);
     });
@@ -151,7 +151,7 @@ mod tests {
                 thread::sleep(std::time::Duration::from_micros(n * 37 % 500));
                 n * 2
             };
-            in_order(threads, 0..500_u64, slow, |n| {
+            in_order(Threads::new(threads), 0..500_u64, slow, |n| {
                 seen.push(n);
                 Ok(())
             })
@@ -163,6 +163,6 @@ mod tests {
     #[test]
     fn an_error_ends_it() {
         let stop = |n| if n == 5 { Err(broken()) } else { Ok(()) };
-        assert!(in_order(2, 0.., |(): &mut (), n: u64| n, stop).is_err());
+        assert!(in_order(Threads::new(2), 0.., |(): &mut (), n: u64| n, stop).is_err());
     }
 }

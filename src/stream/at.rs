@@ -148,7 +148,8 @@ impl<S: ReadAt> Source for Texts<'_, S> {
             usize::try_from(self.chunks.last - first).map_or(BATCH, |more| BATCH.min(more + 1));
         let last = first + u64::try_from(count).unwrap_or(BATCH_64) == self.chunks.last + 1;
         let last_len = if last { self.chunks.last_len } else { CHUNK };
-        batch.ready = 0..(count - 1) * SEALED_CHUNK + last_len + TAG;
+        let sealed = (count - 1) * SEALED_CHUNK + last_len + TAG;
+        batch.filled(sealed, sealed);
         let places = batch.bytes[batch.ready.clone()].chunks_mut(SEALED_CHUNK);
         let mut texts: Vec<_> = places
             .filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>())
@@ -173,6 +174,10 @@ impl<S: ReadAt> Source for Texts<'_, S> {
         }
         Ok(true)
     }
+
+    fn more(&self) -> bool {
+        self.next.load(Ordering::Relaxed) * BATCH_64 <= self.chunks.last
+    }
 }
 
 /// Sealed chunks, taken in batches from the chunks of a span, both ends included.
@@ -195,13 +200,17 @@ impl<S: ReadAt> Source for Sealed<'_, S> {
         let from = chunk_offset(first);
         let len = chunk_offset(last) - from;
         let len = usize::try_from(len).map_err(|_| Error::Auth)? + self.chunks.sealed_len(last);
-        batch.ready = 0..len;
+        batch.filled(len, len);
         let out = &mut [IoSliceMut::new(&mut batch.bytes[..len])];
         // Cut since its length was asked for.
         if fill(out, |out, at| self.source.read_at(out, at), self.body + from)? < len {
             return Err(Error::Auth);
         }
         Ok(true)
+    }
+
+    fn more(&self) -> bool {
+        self.span.0 + self.next.load(Ordering::Relaxed) * BATCH_64 <= self.span.1
     }
 }
 

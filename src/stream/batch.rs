@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use super::Threads;
 use crate::error::{Error, Result};
@@ -25,12 +25,24 @@ pub(super) const BATCH_SEALED: usize = BATCH * SEALED_CHUNK;
 pub(super) struct Batch {
     /// Position among the batches of this run.
     pub(super) number: u64,
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) bytes: Vec<u8>,
     /// What the source filled, then what the sink takes.
     pub(super) ready: Range<usize>,
+    /// So far the buffer was ever written to.
+    touched: usize,
 }
 
 impl Batch {
+    fn new(room: usize) -> Self {
+        Self { number: 0, bytes: vec![0; room], ready: 0..0, touched: 0 }
+    }
+
+    /// The source has written to so many bytes, of which the first are for the work.
+    pub(super) fn filled(&mut self, touched: usize, ready: usize) {
+        self.touched = self.touched.max(touched);
+        self.ready = 0..ready;
+    }
+
     /// Number of its first chunk, where the run began with chunk `first`.
     pub(super) const fn chunk(&self, first: u64) -> u64 {
         first + self.number * BATCH_64
@@ -41,10 +53,19 @@ impl Batch {
     }
 }
 
+impl Drop for Batch {
+    /// Pages that were never touched stay untouched.
+    fn drop(&mut self) {
+        self.bytes[..self.touched].zeroize();
+    }
+}
+
 /// Where batches come from.
 pub(super) trait Source: Sync {
     /// Fills the next batch; false at the end.
     fn next(&self, batch: &mut Batch) -> Result<bool>;
+    /// Whether there may be more batches than were taken.
+    fn more(&self) -> bool;
 }
 
 /// Where batches go.
@@ -65,17 +86,18 @@ pub(super) fn run(
 ) -> Result<()> {
     let failed = AtomicBool::new(false);
     let first: Mutex<Option<(u64, Error)>> = Mutex::new(None);
-    let labour = || {
+    let labour = |mut batch: Batch, mut filled: bool| {
         let _guard = Guard { failed: &failed, sink };
-        let mut batch = Batch { number: 0, bytes: Zeroizing::new(vec![0; room]), ready: 0..0 };
         while !failed.load(Ordering::Relaxed) {
-            let step = source.next(&mut batch).and_then(|more| {
+            let step = if filled { Ok(true) } else { source.next(&mut batch) };
+            let step = step.and_then(|more| {
                 if !more {
                     return Ok(false);
                 }
                 work(&mut batch)?;
                 sink.put(&batch)
             });
+            filled = false;
             match step {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -91,14 +113,23 @@ pub(super) fn run(
             }
         }
     };
+    // The first batch is taken before other threads are asked for: most inputs have no second.
+    let mut begun = Batch::new(room);
+    if !source.next(&mut begun)? {
+        return Ok(());
+    }
+    let threads = if source.more() { threads.get() } else { 1 };
     thread::scope(|scope| {
-        for _ in 1..threads.get() {
+        for _ in 1..threads {
             // Fewer threads than asked for do the same work.
-            if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
+            if thread::Builder::new()
+                .spawn_scoped(scope, || labour(Batch::new(room), false))
+                .is_err()
+            {
                 break;
             }
         }
-        labour();
+        labour(begun, true);
     });
     match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some((_, error)) => Err(error),

@@ -102,8 +102,12 @@ impl<R: Read + Send> Source for Texts<R> {
         check_index(reading.chunk())?;
         let end = full * SEALED_CHUNK;
         reading.tail.extend_from_slice(&batch.bytes[end..end + rest]);
-        batch.ready = 0..end;
+        batch.filled(end + rest, end);
         Ok(full > 0)
+    }
+
+    fn more(&self) -> bool {
+        !locked(&self.0).ended
     }
 }
 
@@ -168,8 +172,12 @@ impl<R: Read + Send> Source for Sealed<'_, R> {
         let Some(number) = reading.1 else { return Ok(false) };
         batch.number = number;
         let read = read_full(reading.0, &mut batch.bytes[..BATCH_SEALED])?;
-        batch.ready = 0..read;
+        batch.filled(read, read);
         reading.1 = (read == BATCH_SEALED).then_some(number + 1);
         Ok(true)
+    }
+
+    fn more(&self) -> bool {
+        locked(&self.0).1.is_some()
     }
 }

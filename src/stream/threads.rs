@@ -30,37 +30,43 @@ use crate::keys::Keyring;
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threads(NonZeroUsize);
+pub struct Threads(
+    /// Nothing is as many as there are, which is asked for where there is work for more than one.
+    Option<NonZeroUsize>,
+);
 
 impl Threads {
     /// The caller's thread alone.
-    pub const ONE: Self = Self(NonZeroUsize::MIN);
+    pub const ONE: Self = Self(Some(NonZeroUsize::MIN));
 
     /// So many; zero is one.
     #[must_use]
     pub const fn new(threads: usize) -> Self {
         match NonZeroUsize::new(threads) {
-            Some(threads) => Self(threads),
             None => Self::ONE,
+            threads => Self(threads),
         }
     }
 
     /// As many as the system lets this process run at a time.
     #[must_use]
-    pub fn available() -> Self {
-        thread::available_parallelism().map_or(Self::ONE, Self)
+    pub const fn available() -> Self {
+        Self(None)
     }
 
     /// The number.
     #[must_use]
-    pub const fn get(self) -> usize {
-        self.0.get()
+    pub fn get(self) -> usize {
+        let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.0.unwrap_or_else(available).get()
     }
 
     /// No more than pay for so many bytes: one for each 4 MiB.
     pub(super) fn for_len(self, len: u64) -> Self {
-        let useful = usize::try_from(len / PAYS).unwrap_or(usize::MAX);
-        Self::new(self.get().min(useful))
+        match usize::try_from(len / PAYS).unwrap_or(usize::MAX) {
+            0 | 1 => Self::ONE,
+            useful => Self::new(self.get().min(useful)),
+        }
     }
 
     /// [`encrypt_into`](crate::encrypt_into) with these threads.

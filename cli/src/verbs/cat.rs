@@ -29,7 +29,7 @@ enum Range {
     Last(u64),
 }
 
-pub(crate) fn run(args: &Cat, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     check_stdout(true, report)?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let demands = Demands::of(&args.demands, 1, false)?;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Cat, threads: usize, report: &Report) -> Result<u8> {
     let object = Object::open(&input).map_err(files_only)?;
     let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;
-    write(Threads::new(threads), object, range, &keys, demands.expected(), &mut out)?;
+    write(threads, object, range, &keys, demands.expected(), &mut out)?;
     out.commit().map(|()| 0)
 }
 

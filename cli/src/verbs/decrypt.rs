@@ -23,7 +23,7 @@ use crate::report::{Report, shown};
 use crate::small::Buffers;
 use crate::tree::Making;
 
-pub(crate) fn run(args: &Decrypt, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     check_single_output(args.writing.output.as_deref(), &inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.writing.recursive)?;

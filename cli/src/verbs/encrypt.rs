@@ -27,7 +27,7 @@ use crate::tree::Making;
 /// Armor is made in memory.
 const MAX_ARMORED: usize = 128 * 1024 * 1024;
 
-pub(crate) fn run(args: &Encrypt, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     check_single_output(args.writing.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;

@@ -6,6 +6,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use keystead::Threads;
 use serde_json::Value;
 
 use super::settle::{Outcome, Settle};
@@ -72,7 +73,7 @@ pub(crate) struct Outputs<'a> {
 /// A verb that works on many inputs.
 pub(crate) struct Many<'a> {
     pub(crate) verb: &'static str,
-    pub(crate) threads: usize,
+    pub(crate) threads: Threads,
     pub(crate) folders: Folders<'a>,
     pub(crate) report: &'a Report,
 }

@@ -75,14 +75,14 @@ fn files_only(failure: Failure) -> Failure {
 }
 
 /// As many as asked for, or as there are cores.
-fn threads(asked: Option<NonZeroUsize>) -> usize {
-    let most = |threads: NonZeroUsize| threads.get().min(MAX_THREADS);
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, most), most)
+fn threads(asked: Option<NonZeroUsize>) -> Threads {
+    asked.map_or(Threads::available(), |asked| Threads::new(asked.get().min(MAX_THREADS)))
 }
 
 /// Threads for one file: all for the only one, two at most where files are worked on side by side.
-fn for_each(inputs: &[Input], recursive: bool, threads: usize) -> Threads {
-    Threads::new(if inputs.len() == 1 && !recursive { threads } else { threads.min(2) })
+fn for_each(inputs: &[Input], recursive: bool, threads: Threads) -> Threads {
+    let alone = inputs.len() == 1 && !recursive;
+    if alone || threads == Threads::ONE { threads } else { Threads::new(2) }
 }
 
 /// `-c name=value`, none twice.

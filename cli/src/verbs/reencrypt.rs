@@ -16,7 +16,7 @@ use crate::output::{Manner, Output, Target};
 use crate::report::Report;
 use crate::sidefile;
 
-pub(crate) fn run(args: &Reencrypt, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(Failure::usage("reencrypt replaces files; stdin is none")

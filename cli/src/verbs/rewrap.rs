@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{
     Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey, OpenedBy,
-    RecordInspection, Rewrapped,
+    RecordInspection, Rewrapped, Threads,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ impl Job<'_> {
     }
 }
 
-pub(crate) fn run(args: &Rewrap, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(

@@ -16,7 +16,7 @@ use crate::passphrase::Passphrases;
 use crate::progress;
 use crate::report::Report;
 
-pub(crate) fn run(args: &Verify, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
     Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use keystead::{Context, Keyring};
+use keystead::{Context, Keyring, Threads};
 use serde_json::json;
 
 use crate::args::KeyCheck;
@@ -17,7 +17,7 @@ use crate::verbs::for_each;
 use crate::verbs::many::{Folders, Many};
 use crate::verbs::verify;
 
-pub(crate) fn run(args: &KeyCheck, threads: usize, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let keys = backup(&args.file, &Passphrases::new(args.passphrase_fd)?)?;
     let inputs = Input::list(&args.inputs)?;
     let each = for_each(&inputs, args.recursive, threads);
