@@ -1,7 +1,7 @@
 //! Every row: what is measured, against what, and the goal.
 
 use keystead::MasterKey;
-use keystead_benches::buffers::Buffers;
+use keystead_benches::buffers::{Buffers, Chunk};
 use keystead_benches::holes::Ranges;
 use keystead_benches::paired::{Effort, compare, prepared, timed};
 use keystead_benches::rivals::{Aeads, Age};
@@ -25,10 +25,19 @@ pub fn all(effort: Effort, table: &mut Table) {
     headers(effort, table);
 }
 
-/// One chunk through the hot path, with the copy that a stream forces on both sides.
+/// One chunk through the hot path alone, and with the copy that a stream forces on both sides.
 fn chunks(effort: Effort, table: &mut Table) {
+    let state = &mut Chunk::default();
+    let (against, goal) = ("raw ring on the same 16 KiB", Goal::AtLeast(0.98));
+    table.row("chunk seal in place", against, goal, || {
+        compare(effort, state, timed(Chunk::seal), timed(Chunk::ring_seal))
+    });
+    table.row("chunk open in place", against, goal, || {
+        let ours = prepared(Chunk::again, Chunk::open);
+        compare(effort, state, ours, prepared(Chunk::ring_again, Chunk::ring_open))
+    });
     let state = &mut Writes::default();
-    let (against, goal) = ("copy, raw ring on 16 KiB", Goal::AtLeast(0.98));
+    let (against, goal) = ("copy, raw ring on 16 KiB", Goal::None);
     table.row("chunk seal", against, goal, || {
         compare(effort, state, timed(Writes::our_chunk), timed(Writes::ring_chunk))
     });
@@ -58,6 +67,11 @@ fn in_place(effort: Effort, table: &mut Table) {
         table.row(&format!("encrypt prepared {name}"), against, Goal::AtLeast(0.97), || {
             let ours = prepared(Buffers::place_object, Buffers::encrypt_prepared);
             compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_in_place))
+        });
+        table.row(&format!("decrypt prepared {name}"), against, Goal::AtLeast(0.97), || {
+            let ours = prepared(Buffers::place_object, Buffers::decrypt_prepared);
+            let ring = prepared(Buffers::place_room, Buffers::ring_open_in_place);
+            compare(effort, state, ours, ring)
         });
         table.row(&format!("decrypt in place {name}"), against, Goal::AtLeast(0.97), || {
             let ours = prepared(Buffers::place_object, Buffers::decrypt_in_place);
