@@ -358,3 +358,52 @@ fn a_new_object_of_an_old_one() {
         }
     }
 }
+
+/// Gives so many bytes, then an error.
+struct Cut(usize);
+
+impl io::Read for Cut {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let len = out.len().min(self.0);
+        if len == 0 {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        self.0 -= len;
+        out[..len].fill(7);
+        Ok(len)
+    }
+}
+
+/// What a reader gave before it failed is lost, so the object is, too.
+#[test]
+fn an_object_with_a_hole_is_not_finished() {
+    let (keys, context) = (keys(), Context::new());
+    for (before, given) in [(4, 100), (4, CHUNK + 100), (0, 100), (0, 3 * BATCH)] {
+        let mut out = Encryptor::new(Vec::new(), &keys, &context).unwrap();
+        out.write_all(&vec![7; before]).unwrap();
+        assert!(matches!(out.copy_from(Threads::new(2), Cut(given)), Err(Error::Io(_))));
+        assert!(out.copy_from(Threads::new(2), &[7; 10][..]).is_err(), "{before}, {given}");
+        assert!(out.write_all(b"more").is_err());
+        assert!(out.finish().is_err());
+    }
+}
+
+/// A reader gets every batch before the one that fails, however the threads run.
+#[test]
+fn what_comes_before_a_bad_chunk_is_given() {
+    let (keys, context) = (keys(), Context::new());
+    let mut object = keystead::encrypt(&keys, &text(16 * BATCH), &context).unwrap();
+    let place = object.len() - 3 * 64 * 16_400;
+    object[place] ^= 1;
+    for _ in 0..20 {
+        let mut given = 0;
+        let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+        let take = |text: &[u8]| {
+            given += text.len();
+            Ok(())
+        };
+        assert!(matches!(reader.copy_to(Threads::new(4), take), Err(Error::Auth)));
+        // The bad one is in the fourth batch from the end, for the last chunk is empty.
+        assert_eq!(given, 12 * BATCH);
+    }
+}

@@ -5,7 +5,7 @@ use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256, Sha512};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Unauthentic;
 
@@ -37,6 +37,8 @@ impl AesGcm {
         let text = InOutBuf::from(in_out.get_mut(from..).ok_or(Unauthentic)?);
         let opened = self.0.decrypt_inout_detached(&nonce.into(), aad, text, tag.into());
         in_out.copy_within(from.., 0);
+        let text = in_out.len() - from;
+        in_out[text..].zeroize();
         opened.map_err(|_| Unauthentic)
     }
 }

@@ -144,8 +144,8 @@ impl<S: ReadAt> Source for Texts<'_, S> {
         if first > self.chunks.last {
             return Ok(false);
         }
-        let count =
-            usize::try_from(self.chunks.last - first).map_or(BATCH, |more| BATCH.min(more + 1));
+        let count = usize::try_from(self.chunks.last - first)
+            .map_or(BATCH, |more| BATCH.min(more.saturating_add(1)));
         let last = first + u64::try_from(count).unwrap_or(BATCH_64) == self.chunks.last + 1;
         let last_len = if last { self.chunks.last_len } else { CHUNK };
         let sealed = (count - 1) * SEALED_CHUNK + last_len + TAG;

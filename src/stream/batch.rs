@@ -12,7 +12,7 @@ use super::Threads;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK};
 
-/// Chunks of a batch. One system call reads them, one writes them.
+/// Chunks of a batch. Where the reader can, one system call reads them, and one writes them.
 pub(super) const BATCH: usize = 64;
 /// The same for chunk numbers.
 pub(super) const BATCH_64: u64 = 64;
@@ -35,6 +35,14 @@ pub(super) struct Batch {
 impl Batch {
     fn new(room: usize) -> Self {
         Self { number: 0, bytes: vec![0; room], ready: 0..0, touched: 0 }
+    }
+
+    /// Lets a source fill the buffer. Where that fails, who knows how far it came: all is wiped.
+    pub(super) fn fill<T>(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<T>) -> Result<T> {
+        let touched = std::mem::replace(&mut self.touched, self.bytes.len());
+        let filled = fill(&mut self.bytes)?;
+        self.touched = touched;
+        Ok(filled)
     }
 
     /// The source has written to so many bytes, of which the first are for the work.
@@ -72,8 +80,8 @@ pub(super) trait Source: Sync {
 pub(super) trait Sink: Sync {
     /// Takes a batch; false where the run has failed elsewhere.
     fn put(&self, batch: &Batch) -> Result<bool>;
-    /// The run has failed: nobody waits for a batch that will not come.
-    fn abandon(&self) {}
+    /// The run has failed at this batch: nobody waits for it, or for a later one.
+    fn abandon(&self, _number: u64) {}
 }
 
 /// Runs `work` on every batch, in buffers of `room` bytes: a full batch's, or fewer where all of it
@@ -107,7 +115,7 @@ pub(super) fn run(
                         *first = Some((batch.number, error));
                     }
                     failed.store(true, Ordering::Relaxed);
-                    sink.abandon();
+                    sink.abandon(batch.number);
                     return;
                 }
             }
@@ -147,7 +155,7 @@ impl<S: Sink> Drop for Guard<'_, S> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.failed.store(true, Ordering::Relaxed);
-            self.sink.abandon();
+            self.sink.abandon(0);
         }
     }
 }
@@ -161,12 +169,13 @@ pub(super) struct InOrder<F> {
 struct Turn<F> {
     take: F,
     next: u64,
-    abandoned: bool,
+    /// The first batch that will not come. Those before it will: each is held by a thread.
+    missing: Option<u64>,
 }
 
 impl<F: FnMut(&[u8]) -> Result<()> + Send> InOrder<F> {
     pub(super) const fn new(take: F) -> Self {
-        let turn = Turn { take, next: 0, abandoned: false };
+        let turn = Turn { take, next: 0, missing: None };
         Self { turn: Mutex::new(turn), turned: Condvar::new() }
     }
 }
@@ -174,10 +183,11 @@ impl<F: FnMut(&[u8]) -> Result<()> + Send> InOrder<F> {
 impl<F: FnMut(&[u8]) -> Result<()> + Send> Sink for InOrder<F> {
     fn put(&self, batch: &Batch) -> Result<bool> {
         let mut turn = locked(&self.turn);
-        while turn.next != batch.number && !turn.abandoned {
+        let in_vain = |turn: &Turn<F>| turn.missing.is_some_and(|missing| missing <= batch.number);
+        while turn.next != batch.number && !in_vain(&turn) {
             turn = self.turned.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
-        if turn.abandoned {
+        if in_vain(&turn) {
             return Ok(false);
         }
         (turn.take)(batch.ready())?;
@@ -186,8 +196,9 @@ impl<F: FnMut(&[u8]) -> Result<()> + Send> Sink for InOrder<F> {
         Ok(true)
     }
 
-    fn abandon(&self) {
-        locked(&self.turn).abandoned = true;
+    fn abandon(&self, number: u64) {
+        let mut turn = locked(&self.turn);
+        turn.missing = Some(turn.missing.map_or(number, |missing| missing.min(number)));
         self.turned.notify_all();
     }
 }

@@ -96,7 +96,7 @@ pub fn encrypt_in_place(
 }
 
 /// Reserves room for `len` bytes. Where the buffer must move, the bytes that it leaves are wiped.
-fn grow(buffer: &mut Vec<u8>, len: usize) {
+pub(super) fn grow(buffer: &mut Vec<u8>, len: usize) {
     if buffer.capacity() < len {
         let mut larger = Vec::with_capacity(len);
         larger.extend_from_slice(buffer);
@@ -198,7 +198,7 @@ pub fn decrypt_in_place<'e>(
     let (key, _, sealed, _) = open(keys, buffer, expected.into())?;
     let front = buffer.len() - sealed.len();
     match chunks::open_to_front(&key, 0, buffer, front) {
-        // What is behind the plaintext is ciphertext.
+        // What is behind the plaintext is no plaintext.
         Ok(len) => buffer.truncate(len),
         Err(error) => {
             buffer.zeroize();

@@ -83,15 +83,19 @@ impl<R: Read + Send> Source for Texts<R> {
             return Ok(false);
         }
         batch.number = reading.number;
-        let mut texts: Vec<_> = batch
-            .bytes
-            .chunks_mut(SEALED_CHUNK)
-            .filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>())
-            .map(|(text, _)| IoSliceMut::new(text))
-            .collect();
-        let read = fill(&mut texts, |texts, _| reading.reader.read_vectored(texts), 0)?;
+        // After an error nobody reads on.
+        reading.ended = true;
+        let read = batch.fill(|bytes| {
+            let mut texts: Vec<_> = bytes
+                .chunks_mut(SEALED_CHUNK)
+                .filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>())
+                .map(|(text, _)| IoSliceMut::new(text))
+                .collect();
+            Ok(fill(&mut texts, |texts, _| reading.reader.read_vectored(texts), 0)?)
+        })?;
         let (full, rest) = (read / CHUNK, read % CHUNK);
-        reading.ended = read < BATCH_TEXT;
+        let end = full * SEALED_CHUNK;
+        batch.filled(end + rest, end);
         reading.number += 1;
         let taken = u64::try_from(read).map_err(io::Error::other)?;
         reading.total += taken;
@@ -100,9 +104,8 @@ impl<R: Read + Send> Source for Texts<R> {
         }
         // R31: a full chunk is never the last.
         check_index(reading.chunk())?;
-        let end = full * SEALED_CHUNK;
         reading.tail.extend_from_slice(&batch.bytes[end..end + rest]);
-        batch.filled(end + rest, end);
+        reading.ended = read < BATCH_TEXT;
         Ok(full > 0)
     }
 
@@ -128,8 +131,10 @@ impl<R: Read + Send> Decryptor<R> {
             total += u64::try_from(text.len()).unwrap_or(0);
             take(text)
         };
-        counted(self.fill()?)?;
-        self.ready = 0..0;
+        if !self.is_between() {
+            counted(self.fill()?)?;
+            self.ready = 0..0;
+        }
         if !self.is_done() {
             let copied = self.copy_rest(threads, &mut counted);
             self.settle(copied)?;
@@ -169,7 +174,8 @@ struct Sealed<'a, R>(Mutex<(&'a mut R, Option<u64>)>);
 impl<R: Read + Send> Source for Sealed<'_, R> {
     fn next(&self, batch: &mut Batch) -> Result<bool> {
         let mut reading = locked(&self.0);
-        let Some(number) = reading.1 else { return Ok(false) };
+        // After an error nobody reads on.
+        let Some(number) = reading.1.take() else { return Ok(false) };
         batch.number = number;
         let read = read_full(reading.0, &mut batch.bytes[..BATCH_SEALED])?;
         batch.filled(read, read);

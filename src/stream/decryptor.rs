@@ -178,7 +178,7 @@ impl<R: Read> Decryptor<R> {
     }
 
     /// Whether the next byte is that of a chunk that was not read yet.
-    const fn is_between(&self) -> bool {
+    pub(super) const fn is_between(&self) -> bool {
         self.ready.start >= self.ready.end && matches!(self.state, State::Reading)
     }
 

@@ -129,7 +129,10 @@ impl<W: Write> Encryptor<W> {
         if self.filled == 0 {
             return Ok(0);
         }
+        // What a failing reader gave before is lost.
+        self.failed = true;
         let read = read_full(reader, &mut self.chunk[self.filled..CHUNK])?;
+        self.failed = false;
         let taken = self.count(read)?;
         self.filled += read;
         if self.filled == CHUNK {

@@ -1,7 +1,7 @@
 //! An object decrypted where it stands: nothing is moved, so the plaintext stays in the places of
 //! its chunks.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::batch::BATCH_SEALED;
 use super::{Details, Threads, buffer, chunks};
@@ -47,10 +47,9 @@ impl PlaintextBuffer {
         let (key, details, sealed, len) = buffer::open(keys, &bytes, expected.into())?;
         let front = bytes.len() - sealed.len();
         let threads = threads.for_len(u64::try_from(len).unwrap_or(u64::MAX));
-        let opened = threads.each(bytes[front..].chunks_mut(BATCH_SEALED), |first, batch| {
+        threads.each(bytes[front..].chunks_mut(BATCH_SEALED), |first, batch| {
             chunks::open_in_place(&key, first, batch)
-        });
-        opened.inspect_err(|_| bytes.zeroize())?;
+        })?;
         Ok(Self { bytes, front, details })
     }
 

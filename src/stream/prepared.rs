@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::batch::BATCH_SEALED;
-use super::buffer::{object_len, write_front};
+use super::buffer::{grow, object_len, write_front};
 use super::{Threads, chunks};
 use crate::envelope::{Options, seal, sealed_header_len};
 use crate::error::{Error, Result};
@@ -54,7 +54,9 @@ impl<'a> ObjectBuffer<'a> {
         let len = len.map_err(|_| Error::limit("more bytes than an object holds"))?;
         let options = options.clone().plaintext_len(len);
         let header = sealed_header_len(keys, context, &options)?;
-        buffer.resize(object_len(header, plaintext_len)?, 0);
+        let len = object_len(header, plaintext_len)?;
+        grow(&mut buffer, len);
+        buffer.resize(len, 0);
         Ok(Self { bytes: Zeroizing::new(buffer), header, keys, context, options })
     }
 
