@@ -226,12 +226,18 @@ pub(crate) fn is_input(path: &Path) -> Failure {
     failure.hint("name another output with -o")
 }
 
-fn hold(held: &mut Vec<u8>, bytes: &[u8]) -> io::Result<usize> {
+fn hold(held: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) -> io::Result<usize> {
     if held.len() + bytes.len() > MAX_HELD {
         let detail = Detail::new("more than 256 MiB to be held in memory");
         return Err(
             Error::Limit(detail.hint("-o FILE takes any size and appears whole, too")).into()
         );
+    }
+    if held.capacity() < held.len() + bytes.len() {
+        // Not grown in place: what it leaves behind is wiped.
+        let mut larger = Vec::with_capacity(MAX_HELD.min(2 * (held.len() + bytes.len())));
+        larger.extend_from_slice(held);
+        *held = Zeroizing::new(larger);
     }
     held.extend_from_slice(bytes);
     Ok(bytes.len())

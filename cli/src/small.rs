@@ -39,7 +39,8 @@ impl Buffers {
             Some(_) => return Ok(Head { len: 0, whole: false }),
         };
         if self.read.len() < most {
-            self.read.resize(most, 0);
+            // The old one is wiped, where growing would leave it behind.
+            self.read = Zeroizing::new(vec![0; most]);
         }
         let read = read_once(reader, &mut self.read[..most], len.is_some())?;
         Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })

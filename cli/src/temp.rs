@@ -88,7 +88,15 @@ impl TempFolder {
             let path = made.into_temp_path().keep().map_err(|kept| kept.error)?;
             let pending = Some(Pending::new(&path));
             drop(hold);
-            let Ok(lock) = platform::folder_lock(&path) else { continue };
+            let lock = match platform::folder_lock(&path) {
+                Ok(lock) => lock,
+                // Swept by another run, which took it for a killed run's.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    let _ = std::fs::remove_dir(&path);
+                    return Err(error);
+                }
+            };
             let _ = lock.lock();
             let temp = Self { path, pending, lock };
             // See above: what another run swept is made again.

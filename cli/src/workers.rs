@@ -1,7 +1,7 @@
 //! Works on many things at a time and hands the results over in their order.
 
 use std::collections::BTreeMap;
-use std::iter::Enumerate;
+use std::iter::{Enumerate, Peekable};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -21,10 +21,10 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     work: impl Fn(&mut S, T) -> R + Sync,
     done: impl FnMut(R) -> Result<()> + Send,
 ) -> Result<()> {
-    let mut jobs = jobs.enumerate();
+    let mut jobs = jobs.enumerate().peekable();
     // One job needs no second thread.
-    let (first, second) = (jobs.next(), jobs.next());
-    let threads = if second.is_some() { threads.get() } else { 1 };
+    let first = jobs.next();
+    let threads = if jobs.peek().is_some() { threads.get() } else { 1 };
     let shop = Shop {
         jobs: Mutex::new(jobs),
         results: Mutex::new(Results::new(done)),
@@ -33,16 +33,20 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(|| shop.labour(None, &work));
+            // Fewer threads than asked for do the same work.
+            let labour = || shop.labour(None, &work);
+            if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
+                break;
+            }
         }
-        shop.labour([first, second].into_iter().flatten(), &work);
+        shop.labour(first, &work);
     });
     let results = shop.results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.end.unwrap_or(Ok(()))
 }
 
-struct Shop<I, R, F> {
-    jobs: Mutex<Enumerate<I>>,
+struct Shop<I: Iterator, R, F> {
+    jobs: Mutex<Peekable<Enumerate<I>>>,
     results: Mutex<Results<R, F>>,
     /// The next result moved on, or it ended.
     moved: Condvar,

@@ -42,11 +42,12 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
     found
 }
 
-/// The same with files that only their owner reads, as decryption makes them.
+/// The same with files and folders for their owner only, as decryption makes them.
 fn private(
     mut tree: BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>,
 ) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
-    tree.values_mut().filter(|(_, bytes)| bytes.is_some()).for_each(|(mode, _)| *mode = 0o600);
+    let owners = |bytes: &Option<Vec<u8>>| if bytes.is_some() { 0o600 } else { 0o700 };
+    tree.values_mut().for_each(|(mode, bytes)| *mode = owners(bytes));
     tree
 }
 

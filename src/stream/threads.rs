@@ -48,7 +48,7 @@ impl Threads {
         }
     }
 
-    /// As many as the system lets this process run at a time.
+    /// As many as the system lets this process run at a time, at most 64.
     #[must_use]
     pub const fn available() -> Self {
         Self(None)
@@ -57,8 +57,8 @@ impl Threads {
     /// The number.
     #[must_use]
     pub fn get(self) -> usize {
-        let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.0.unwrap_or_else(available).get()
+        let available = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.0.map_or_else(|| available().min(MOST), NonZeroUsize::get)
     }
 
     /// No more than pay for so many bytes: one for each 4 MiB.
@@ -177,5 +177,7 @@ impl Threads {
     }
 }
 
+/// Memory is the limit long before.
+const MOST: usize = 64;
 /// Bytes for which another thread pays.
 const PAYS: u64 = 4 * 1_048_576;

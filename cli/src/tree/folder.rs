@@ -58,6 +58,11 @@ mod unix {
             Ok(Self(rustix::fs::open(path, FOLDER, Mode::empty())?))
         }
 
+        /// A folder that this run has made: a link there is somebody else's.
+        pub(in super::super) fn own(path: &Path) -> io::Result<Self> {
+            Ok(Self(rustix::fs::open(path, FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
+        }
+
         /// A folder in it.
         pub(in super::super) fn folder(&self, name: &OsStr, _path: &Path) -> io::Result<Self> {
             let flags = FOLDER | OFlags::NOFOLLOW;
@@ -225,6 +230,11 @@ mod other {
     impl Folder {
         pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
             std::fs::read_dir(path).map(|_| Self)
+        }
+
+        pub(in super::super) fn own(path: &Path) -> io::Result<Self> {
+            no_link(path)?;
+            Self::open(path)
         }
 
         pub(in super::super) fn folder(&self, _name: &OsStr, path: &Path) -> io::Result<Self> {

@@ -164,8 +164,10 @@ impl Mirror {
 
     /// What is in it is on disk before it has its name, and the name before it is called done.
     fn name(&self, temp: TempFolder, mode: u32) -> std::io::Result<()> {
-        let folder = Folder::open(temp.path())?;
+        let folder = Folder::own(temp.path())?;
         folder.set_mode(temp.path(), mode)?;
+        // What is made from here on is another sync's.
+        self.state().dirty = false;
         #[cfg(target_os = "linux")]
         if self.sync {
             folder.sync_fs()?;
@@ -176,7 +178,6 @@ impl Mirror {
             self.flush()?;
             platform::sync_dir(folder_of(&self.root))?;
         }
-        self.state().dirty = false;
         Ok(())
     }
 
@@ -241,8 +242,13 @@ impl Mirror {
     fn workshop(&self) -> Result<Workshop> {
         let failed = |error| Failure::io(&self.root, error);
         let temp = TempFolder::create(&self.root).map_err(failed)?;
-        let folder = Folder::open(temp.path()).map_err(failed)?;
+        let folder = Folder::own(temp.path()).map_err(failed)?;
         Ok(Workshop { folder, temp, names: std::sync::atomic::AtomicU64::new(0) })
+    }
+
+    /// A file is complete: the next sync is about it, too.
+    pub(super) fn completed(&self) {
+        self.state().dirty = true;
     }
 
     /// Something was made in this folder.

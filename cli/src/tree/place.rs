@@ -118,6 +118,7 @@ impl Made {
         if sync && !cfg!(target_os = "linux") {
             self.file.sync_all().map_err(failed)?;
         }
+        place.mirror.completed();
         let staged = match bench {
             Bench::Own(writing) => {
                 writing.done(self.written);

@@ -103,6 +103,11 @@ impl Many<'_> {
         inputs: &[Input],
         work: impl Fn(&Task, &mut Buffers) -> Result<Told> + Sync,
     ) -> Result<u8> {
+        // Asked for by changing it, which no other thread should meet.
+        #[cfg(unix)]
+        if self.folders.taken && self.folders.outputs.is_some() {
+            crate::platform::umask();
+        }
         let mut settle = Settle::new(self.verb, self.report);
         let jobs = inputs.iter().flat_map(|input| self.jobs(input));
         let outcome = |buffers: &mut Buffers, job| match job {
@@ -138,12 +143,19 @@ impl Many<'_> {
         }
     }
 
+    /// The provider chose the mode of a folder of objects; it does not choose who enters that of the
+    /// plaintext.
+    const fn folder_mode(&self, mode: u32) -> u32 {
+        if self.folders.objects { mode & 0o700 } else { mode }
+    }
+
     /// The jobs of a folder. Its mirror is made on the way, each folder before what goes into it.
     fn folder<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
         let mut walk = Walk::new(root)?;
         let (mirror, mut branch) = match self.folders.outputs {
             Some(outputs) => {
                 let mode = walk.root_mode().map_err(|error| Failure::io(root, error))?;
+                let mode = self.folder_mode(mode);
                 let made = Mirror::new(root, mode, &outputs.place(root)?, outputs.sync, LIMITS)?;
                 (Some(made.0), Some(made.1))
             }
@@ -167,7 +179,8 @@ impl Many<'_> {
             Found::Folder { path, below, mode } => {
                 let mode = mode.map_err(|error| Failure::io(&path, error));
                 let branch = branch?;
-                let failure = mode.and_then(|mode| branch.folder(&below, mode)).err()?;
+                let made = mode.and_then(|mode| branch.folder(&below, self.folder_mode(mode)));
+                let failure = made.err()?;
                 walk.leave();
                 Some(Job::Failed(shown(&path), failure))
             }

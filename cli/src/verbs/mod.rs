@@ -199,13 +199,25 @@ struct Watched<'a, R> {
     failed: &'a AtomicBool,
 }
 
+impl<R> Watched<'_, R> {
+    fn watch(&self, read: io::Result<usize>) -> io::Result<usize> {
+        read.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+}
+
 impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(out).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+        let read = self.reader.read(out);
+        self.watch(read)
     }
 
     fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.reader.read_vectored(out).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+        let read = self.reader.read_vectored(out);
+        self.watch(read)
     }
 }
 

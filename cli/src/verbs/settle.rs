@@ -64,7 +64,7 @@ impl<'a> Settle<'a> {
         }
         self.held.push(outcome);
         if mirror.is_private() {
-            return if mirror.is_full() { self.appear(&mirror) } else { Ok(()) };
+            return if mirror.is_full() { self.appear(&mirror).map(|_| ()) } else { Ok(()) };
         }
         if self.held.len() - self.named >= BATCH || self.waiting >= BATCH_BYTES {
             return self.settle(&mirror);
@@ -74,7 +74,10 @@ impl<'a> Settle<'a> {
 
     /// Everything in the folder is made.
     fn end(&mut self, mirror: &Mirror) -> Result<()> {
-        self.appear(mirror)?;
+        if !self.appear(mirror)? {
+            mirror.close();
+            return Ok(());
+        }
         if self.held.len() > self.named {
             self.settle(mirror)?;
         }
@@ -86,25 +89,32 @@ impl<'a> Settle<'a> {
         }
     }
 
-    /// The folder gets its name, and with it all that is in it.
-    fn appear(&mut self, mirror: &Mirror) -> Result<()> {
+    /// The folder gets its name, and with it all that is in it; false where it failed, which is
+    /// told.
+    fn appear(&mut self, mirror: &Mirror) -> Result<bool> {
         if let Err(failure) = mirror.appear() {
-            return self.fail(mirror, &failure);
+            return self.fail(mirror, &failure).map(|()| false);
         }
         for outcome in &mut self.held {
             if let Outcome::Told(_, Ok(Told { staged, .. })) = outcome {
                 staged.take_if(|staged| matches!(staged, Staged::Folder(_)));
             }
         }
-        let first = self.held.iter().position(|outcome| staged(outcome).is_some());
-        self.tell_first(first.unwrap_or(self.held.len()))
+        // Names that were given since the last sync are not on disk yet.
+        if self.named == 0 {
+            let first = self.held.iter().position(|outcome| staged(outcome).is_some());
+            self.tell_first(first.unwrap_or(self.held.len()))?;
+        }
+        Ok(true)
     }
 
     /// Gives names to those that wait for them, once they are on disk. So are the names of those
     /// before them then, and these are told.
     fn settle(&mut self, mirror: &Mirror) -> Result<()> {
         // Those that came with the folder, and were handed over after it had its name.
-        self.appear(mirror)?;
+        if !self.appear(mirror)? {
+            return Ok(());
+        }
         if let Err(failure) = mirror.sync() {
             return self.fail(mirror, &failure);
         }
@@ -135,6 +145,7 @@ impl<'a> Settle<'a> {
         (self.named, self.waiting) = (0, 0);
         for outcome in std::mem::take(&mut self.held) {
             match outcome {
+                Outcome::Told(_, Ok(Told { existing: true, .. })) => self.tell(outcome)?,
                 Outcome::Told(name, Ok(_)) if !told || self.report.json => {
                     self.tell(Outcome::Told(name, Err(failure.clone())))?;
                     told = true;
