@@ -20,6 +20,7 @@ mod report;
 mod sidefile;
 mod small;
 mod temp;
+mod times;
 mod tree;
 mod verbs;
 mod workers;

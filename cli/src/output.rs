@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::bulk::To;
 use crate::failure::{Failure, Result};
@@ -11,6 +12,7 @@ use crate::platform::{self, FileId};
 use crate::progress;
 use crate::report::shown;
 use crate::temp::{self, Temp};
+use crate::times;
 use crate::tree::{Made, Making, Place, Staged};
 use keystead::{Detail, Error};
 use zeroize::Zeroizing;
@@ -35,6 +37,8 @@ pub(crate) struct Manner {
     pub(crate) mode: u32,
     /// A file that the output must not be, by any of its names.
     pub(crate) not: Option<FileId>,
+    /// When it was last written, as it is to say; without, now.
+    pub(crate) modified: Option<SystemTime>,
     /// Whether a terminal may show it.
     pub(crate) text: bool,
 }
@@ -183,11 +187,12 @@ impl Atomic {
         Ok(Self { temp, path: path.to_owned(), manner })
     }
 
-    /// Permissions, sync, rename, sync of the folder.
+    /// Permissions, time, sync, rename, sync of the folder.
     fn commit(self) -> Result<()> {
         let Self { temp, path, manner } = self;
         let failed = |error| Failure::io(&path, error);
         platform::set_mode(temp.file(), manner.mode).map_err(failed)?;
+        times::set(temp.file(), manner.modified);
         if manner.sync {
             temp.file().sync_all().map_err(failed)?;
         }

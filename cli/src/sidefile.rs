@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, ReadAt, SealedHeader};
 
@@ -15,6 +16,7 @@ use crate::input::read_full;
 use crate::output::folder_of;
 use crate::platform;
 use crate::report::shown;
+use crate::times;
 
 /// Bytes of the preamble, the length of the header in its last two (SPEC section 2).
 const PREAMBLE: usize = 9;
@@ -112,8 +114,12 @@ pub(crate) fn restore(
     };
     // A signal waits until the object is whole again.
     let _hold = cancel::hold();
+    // Where the header was written and the time was not, the side file still has it.
+    let time = time(path, file, header.as_deref());
     if let Some(header) = header {
-        overwrite(file, &header, sync).map_err(|error| interrupted(path, error))?;
+        overwrite(file, &header, time, sync).map_err(|error| interrupted(path, error))?;
+    } else {
+        times::set(file, time);
     }
     remove(path, sync)?;
     Ok(Some(by))
@@ -124,6 +130,8 @@ pub(crate) fn restore(
 pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool) -> Result<()> {
     let side = side_path(path);
     let failed = |error| Failure::io(&side, error);
+    let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+    let modified = times::after_change(modified);
     let folder = folder_of(&side);
     // A signal waits: this takes a few writes, whatever the size of the object.
     let _hold = cancel::hold();
@@ -133,6 +141,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         _ => failed(error),
     })?;
     let written = out.write_all(header).and_then(|()| {
+        times::set(&out, modified);
         if sync { out.sync_all().and_then(|()| platform::sync_dir(folder)) } else { Ok(()) }
     });
     if let Err(error) = written {
@@ -140,15 +149,33 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         let _ = std::fs::remove_file(&side);
         return Err(failed(error));
     }
-    overwrite(file, header, sync).map_err(|error| interrupted(path, error))?;
+    overwrite(file, header, modified, sync).map_err(|error| interrupted(path, error))?;
     remove(path, sync)
 }
 
-fn overwrite(file: &File, header: &[u8], sync: bool) -> io::Result<()> {
-    let mut file = file;
+fn overwrite(
+    mut file: &File,
+    header: &[u8],
+    modified: Option<SystemTime>,
+    sync: bool,
+) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.write_all(header)?;
+    times::set(file, modified);
     if sync { file.sync_all() } else { Ok(()) }
+}
+
+/// The time of an object that its side header makes whole, or whose own header is that one
+/// already: the side file has it, for whoever was stopped before the object got it.
+pub(crate) fn time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<SystemTime> {
+    let written = |side: &Vec<u8>| {
+        let mut own = vec![0; side.len()];
+        From(file).read_at(&mut [IoSliceMut::new(&mut own)], 0).is_ok() && own == *side
+    };
+    if header.is_none() {
+        candidate(path, file).filter(written)?;
+    }
+    side_path(path).symlink_metadata().and_then(|side| side.modified()).ok()
 }
 
 /// The side file stays: it is what makes the object whole.

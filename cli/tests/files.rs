@@ -157,7 +157,12 @@ fn a_rewrap_interrupted_anywhere_loses_nothing() {
     torn[..300].copy_from_slice(&header[..300]);
     fs::write(&object, &torn).unwrap();
     fs::write(&side, &header).unwrap();
+    // The time that the object did not get any more.
+    let then = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::new(1_000_000, 7);
+    fs::File::options().append(true).open(&side).unwrap().set_modified(then).unwrap();
     ok(dir, "rewrap -q -k new --to third a.ks");
+    let second = std::time::Duration::from_secs(1);
+    assert_eq!(object.metadata().unwrap().modified().unwrap(), then + second);
     assert!(!side.exists());
     ok(dir, "verify -q -k third a.ks");
 }

@@ -71,7 +71,11 @@ fn photos() -> tempfile::TempDir {
         (b"x.ks/y", 1),
     ] {
         let path = root.join("photos").join(OsStr::from_bytes(name));
-        fs::write(path, vec![7; len]).unwrap();
+        fs::write(&path, vec![7; len]).unwrap();
+        // An hour ago, to the nanosecond.
+        let then = std::time::SystemTime::now() - std::time::Duration::new(3_600, 1);
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(then).unwrap();
     }
     dir
 }
@@ -214,10 +218,41 @@ fn an_output_is_done_if_it_has_the_time_of_its_input() {
         ok(dir, &run_again.replace("-r ", "-r --force "));
         assert_ne!(fs::read(dir.join(path)).unwrap(), bytes);
     }
-    // A rewrap is no other content.
-    ok(dir, "rewrap -r -q -k k --to k2 --add out");
-    let ran = ok(dir, "encrypt -r -k k -o out photos");
-    assert_eq!(String::from_utf8(ran.stdout).unwrap(), "encrypt: 0 files; 7 done already\n");
+}
+
+#[test]
+fn a_change_of_objects_is_no_other_content_and_hides_none() {
+    let dir = photos();
+    let dir = dir.path();
+    let time = |path: &str| dir.join(path).metadata().unwrap().modified().unwrap();
+    ok(dir, "encrypt -r -q -k k -o out photos");
+    ok(dir, "decrypt -r -q -k k -o back out");
+    // A copy for a longer header, in place, anew.
+    for (change, seconds) in [
+        ("rewrap -r -q -k k --to k2 --add out", 1),
+        ("rewrap -r -q -k k2 --drop k2 out", 2),
+        ("reencrypt -r -q -k k --to k2 out", 3),
+    ] {
+        ok(dir, change);
+        let later = time("out/a.jpg.ks").duration_since(time("photos/a.jpg")).unwrap();
+        assert_eq!(later, std::time::Duration::from_secs(seconds), "{change}");
+        let key = if seconds == 3 { "k2" } else { "k" };
+        for (verb, folders) in [("encrypt", "out photos"), ("decrypt", "back out")] {
+            let ran = ok(dir, &format!("{verb} -r -k {key} -o {folders}"));
+            let told = format!("{verb}: 0 files; 7 done already\n");
+            assert_eq!(String::from_utf8(ran.stdout).unwrap(), told, "{change}");
+        }
+    }
+    // A plaintext of the same length, written before the objects were changed.
+    fs::write(dir.join("photos/a.jpg"), vec![8; 100_000]).unwrap();
+    ok(dir, "rewrap -r -q -k k2 --to k out");
+    let ran = run(dir, "encrypt -r -k k -o out photos");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("hint: --update replaces such outputs"), "{}", ran.stderr);
+    let ran = ok(dir, "encrypt -r --update -k k -o out photos");
+    let told = "encrypt: 1 file, 100.0 kB; 6 done already\n";
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), told);
+    assert_eq!(ok(dir, "cat -k k out/a.jpg.ks").stdout, vec![8; 100_000]);
 }
 
 #[test]

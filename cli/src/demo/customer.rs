@@ -64,7 +64,7 @@ fn write(
     mode: u32,
     fill: impl FnOnce(&mut Output) -> keystead::Result<()>,
 ) -> Result<()> {
-    let manner = Manner { force: false, sync: false, mode, not: None, text: true };
+    let manner = Manner { force: false, sync: false, mode, not: None, modified: None, text: true };
     let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
     fill(&mut out).map_err(|error| Failure::at(&shown(path), error))?;
     out.commit()
@@ -224,7 +224,8 @@ pub(crate) fn restore(
 ) -> keystead::Result<()> {
     let mut reader = Decryptor::new(File::open(from)?, keys, context)?;
     make_parent(to).map_err(into_error)?;
-    let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
+    let manner =
+        Manner { force: false, sync: false, mode: PRIVATE, not: None, modified: None, text: true };
     let mut out = Output::open(&Target::File(to.to_owned()), manner).map_err(into_error)?;
     io::copy(&mut reader, &mut out).map_err(Error::from_io)?;
     out.commit().map_err(into_error)

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let object = Object::open(&input).map_err(files_only)?;
-    let manner = Manner { force: false, sync: false, mode: PRIVATE, not: None, text: true };
+    let manner =
+        Manner { force: false, sync: false, mode: PRIVATE, not: None, modified: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;
     write(threads, object, range, &keys, demands.expected(), &mut out)?;
     out.commit().map(|()| 0)

@@ -69,7 +69,8 @@ fn one(
         Output::make(place, Making { mode, force, len, modified })?
     } else {
         let not = opened.id.clone();
-        let manner = Manner { force, sync: !args.writing.no_sync, mode, not, text: true };
+        let manner =
+            Manner { force, sync: !args.writing.no_sync, mode, not, modified: None, text: true };
         Output::open(&target, manner)?
     };
     if args.buffer {

@@ -79,7 +79,14 @@ fn one(
         }
         Output::make(place, Making { mode, force, len, modified })?
     } else {
-        let manner = Manner { force, sync: !args.writing.no_sync, mode, not: id, text: args.armor };
+        let manner = Manner {
+            force,
+            sync: !args.writing.no_sync,
+            mode,
+            not: id,
+            modified: None,
+            text: args.armor,
+        };
         Output::open(&target, manner)?
     };
 

@@ -2,7 +2,7 @@
 //! stays, or something else, which stays too
 //! but is an error. Outputs appear complete, so one that is there is whole.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use keystead::{Context, Error, Expected, Inspection, Keyring, Kind, MasterKey, SealedHeader};
 use serde_json::json;
@@ -14,6 +14,7 @@ use crate::object::{Object, explained};
 use crate::output;
 use crate::platform::FileId;
 use crate::report::shown;
+use crate::times::{self, Age};
 use crate::tree::{Place, Status};
 
 /// An output that is there.
@@ -44,7 +45,7 @@ pub(super) fn found(place: &Place, input: Option<&FileId>) -> Result<Option<Stat
 }
 
 /// The object of a plaintext: it has its time, and its length, its keys and its context are what
-/// this run would make. One that was rewrapped since is later.
+/// this run would make. One that was changed since is later by some seconds.
 pub(super) fn object(
     place: &Place,
     output: &Status,
@@ -52,14 +53,14 @@ pub(super) fn object(
     keys: &Keyring,
     context: &Context,
 ) -> Result<Standing> {
-    let age = age(output, source);
+    let age = times::of_object(output.modified, source.modified);
     if age == Age::Older {
         return Ok(Standing::Older);
     }
     let object = Object::open(&Input::Entry(place.entry())).map_err(|_| foreign(place))?;
     let found = keystead::inspect(&object.prefix, object.len).map_err(|_| foreign(place))?;
     let same = found.plaintext_len == source.len
-        && (age == Age::Same || found.generation > 0)
+        && age == Age::Same
         && context.iter().eq(found.context.iter().map(|(name, value)| (&**name, &**value)))
         && keys.iter().all(|key| opens_with(&found, key));
     if same { Ok(Standing::Done) } else { Err(foreign(place)) }
@@ -68,7 +69,7 @@ pub(super) fn object(
 /// The plaintext of an object: it has its time, and its length where the object states that.
 pub(super) fn plaintext(place: &Place, output: &Status, object: &Object) -> Result<Standing> {
     let len = keystead::inspect(&object.prefix, object.len).ok().and_then(|i| i.plaintext_len);
-    match age(output, &Source { len, modified: object.modified }) {
+    match times::of_plaintext(output.modified, object.modified) {
         Age::Older => Ok(Standing::Older),
         Age::Same if len.is_none() || len == output.len => Ok(Standing::Done),
         Age::Same | Age::Other => Err(foreign(place)),
@@ -126,39 +127,6 @@ pub(super) fn older(place: &Place) -> Failure {
         .hint("--update replaces such outputs, --force all")
 }
 
-/// The time of an output beside that of its input, which it was given when it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Age {
-    Same,
-    Older,
-    /// Later, or nobody knows.
-    Other,
-}
-
-fn age(output: &Status, source: &Source) -> Age {
-    let (Some(output), Some(source)) = (output.modified, source.modified) else {
-        return Age::Other;
-    };
-    let (distance, older) = match output.duration_since(source) {
-        Ok(later) => (later, false),
-        Err(earlier) => (earlier.duration(), true),
-    };
-    match distance {
-        distance if distance.is_zero() || distance < resolution(output) => Age::Same,
-        _ if older => Age::Older,
-        _ => Age::Other,
-    }
-}
-
-/// The coarsest clock that this time can be of: file systems round the times that they are given.
-fn resolution(time: SystemTime) -> Duration {
-    let nanos = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    // FAT, ext3 and HFS+, exFAT, UFS, NTFS.
-    let steps = [2_000_000_000, 1_000_000_000, 10_000_000, 1_000, 100];
-    let step = steps.into_iter().find(|step| nanos.is_multiple_of(u128::from(*step)));
-    Duration::from_nanos(step.unwrap_or(0))
-}
-
 /// Anonymous records have no id, and passphrases none that says anything: their kind has to do.
 pub(super) fn opens_with(found: &Inspection, key: &MasterKey) -> bool {
     let unnamed = key.is_anonymous() || key.kind() == Kind::Passphrase;
@@ -174,38 +142,4 @@ fn foreign(place: &Place) -> Failure {
         shown(&place.path)
     ))
     .hint("--force replaces it; -o names another place")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_compared_as_far_as_a_file_system_keeps_them() {
-        let at = |seconds, nanos| Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos));
-        let id = crate::platform::file_id(
-            std::path::Path::new("."),
-            &std::path::Path::new(".").metadata().unwrap(),
-        );
-        let mut output = Status { len: Some(1), modified: None, id: id.unwrap(), is_dir: false };
-        for (out, input, expected) in [
-            (at(1_001, 123_456_789), at(1_001, 123_456_789), Age::Same),
-            (at(1_001, 123_456_788), at(1_001, 123_456_789), Age::Older),
-            (at(1_001, 123_456_789), at(1_001, 123_456_788), Age::Other),
-            // NTFS, and a clock of seconds.
-            (at(1_001, 123_456_700), at(1_001, 123_456_789), Age::Same),
-            (at(1_001, 0), at(1_001, 999_999_999), Age::Same),
-            (at(1_001, 0), at(1_002, 0), Age::Older),
-            // FAT rounds down, and some round up.
-            (at(1_000, 0), at(1_001, 999_999_999), Age::Same),
-            (at(1_002, 0), at(1_000, 1), Age::Same),
-            (at(1_000, 0), at(1_002, 0), Age::Older),
-            (at(1_002, 0), at(1_000, 0), Age::Other),
-            (None, at(1_000, 0), Age::Other),
-        ] {
-            output.modified = out;
-            let source = Source { len: Some(1), modified: input };
-            assert_eq!(age(&output, &source), expected, "{out:?} {input:?}");
-        }
-    }
 }

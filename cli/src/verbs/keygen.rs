@@ -131,7 +131,7 @@ pub(super) fn write_secret(path: &Path, text: &str, sync: bool) -> Result<()> {
 }
 
 fn write(path: &Path, text: &str, mode: u32, sync: bool) -> Result<()> {
-    let manner = Manner { force: false, sync, mode, not: None, text: true };
+    let manner = Manner { force: false, sync, mode, not: None, modified: None, text: true };
     let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
     out.write_all(text.as_bytes()).map_err(|error| Failure::io(path, error))?;
     out.commit()

@@ -15,6 +15,7 @@ use crate::object::{Object, explained};
 use crate::output::{Manner, Output, Target};
 use crate::report::Report;
 use crate::sidefile;
+use crate::times;
 
 pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.place.inputs)?;
@@ -52,7 +53,7 @@ fn one(
         let proven = existing::proven(&object, [new, old], expected)?;
         return Ok(existing::told_changed(&name, proven));
     }
-    let (len, mode, id) = (object.len, object.mode, object.id.clone());
+    let (len, mode, id, modified) = (object.len, object.mode, object.id.clone(), object.modified);
     let Some((_, file)) = object.into_file() else {
         return Err(Failure::usage(format!("{name}: not a file")));
     };
@@ -65,6 +66,7 @@ fn one(
             .map(|reader| reader.details().context.clone())
     })
     .map_err(failed)?;
+    let modified = times::after_change(sidefile::time(path, &file, side.as_deref()).or(modified));
     // What opened, not what a crash may have torn, says what the old object was.
     let header = side.clone().unwrap_or(prefix.clone());
     let whole = sidefile::Overlay::new(file, side).map_err(|error| Failure::io(path, error))?;
@@ -77,7 +79,7 @@ fn one(
         };
     }
     let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
-    let manner = Manner { force: true, sync, mode, not: None, text: true };
+    let manner = Manner { force: true, sync, mode, not: None, modified, text: true };
     let out = Output::open(&Target::File(target), manner)?;
     let made = threads.reencrypt(whole, old, expected, new, &options, out);
     let made = made.map_err(|error| match error {

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use keystead::{
     Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey, OpenedBy,
@@ -27,6 +28,7 @@ use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
 use crate::temp;
+use crate::times;
 
 /// How `--drop` names the one record that has no id, and what `inspect` calls its kind.
 const PASSPHRASE: &str = "passphrase";
@@ -158,8 +160,9 @@ fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
         return Ok(existing::told_changed(&name, proven));
     }
     if object.armored {
+        let modified = times::after_change(object.modified);
         let bytes = object.into_memory().unwrap_or_default();
-        return armored(job, path, &bytes, mode).map(Told::from);
+        return armored(job, path, &bytes, (mode, modified)).map(Told::from);
     }
     if !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
@@ -289,9 +292,11 @@ fn prefix(file: &File) -> io::Result<Vec<u8>> {
 /// A header of another length: the whole object, once, in a new file.
 fn copy(job: &Job<'_>, path: &Path, file: &File, new: &Rewrapped, mode: u32) -> Result<u64> {
     let mut body = file.try_clone().map_err(|error| Failure::io(path, error))?;
+    let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+    let modified = times::after_change(modified);
     let old_len = u64::try_from(new.old_len).unwrap_or(u64::MAX);
     body.seek(SeekFrom::Start(old_len)).map_err(|error| Failure::io(path, error))?;
-    let manner = Manner { force: true, sync: job.sync, mode, not: None, text: true };
+    let manner = Manner { force: true, sync: job.sync, mode, not: None, modified, text: true };
     let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
     let mut out = Output::open(&Target::File(target), manner)?;
     out.write_all(&new.header).map_err(|error| Failure::io(path, error))?;
@@ -300,13 +305,18 @@ fn copy(job: &Job<'_>, path: &Path, file: &File, new: &Rewrapped, mode: u32) -> 
     Ok(copied + u64::try_from(new.header.len()).unwrap_or(0))
 }
 
-fn armored(job: &Job<'_>, path: &Path, object: &[u8], mode: u32) -> Result<Value> {
+fn armored(
+    job: &Job<'_>,
+    path: &Path,
+    object: &[u8],
+    (mode, modified): (u32, Option<SystemTime>),
+) -> Result<Value> {
     let name = shown(path);
     let rewrapped = rewrap(job, object, u64::try_from(object.len()).ok())
         .map_err(|error| explained(&name, error, object, job.old))?;
     let body = object.get(rewrapped.old_len..).unwrap_or_default();
     let text = keystead::armor(&[&rewrapped.header, body].concat());
-    let manner = Manner { force: true, sync: job.sync, mode, not: None, text: true };
+    let manner = Manner { force: true, sync: job.sync, mode, not: None, modified, text: true };
     let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
     let mut out = Output::open(&Target::File(target), manner)?;
     out.write_all(text.as_bytes()).map_err(|e| Failure::at(&name, Error::from_io(e)))?;

@@ -50,7 +50,8 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     let text = keystead::encrypt_key_file(&text, passphrases.ask_new(&name)?)?;
     // A link is followed: the secret that it leads to is what must not stay behind.
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
-    let manner = Manner { force: true, sync: true, mode: PRIVATE, not: None, text: true };
+    let manner =
+        Manner { force: true, sync: true, mode: PRIVATE, not: None, modified: None, text: true };
     let mut out = Output::open(&Target::File(path.clone()), manner)?;
     out.write_all(text.as_bytes()).map_err(|error| Failure::io(&path, error))?;
     out.commit()?;
