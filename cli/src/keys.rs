@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::args::OpenKeys;
 use crate::failure::{Failure, Result};
 use crate::input::read_full;
-use crate::passphrase::Passphrases;
+use crate::passphrase::{NOT_ASKED, Passphrases};
 use crate::report::shown;
 
 /// SPEC R44, and one byte to see that there is more.
@@ -33,8 +33,12 @@ pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keyring, Passphrases)> {
         keys.add(passphrases.ask("the object")?);
     }
     if keys.is_empty() {
-        return Err(Failure::usage("no key is given to open with")
-            .hint("-k FILE names a key file, -p asks for a passphrase"));
+        return Err(Failure::usage("no key is given to open with").hint(
+            match passphrases.are_given() {
+                true => NOT_ASKED,
+                false => "-k FILE names a key file, -p asks for a passphrase",
+            },
+        ));
     }
     Ok((keys, passphrases))
 }
@@ -50,7 +54,10 @@ pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Resu
     }
     if keys.is_empty() {
         return Err(Failure::usage("no key is given to encrypt with").hint(
-            "-k KEY names a key, -R FILE a list, -p asks for a passphrase; `keystead keygen` makes a key",
+            match passphrases.are_given() {
+                true => NOT_ASKED,
+                false => "-k KEY names a key, -R FILE a list, -p asks for a passphrase; `keystead keygen` makes a key",
+            },
         ));
     }
     Ok(keys)
@@ -60,12 +67,23 @@ pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Resu
 pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyring> {
     let mut keys = Keyring::empty();
     for name in names {
-        match public_key(name)? {
+        let several = |failure: Failure| match is_list(name) {
+            true => failure.hint("-k once for each key"),
+            false => failure,
+        };
+        match public_key(name).map_err(several)? {
             Some(key) => keys.add(key.into()),
-            None => keys.extend(file(Path::new(name), passphrases)?),
+            None => keys.extend(file(Path::new(name), passphrases).map_err(several)?),
         }
     }
     Ok(keys)
+}
+
+/// Keys with commas between them, as other programs take them.
+fn is_list(name: &OsStr) -> bool {
+    name.as_encoded_bytes().contains(&b',')
+        && !Path::new(name).exists()
+        && refuse_secret(name).is_ok()
 }
 
 /// One key file, plain or encrypted, or a file of public keys.

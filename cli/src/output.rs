@@ -14,7 +14,7 @@ use crate::report::shown;
 use crate::temp::{self, Temp};
 use crate::times;
 use crate::tree::{Made, Making, Place, Staged};
-use keystead::{Detail, Error};
+use keystead::{Detail, Error, ErrorClass};
 use zeroize::Zeroizing;
 
 /// What `--buffer` takes.
@@ -183,7 +183,10 @@ impl Atomic {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
-        let temp = Temp::create(folder).map_err(|error| Failure::io(path, error))?;
+        let temp = Temp::create(folder).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if !folder.exists() => no_folder(folder),
+            _ => Failure::io(path, error),
+        })?;
         Ok(Self { temp, path: path.to_owned(), manner })
     }
 
@@ -215,6 +218,11 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 pub(crate) fn exists(path: &Path) -> Failure {
     Failure::usage(format!("{}: the output exists already", shown(path)))
         .hint("--force replaces it; -o names another")
+}
+
+fn no_folder(folder: &Path) -> Failure {
+    Failure::new(ErrorClass::Io, format!("{}: no such folder", shown(folder)))
+        .hint("make it, or name an output elsewhere")
 }
 
 /// No input is ever its own output, whatever it is called.

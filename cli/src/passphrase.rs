@@ -19,6 +19,9 @@ const MAX_INPUT: u64 = 81_920;
 /// The same, reserved at once, so that no grown buffer leaves a copy behind.
 const MAX_INPUT_LEN: usize = 81_952;
 
+/// For who takes the place of a passphrase for the wish to use one.
+pub(crate) const NOT_ASKED: &str = "add -p: --passphrase-fd only says where to read it";
+
 /// Where passphrases come from, and the most that one may cost to try.
 pub(crate) struct Passphrases {
     source: Source,
@@ -50,13 +53,18 @@ impl Passphrases {
 
     /// A passphrase that was given and asked for by nothing protects nothing.
     pub(crate) fn check_used(&self) -> Result<()> {
-        if matches!(self.source, Source::Lines(_)) && !self.used.get() {
+        if self.are_given() && !self.used.get() {
             return Err(Failure::usage(
                 "--passphrase-fd is given, but nothing asks for a passphrase",
             )
-            .hint("-p uses one; a key file asks only where it is encrypted"));
+            .hint(NOT_ASKED));
         }
         Ok(())
+    }
+
+    /// Whether `--passphrase-fd` is given.
+    pub(crate) const fn are_given(&self) -> bool {
+        matches!(self.source, Source::Lines(_))
     }
 
     /// Lets a passphrase record cost as many MiB of memory (`--passphrase-memory`).

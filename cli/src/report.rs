@@ -1,6 +1,7 @@
 //! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a
 //! provider says can steer the terminal.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -114,16 +115,26 @@ pub(crate) fn failure_json(failure: &Failure) -> Value {
     })
 }
 
-/// A path for people: control characters and invalid UTF-8 are escaped.
+/// A path for people: control characters, invalid UTF-8 and, where it is part of names, the
+/// backslash are escaped, so that two names never look alike.
 pub(crate) fn shown(path: &Path) -> String {
     let mut out = String::new();
     for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        out.push_str(&escaped(part.valid()));
+        let valid = escaped_backslash(part.valid());
+        out.push_str(&escaped(&valid));
         for byte in part.invalid() {
             push(&mut out, format_args!("\\x{byte:02x}"));
         }
     }
     out
+}
+
+/// On Windows it stands between names.
+fn escaped_backslash(text: &str) -> Cow<'_, str> {
+    match cfg!(unix) && text.contains('\\') {
+        true => text.replace('\\', "\\\\").into(),
+        false => text.into(),
+    }
 }
 
 /// Text in which nothing steers a terminal or reorders what is seen.
@@ -193,5 +204,6 @@ mod tests {
         use std::os::unix::ffi::OsStrExt as _;
         let name = std::ffi::OsStr::from_bytes(b"a\xff\nb");
         assert_eq!(shown(Path::new(name)), "a\\xff\\nb");
+        assert_eq!(shown(Path::new("a\\nb")), "a\\\\nb");
     }
 }

@@ -268,7 +268,7 @@ fn keep(
     }
     if known == 0 {
         let what = "dropping the last key would leave nobody who can open the object";
-        let hint = "add another with it: --to NEW --add (`Changes::add`)";
+        let hint = "add another in the same rewrap: --to NEW --add";
         return Err(Error::usage(Detail::new(what).hint(hint)));
     }
     Ok((unknown, origin_dropped))

@@ -9,7 +9,7 @@ use super::{Demands, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead rewrap -k old.key --to new.pub *.ks          new instead of old\n  keystead rewrap -k home.key --to bob.pub --add a.ks   bob can open it, too\n  keystead rewrap -k home.key --drop bob.pub a.ks       and now he cannot; key ids do, too\n\nWho could open an object keeps that for every copy that he has; only reencrypt ends it."
+    after_help = "Examples:\n  keystead rewrap -k old.key --to new.key.pub *.ks           new instead of old\n  keystead rewrap -k home.key --to bob.key.pub --add a.ks    bob can open it, too\n  keystead rewrap -k home.key --drop bob.key.pub a.ks        and now he cannot; key ids do, too\n\nWho kept an old header still opens the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before. Each of the two makes the object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r know it for one."
 )]
 pub(crate) struct Rewrap {
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(crate) struct Rewrap {
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  keystead reencrypt -k old.key --to new.pub a.ks       a.ks is replaced when the new one is complete\n\nWith -r, a second run takes as done what the keys of -k open no more and the new ones do; all else is done\nanew, for a new data key leaves no mark that a former holder could not forge."
+    after_help = "Example:\n  keystead reencrypt -k old.key --to new.key.pub a.ks    a.ks is replaced when the new one is complete\n\nThe new object has a new data key, so who could open the old one opens nothing that is stored from now on; nothing takes back what was read or copied before.\n\nWith -r, a second run takes as done what the keys of -k open no more and the new ones do; all else is done\nanew, for a new data key leaves no mark that a former holder could not forge."
 )]
 pub(crate) struct Reencrypt {
     #[command(flatten)]

@@ -25,7 +25,7 @@ pub(crate) struct Cli {
     /// Say nothing but errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Print results as JSON, one object a line
+    /// Print results as JSON, one object a line; names are escaped as in messages: \n, \xff, \\
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Work on so many files at a time [default: one per core]
@@ -49,7 +49,7 @@ pub(crate) enum Verb {
     Verify(Verify),
     /// Change who can open an object; its body is neither read nor changed
     Rewrap(Rewrap),
-    /// Make a new object of an old one: the only way to end what a former holder can do
+    /// Make a new object of an old one, which no former holder opens
     Reencrypt(Reencrypt),
     /// Work on a key file
     #[command(subcommand)]
@@ -126,7 +126,7 @@ pub(crate) struct Writing {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.pub -k bob.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output has the time of its input, which it was given, and its length, and opens with the given keys under the given context; rewrap and reencrypt make an object's time one second later, so one that is later by up to 60 whole seconds is done, too. An older one is an error, unless --update or --force says otherwise, and so is any other, unless --force does. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output has the time of its input, which it was given, and its length, and opens with the given keys under the given context; rewrap and reencrypt make an object's time one second later, so one that is later by up to 60 whole seconds is done, too. An older one is an error, unless --update or --force says otherwise, and so is any other, unless --force does. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
 )]
 pub(crate) struct Encrypt {
     /// A key file, a public-key file or a public key; any of several opens
@@ -158,7 +158,7 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named."
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, Read, Write};
 
-use keystead::{Decryptor, Detail, Error, Expected, Keyring, Threads};
+use keystead::{Decryptor, Detail, Error, ErrorClass, Expected, Keyring, Threads};
 
 use super::demands::Demands;
 use super::{check_stdout, copy_out, files_only};
@@ -30,7 +30,10 @@ enum Range {
 }
 
 pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
-    check_stdout(true, report)?;
+    check_stdout(true, report).map_err(|failure| match failure.class {
+        ErrorClass::Usage => failure.hint("leave --json away: what cat prints is the plaintext"),
+        _ => failure,
+    })?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let demands = Demands::of(&args.demands, 1, false)?;
     let input = args.input.as_deref().map_or(Input::Stdin, Input::of);

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use keystead::{Error, Expected, Keyring, Threads};
+use keystead::{Error, ErrorClass, Expected, Keyring, Threads};
 use serde_json::Value;
 
 use super::demands::Demands;
@@ -22,6 +22,10 @@ use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
 use crate::small::Buffers;
 use crate::tree::Making;
+
+/// Whoever reads a pipe does not see that it ended early.
+const INCOMPLETE: &str =
+    "what was written to stdout is incomplete; --buffer holds it back until all of it verified";
 
 pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
@@ -87,7 +91,11 @@ fn one(
         value = if report.json { details_json(&details) } else { Value::Null };
     } else {
         let mut reader = Object::of(input, opened)?.plaintext(keys, expected)?;
-        bytes = copy_out(threads, &mut reader, &mut out, (&name, &output))?;
+        let copied = copy_out(threads, &mut reader, &mut out, (&name, &output));
+        bytes = copied.map_err(|failure| match (failure.class, &target) {
+            (ErrorClass::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
+            _ => failure,
+        })?;
         value = if report.json { details_json(reader.details()) } else { Value::Null };
     }
     let staged = out.finish()?;

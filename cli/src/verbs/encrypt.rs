@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use keystead::{Context, Detail, Encryptor, Error, Floor, Keyring, Options, Threads};
 use serde_json::json;
 
-use super::existing::{self, Source, Standing};
+use super::existing::{self, Exchanged, Source, Standing};
 use super::many::{Folders, Many, Outputs, Task, Told};
 use super::{
     about_input, check_single_output, check_stdout, context, copy_in, for_each, records, room,
@@ -22,7 +22,7 @@ use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::report::Report;
 use crate::small::Buffers;
-use crate::tree::Making;
+use crate::tree::{Making, Place, Status};
 
 /// Armor is made in memory.
 const MAX_ARMORED: usize = 128 * 1024 * 1024;
@@ -69,13 +69,15 @@ fn one(
     let (name, output) = (input.shown(), target.shown());
     let Opened { mut reader, len, id, mode, modified } = input.open()?;
     let mut force = args.writing.force;
+    let mut exchanged = Exchanged::default();
     let mut out = if let Some(place) = &task.place {
-        if let (Some(found), false) = (existing::found(place, id.as_ref())?, force) {
-            match existing::object(place, &found, &Source { len, modified }, keys, context)? {
-                Standing::Done => return Ok(existing::told(&output)),
-                Standing::Older if args.writing.update => force = true,
-                Standing::Older => return Err(existing::older(place)),
+        if let Some(found) = existing::found(place, id.as_ref())? {
+            let source = Source { len, modified };
+            if !force && is_done(args, place, &found, &source, keys, context)? {
+                return Ok(existing::told(&output));
             }
+            force = true;
+            exchanged = existing::exchanged(place, keys);
         }
         Output::make(place, Making { mode, force, len, modified })?
     } else {
@@ -113,15 +115,33 @@ fn one(
         (plaintext, Some(floor))
     };
     let staged = out.finish()?;
-    let mut told = Told { hint: twice(input), bytes: plaintext, staged, ..Told::default() };
+    let hints = twice(input).into_iter().chain(exchanged.hints(&output)).collect();
+    let mut told = Told { hints, bytes: plaintext, staged, ..Told::default() };
     if report.json {
         let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
         let floor = floor.map(|floor| floor.to_string());
         told.value = json!({
             "output": output, "plaintext_len": plaintext, "key_ids": ids, "floor": floor,
+            "added": exchanged.added, "dropped": exchanged.dropped,
         });
     }
     Ok(told)
+}
+
+/// Whether an earlier run made what is there; an error where it is to stay for another reason.
+fn is_done(
+    args: &Encrypt,
+    place: &Place,
+    found: &Status,
+    source: &Source,
+    keys: &Keyring,
+    context: &Context,
+) -> Result<bool> {
+    match existing::object(place, found, source, keys, context)? {
+        Standing::Done => Ok(true),
+        Standing::Older if args.writing.update => Ok(false),
+        Standing::Older => Err(existing::older(place)),
+    }
 }
 
 /// From a file to a file; nothing where the output is none.

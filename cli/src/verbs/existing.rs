@@ -4,7 +4,9 @@
 
 use std::time::SystemTime;
 
-use keystead::{Context, Error, Expected, Inspection, Keyring, Kind, MasterKey, SealedHeader};
+use keystead::{
+    Context, Error, Expected, Inspection, KeyId, Keyring, Kind, MasterKey, SealedHeader,
+};
 use serde_json::json;
 
 use super::many::Told;
@@ -125,6 +127,52 @@ pub(super) fn told(output: &str) -> Told {
 pub(super) fn older(place: &Place) -> Failure {
     Failure::usage(format!("{}: the output is older than its input", shown(&place.path)))
         .hint("--update replaces such outputs, --force all")
+}
+
+/// Ways in that an object has which its predecessor had not, and those that it has no longer.
+#[derive(Default)]
+pub(super) struct Exchanged {
+    pub(super) added: Vec<String>,
+    pub(super) dropped: Vec<String>,
+}
+
+impl Exchanged {
+    /// What people are told of the object called `name`.
+    pub(super) fn hints(&self, name: &str) -> impl Iterator<Item = String> {
+        let added = (!self.added.is_empty()).then(|| {
+            format!("{name} opens now with {}, which did not open it before", self.added.join(", "))
+        });
+        let dropped = (!self.dropped.is_empty())
+            .then(|| format!("{name} opens no longer with {}", self.dropped.join(", ")));
+        added.into_iter().chain(dropped)
+    }
+}
+
+/// What changes when a new object takes the place of one, as far as ids say. What is no object
+/// opened with nothing that anybody misses.
+pub(super) fn exchanged(place: &Place, keys: &Keyring) -> Exchanged {
+    let found = Object::open(&Input::Entry(place.entry())).ok();
+    let found = found.and_then(|object| keystead::inspect(&object.prefix, object.len).ok());
+    let Some(found) = found else { return Exchanged::default() };
+    let old: Vec<_> = found.records.iter().map(|record| way(record.kind, record.key_id)).collect();
+    let new = keys.iter().map(|key| {
+        let named = !key.is_anonymous() && key.kind() != Kind::Passphrase;
+        way(key.kind().name(), named.then(|| key.id()))
+    });
+    let new: Vec<_> = new.collect();
+    let missing = |ways: &[String], there: &[String]| {
+        ways.iter().filter(|way| !there.contains(way)).cloned().collect()
+    };
+    Exchanged { added: missing(&new, &old), dropped: missing(&old, &new) }
+}
+
+fn way(kind: &str, id: Option<KeyId>) -> String {
+    match (kind, id) {
+        (_, Some(id)) => id.to_string(),
+        ("passphrase", None) => "a passphrase".to_owned(),
+        ("unknown", None) => "a kind of key that this version does not know".to_owned(),
+        (kind, None) => format!("an anonymous {kind} key"),
+    }
 }
 
 /// Anonymous records have no id, and passphrases none that says anything: their kind has to do.

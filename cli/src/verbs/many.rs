@@ -10,6 +10,7 @@ use keystead::Threads;
 use serde_json::Value;
 
 use super::settle::{Outcome, Settle};
+use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::progress::{Progress, Total};
@@ -30,7 +31,7 @@ pub(crate) struct Task {
 pub(crate) struct Told {
     /// A line for people.
     pub(crate) line: Option<String>,
-    pub(crate) hint: Option<String>,
+    pub(crate) hints: Vec<String>,
     /// Nothing was to be done: its output is there.
     pub(crate) existing: bool,
     /// Bytes of plaintext.
@@ -103,6 +104,15 @@ impl Many<'_> {
         inputs: &[Input],
         work: impl Fn(&Task, &mut Buffers) -> Result<Told> + Sync,
     ) -> Result<u8> {
+        self.counted(inputs, work).map(|tally| tally.code)
+    }
+
+    /// [`run_with`](Self::run_with), and gives what came of all of them.
+    pub(super) fn counted(
+        &self,
+        inputs: &[Input],
+        work: impl Fn(&Task, &mut Buffers) -> Result<Told> + Sync,
+    ) -> Result<Tally> {
         // Asked for by changing it, which no other thread should meet.
         #[cfg(unix)]
         if self.folders.taken && self.folders.outputs.is_some() {
@@ -123,11 +133,31 @@ impl Many<'_> {
         });
         workers::in_order(self.threads, jobs, outcome, |outcome| settle.take(outcome))?;
         drop(progress);
+        if self.folders.taken && self.folders.objects && settle.tally.is_empty() {
+            for input in inputs {
+                settle.take(Outcome::Told(input.shown(), Err(self.no_object(input))))?;
+            }
+        }
         if self.folders.taken {
             self.report.line(&settle.tally.line(self.verb))?;
             self.report.result(&settle.tally.json(self.verb))?;
         }
-        Ok(settle.tally.code)
+        Ok(settle.tally)
+    }
+
+    /// Success would say that something was looked at.
+    fn no_object(&self, input: &Input) -> Failure {
+        let done = match self.verb {
+            "key check" => "proved",
+            "decrypt" => "decrypted",
+            _ => "done",
+        };
+        let what = format!("{}: no object in it, so nothing was {done}", input.shown());
+        let beside = input.path().and_then(|path| with_ks(path.components().as_path()));
+        Failure::usage(what).hint(match beside.filter(|beside| beside.exists()) {
+            Some(beside) => format!("objects end in .ks: did you mean {}?", shown(&beside)),
+            None => "objects end in .ks".to_owned(),
+        })
     }
 
     fn jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
@@ -241,6 +271,12 @@ impl Outputs<'_> {
                 .hint("-o FOLDER names it")),
         }
     }
+}
+
+fn with_ks(path: &Path) -> Option<PathBuf> {
+    let mut name = path.file_name()?.to_owned();
+    name.push(".ks");
+    Some(path.with_file_name(name))
 }
 
 fn is_object_name(path: &Path) -> bool {

@@ -95,7 +95,7 @@ fn one(
     dropped.retain(|way| *way != by);
     let mut told = Told::from(details_json(&made.old));
     if !dropped.is_empty() {
-        told.hint = Some(format!("{name}: opens no longer with {}", dropped.join(", ")));
+        told.hints.push(format!("{name}: opens no longer with {}", dropped.join(", ")));
     }
     told.value["generation"] = made.floor.generation.into();
     told.value["floor"] = made.floor.to_string().into();

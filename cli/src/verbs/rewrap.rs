@@ -116,7 +116,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         Ok(told)
     })?;
     if ended.into_inner() {
-        report.hint("who could open it before still opens copies kept from then; only `keystead reencrypt` ends that");
+        report.hint("who kept an old header still opens this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
     }
     if unknown.into_inner() {
         report.hint(

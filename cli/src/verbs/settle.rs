@@ -200,7 +200,7 @@ pub(super) fn told(
     match result {
         Ok(told) => {
             tally.add(&told);
-            if let Some(hint) = &told.hint {
+            for hint in &told.hints {
                 report.hint(hint);
             }
             if let Some(line) = &told.line {

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 #[derive(Default)]
 pub(super) struct Tally {
-    files: u64,
+    pub(super) files: u64,
     /// Plaintext of those.
     bytes: u64,
     existing: u64,
@@ -36,6 +36,11 @@ impl Tally {
         if self.code == 0 {
             self.code = failure.class.code();
         }
+    }
+
+    /// Nothing was found to work on.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.files == 0 && self.existing == 0 && self.failed == 0
     }
 
     /// `encrypt: 3 files, 12.3 kB; 2 were there already; 1 skipped; 1 failed`.

@@ -7,6 +7,7 @@ use keystead::{Context, Keyring, Threads};
 use serde_json::json;
 
 use crate::args::KeyCheck;
+use crate::demo::count;
 use crate::failure::Result;
 use crate::input::Input;
 use crate::keys;
@@ -23,15 +24,20 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     let each = for_each(&inputs, args.recursive, threads);
     let folders = Folders { taken: args.recursive, objects: true, outputs: None };
     let many = Many { verb: "key check", threads, folders, report };
-    let code =
-        many.run(&inputs, |task| verify::one(each, &task.input, &keys, Context::unchecked()))?;
+    let tally = many
+        .counted(&inputs, |task, _| verify::one(each, &task.input, &keys, Context::unchecked()))?;
+    let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
     if code == 0 {
-        report.line(&format!("{name}: this copy opens all of them"))?;
+        let opened = match objects {
+            1 => "the object".to_owned(),
+            objects => format!("all {} objects", count(objects)),
+        };
+        report.line(&format!("{name}: this copy opens {opened}"))?;
     }
     report.result(&json!({
-        "verb": "key check", "key_file": name, "ok": code == 0, "key_ids": ids,
+        "verb": "key check", "key_file": name, "ok": code == 0, "objects": objects, "key_ids": ids,
     }))?;
     Ok(code)
 }
