@@ -368,3 +368,21 @@ fn folders_that_cannot_be_outputs_are_refused() {
     assert!(ran.stderr.contains("out/2026: something is in the way"), "{}", ran.stderr);
     assert_eq!(fs::read_dir(dir.join("photos/2026/empty")).unwrap().count(), 0);
 }
+
+/// An output of an earlier run is done only where this run would make it.
+#[test]
+fn what_a_run_would_refuse_is_not_done() {
+    let dir = photos();
+    let dir = dir.path();
+    ok(dir, "encrypt -r -q -k k -c year=2026 photos");
+    ok(dir, "decrypt -r -q -k k -o back photos.ks");
+    assert_eq!(run(dir, "decrypt -r -q -k k -c year=2026 -o back photos.ks").code, Some(0));
+    assert_eq!(run(dir, "decrypt -r -q -k k -c year=2027 -o back photos.ks").code, Some(6));
+    assert_eq!(run(dir, "decrypt -r -q -k k2 -o back photos.ks").code, Some(4));
+    let object = dir.join("photos.ks/a.jpg.ks");
+    let time = fs::metadata(&object).unwrap().modified().unwrap();
+    fs::write(&object, [9; 500]).unwrap();
+    let file = fs::File::options().append(true).open(&object).unwrap();
+    file.set_modified(time).unwrap();
+    assert_eq!(run(dir, "decrypt -r -q -k k -o back photos.ks").code, Some(3));
+}

@@ -28,7 +28,7 @@ pub(crate) struct Cli {
     /// Print results as JSON, one object a line; names are escaped as in messages: \n, \xff, \\
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Work on so many files at a time [default: one per core]
+    /// Use so many threads, for many files or for a large one [default: one per core]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 }

@@ -63,7 +63,7 @@ fn one(
     let mode = PRIVATE;
     let mut out = if let Some(place) = &task.place {
         if let (Some(found), false) = (existing::found(place, opened.id.as_ref())?, force) {
-            match existing::plaintext(place, &found, &Object::open(input)?)? {
+            match existing::plaintext(place, &found, Object::open(input)?, keys, expected)? {
                 Standing::Done => return Ok(existing::told(&output)),
                 Standing::Older if args.writing.update => force = true,
                 Standing::Older => return Err(existing::older(place)),

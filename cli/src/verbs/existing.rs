@@ -69,13 +69,21 @@ pub(super) fn object(
 }
 
 /// The plaintext of an object: it has its time, and its length where the object states that.
-pub(super) fn plaintext(place: &Place, output: &Status, object: &Object) -> Result<Standing> {
-    let len = keystead::inspect(&object.prefix, object.len).ok().and_then(|i| i.plaintext_len);
+pub(super) fn plaintext(
+    place: &Place,
+    output: &Status,
+    object: Object,
+    keys: &Keyring,
+    expected: Expected<'_>,
+) -> Result<Standing> {
     match times::of_plaintext(output.modified, object.modified) {
-        Age::Older => Ok(Standing::Older),
-        Age::Same if len.is_none() || len == output.len => Ok(Standing::Done),
-        Age::Same | Age::Other => Err(foreign(place)),
+        Age::Older => return Ok(Standing::Older),
+        Age::Other => return Err(foreign(place)),
+        Age::Same => {}
     }
+    // What this run would refuse is not done, whoever decrypted it before.
+    let len = object.plaintext(keys, expected)?.details().plaintext_len;
+    if len.is_none() || len == output.len { Ok(Standing::Done) } else { Err(foreign(place)) }
 }
 
 /// A change of the ways in that an earlier run over the folder made already: what is to be there
