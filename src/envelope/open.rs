@@ -219,7 +219,10 @@ impl OpenedHeader {
             statement_hash,
             context,
             object_id: *header.object_id,
-            public_statement: header.public_statement().to_vec(),
+            // Only the metadata is bound to it.
+            public_statement: header
+                .metadata
+                .map_or_else(Vec::new, |_| header.public_statement().to_vec()),
             sealed_metadata: header.metadata.map(<[u8]>::to_vec),
             generation: header.generation,
             tag: header.tag(),

@@ -8,7 +8,8 @@ use crate::primitives::secret::equal;
 
 /// AES-256-GCM key and base nonce of a body, with the bytes that stand in front of its chunks.
 pub(crate) struct PayloadKey {
-    aead: AesGcm,
+    /// Large, and moved often: in one place it stays.
+    aead: Box<AesGcm>,
     base_nonce: [u8; 12],
     prefix: [u8; BODY_PREFIX],
 }
@@ -25,7 +26,7 @@ impl PayloadKey {
         let mut prefix = [0; BODY_PREFIX];
         prefix[..24].copy_from_slice(&salt);
         prefix[24..].copy_from_slice(&keys[44..]);
-        let aead = AesGcm::new(&key);
+        let aead = Box::new(AesGcm::new(&key));
         zeroize::Zeroize::zeroize(&mut key);
         Self { aead, base_nonce, prefix }
     }
