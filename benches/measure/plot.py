@@ -76,7 +76,7 @@ class Drawing:
     def text(self, x, y, text, anchor="start", colour=INK, size=12, weight="400", turn=False):
         turned = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}" '
-                          f'font-weight="{weight}"{turned}>{escape(text)}</text>')
+                          f'font-weight="{weight}" paint-order="stroke" stroke="{PAPER}" stroke-width="3"{turned}>{escape(text)}</text>')
 
     def line(self, x1, y1, x2, y2, colour=GRID, width=1.0, dashes=""):
         dashes = f' stroke-dasharray="{dashes}"' if dashes else ""

@@ -113,7 +113,7 @@ def report(found, drawn):
             "all rounds, and their rows say so.", ""]
     lines = [
         "# Speed: what was measured", "",
-        "Written by `benches/report.py`; a change by hand is lost with the next run. Goals are ratios against a rival or a",
+        "Written by `benches/report.py`; a change by hand is lost with the next run; speed-missed.md says why goals were missed. Goals are ratios against a rival or a",
         f"floor of the same run, for absolute times on shared machines mean nothing. {count(found)}.", "",
         *(f"**A case failed and is missing: {failure}**\n" for failure in found.get("failures", [])),
         *(quick if found["quick"] else []), *(busy if noisy else []), *machine_table(found), "",
