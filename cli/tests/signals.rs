@@ -21,7 +21,7 @@ fn temps(dir: &Path) -> usize {
 
 /// A run that has begun to write and waits for more input.
 fn at_work(dir: &Path) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
+    let mut child = harness::command()
         .args(["encrypt", "-k", "k", "--force", "-o", "out"])
         .current_dir(dir)
         .stdin(Stdio::piped())

@@ -23,7 +23,7 @@ const OLD: &[u8] = b"what was here before";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn keystead(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keystead"));
+    let mut command = harness::command();
     command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -15,6 +15,22 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// keystead, with signals as a terminal gives them. Whoever runs the tests in the background may have
+/// had SIGINT or SIGHUP ignored, and keystead leaves such a signal alone.
+pub fn command() -> Command {
+    let program = env!("CARGO_BIN_EXE_keystead");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // SIGHUP, SIGINT, SIGTERM are 1, 2, 15.
+    if ignored & (1 | 1 << 1 | 1 << 14) == 0 {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(program);
+    command
+}
+
 /// Runs keystead in `dir`.
 pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
@@ -38,7 +54,7 @@ pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
 /// Runs keystead, leaves its stdin open, and sends a signal as soon as a private file of its own is
 /// there.
 fn signalled(dir: &Path, args: &[String], stdin: &[u8], signal: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
+    let mut child = command()
         .args(args)
         .current_dir(dir)
         .stdin(Stdio::piped())
