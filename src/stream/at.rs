@@ -150,11 +150,8 @@ impl<S: ReadAt> Source for Texts<'_, S> {
         let last_len = if last { self.chunks.last_len } else { CHUNK };
         let sealed = (count - 1) * SEALED_CHUNK + last_len + TAG;
         batch.filled(sealed, sealed);
-        let places = batch.bytes[batch.ready.clone()].chunks_mut(SEALED_CHUNK);
-        let mut texts: Vec<_> = places
-            .filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>())
-            .map(|(text, _)| IoSliceMut::new(text))
-            .collect();
+        let places = chunks::texts(&mut batch.bytes[batch.ready.clone()]);
+        let mut texts: Vec<_> = places.map(IoSliceMut::new).collect();
         let wanted = (count - 1) * CHUNK + last_len;
         let read =
             fill(&mut texts, |texts, offset| self.source.read_at(texts, offset), first * CHUNK_64)?;

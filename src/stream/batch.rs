@@ -9,6 +9,7 @@ use std::thread;
 use zeroize::Zeroize;
 
 use super::Threads;
+use super::threads::beside;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK};
 
@@ -127,18 +128,7 @@ pub(super) fn run(
         return Ok(());
     }
     let threads = if source.more() { threads.get() } else { 1 };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            // Fewer threads than asked for do the same work.
-            if thread::Builder::new()
-                .spawn_scoped(scope, || labour(Batch::new(room), false))
-                .is_err()
-            {
-                break;
-            }
-        }
-        labour(begun, true);
-    });
+    beside(threads, || labour(Batch::new(room), false), || labour(begun, true));
     match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some((_, error)) => Err(error),
         None => Ok(()),

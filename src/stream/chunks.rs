@@ -29,6 +29,12 @@ pub(crate) fn seal_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> 
     Ok(())
 }
 
+/// The places of plaintext in a buffer of chunks, each with room for its tag behind it.
+pub(crate) fn texts(chunks: &mut [u8]) -> impl Iterator<Item = &mut [u8]> {
+    let chunks = chunks.chunks_mut(SEALED_CHUNK);
+    chunks.filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>()).map(|(text, _)| text)
+}
+
 /// Opens chunks where they stand.
 pub(crate) fn open_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> Result<()> {
     for (index, chunk) in (first..).zip(chunks.chunks_mut(SEALED_CHUNK)) {

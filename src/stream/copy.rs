@@ -12,7 +12,7 @@ use super::decryptor::{check_chunk, read_full};
 use super::encryptor::{check_index, longer};
 use super::{Decryptor, Encryptor, Threads, chunks};
 use crate::error::{Error, Result};
-use crate::format::layout::{CHUNK, CHUNK_64, SEALED_CHUNK, TAG};
+use crate::format::layout::{CHUNK, CHUNK_64, SEALED_CHUNK};
 
 impl<W: Write + Send> Encryptor<W> {
     /// Encrypts all that `reader` has, as writing it would, with several threads; gives the number
@@ -86,11 +86,7 @@ impl<R: Read + Send> Source for Texts<R> {
         // After an error nobody reads on.
         reading.ended = true;
         let read = batch.fill(|bytes| {
-            let mut texts: Vec<_> = bytes
-                .chunks_mut(SEALED_CHUNK)
-                .filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>())
-                .map(|(text, _)| IoSliceMut::new(text))
-                .collect();
+            let mut texts: Vec<_> = chunks::texts(bytes).map(IoSliceMut::new).collect();
             Ok(fill(&mut texts, |texts, _| reading.reader.read_vectored(texts), 0)?)
         })?;
         let (full, rest) = (read / CHUNK, read % CHUNK);

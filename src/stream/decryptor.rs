@@ -202,11 +202,15 @@ impl<R: Read> Decryptor<R> {
         tag[..within].copy_from_slice(&out[text..text + within]);
         tag[within..].copy_from_slice(&behind[..TAG - within]);
         self.key.open_chunk(self.index, &mut out[..text], &tag)?;
+        self.advance(last);
+        Ok(text)
+    }
+
+    const fn advance(&mut self, last: bool) {
         self.index += 1;
         if last {
             self.state = State::Done;
         }
-        Ok(text)
     }
 
     fn next_chunk(&mut self) -> Result<()> {
@@ -218,10 +222,7 @@ impl<R: Read> Decryptor<R> {
         let (text, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
         self.key.open_chunk(self.index, text, tag)?;
         self.ready = 0..text.len();
-        self.index += 1;
-        if last {
-            self.state = State::Done;
-        }
+        self.advance(last);
         Ok(())
     }
 }

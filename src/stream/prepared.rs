@@ -9,7 +9,7 @@ use super::{Threads, chunks};
 use crate::envelope::{Options, seal, sealed_header_len};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
-use crate::format::layout::{BODY_PREFIX, SEALED_CHUNK, TAG};
+use crate::format::layout::BODY_PREFIX;
 use crate::keys::Keyring;
 
 /// A buffer in which each chunk of plaintext has its place: fill [`places`](Self::places), then
@@ -62,8 +62,7 @@ impl<'a> ObjectBuffer<'a> {
 
     /// Where the plaintext goes, in order: pieces of 16,384 bytes, and a last one that is shorter.
     pub fn places(&mut self) -> impl Iterator<Item = &mut [u8]> {
-        let chunks = self.bytes[self.header + BODY_PREFIX..].chunks_mut(SEALED_CHUNK);
-        chunks.filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>()).map(|(text, _)| text)
+        chunks::texts(&mut self.bytes[self.header + BODY_PREFIX..])
     }
 
     /// Encrypts what stands in the places, with so many threads, and gives the object. After an

@@ -164,17 +164,23 @@ impl Threads {
                 }
             }
         };
-        thread::scope(|scope| {
-            for _ in 1..self.get() {
-                if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
-                    break;
-                }
-            }
-            labour();
-        });
+        beside(self.get(), labour, labour);
         let failed = locked(&failed).take();
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// Runs `own` here and `other` in so many threads less one, and waits for all. Fewer threads than
+/// asked for do the same work.
+pub(super) fn beside(threads: usize, other: impl Fn() + Sync, own: impl FnOnce()) {
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            if thread::Builder::new().spawn_scoped(scope, &other).is_err() {
+                break;
+            }
+        }
+        own();
+    });
 }
 
 /// Memory is the limit long before.

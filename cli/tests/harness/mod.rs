@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use std::io::Write as _;
 
@@ -31,17 +31,18 @@ pub fn command() -> Command {
     command
 }
 
+fn started(dir: &Path, args: &[String]) -> (Child, ChildStdin) {
+    let mut command = command();
+    command.args(args).current_dir(dir);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let pipe = child.stdin.take().expect("stdin is piped");
+    (child, pipe)
+}
+
 /// Runs keystead in `dir`.
 pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut pipe = child.stdin.take().expect("stdin is piped");
+    let (child, mut pipe) = started(dir, args);
     let text = stdin.to_vec();
     // A command that does not read its input is no error.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&text)));
@@ -54,15 +55,7 @@ pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
 /// Runs keystead, leaves its stdin open, and sends a signal as soon as a private file of its own is
 /// there.
 fn signalled(dir: &Path, args: &[String], stdin: &[u8], signal: &str) -> Ran {
-    let mut child = command()
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut pipe = child.stdin.take().expect("stdin is piped");
+    let (child, mut pipe) = started(dir, args);
     pipe.write_all(stdin).expect("a few bytes fit");
     let start = std::time::Instant::now();
     while no_leftovers(dir).is_ok() && start.elapsed().as_secs() < 20 {
