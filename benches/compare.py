@@ -46,9 +46,10 @@ def arguments():
 
 
 def build():
-    command = ["cargo", "build", "--release", "--locked", "-q", "-p", "keystead-cli"]
-    subprocess.run(command, cwd=machine.ROOT, check=True)
-    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", machine.ROOT / "target")) / "release" / "keystead"
+    """As a user installs it."""
+    place = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", machine.ROOT / "target")) / "speed"
+    subprocess.run(["./dev", "install", "-q", "--root", str(place.resolve())], cwd=machine.ROOT, check=True)
+    return place / "bin" / "keystead"
 
 
 def check_machine(options):

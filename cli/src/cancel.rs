@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use keystead::ErrorClass;
+#[cfg(unix)]
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::failure::Failure;
-use crate::platform::Terminal;
+use crate::platform::{self, Terminal};
 use crate::progress;
 use crate::report::Report;
 
@@ -41,35 +43,53 @@ pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
 }
 
 /// Runs a prompt; a signal meanwhile gives the terminal its echo back.
-pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> T {
+pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    listen()?;
     *locked(&TERMINAL) = Terminal::save();
     let answer = prompt();
     *locked(&TERMINAL) = None;
     answer
 }
 
-/// Watches for signals from now on, those excepted that whoever started the run had it ignore
-/// (`nohup`).
+/// From now on signals wait until something [`listen`]s, or until a run is over that is too brief
+/// for a thread to pay.
 #[cfg(unix)]
-pub(crate) fn watch() -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use signal_hook::iterator::Signals;
+pub(crate) fn hold_back() -> io::Result<()> {
+    Ok(watched().thread_block()?)
+}
 
-    let ignored = crate::platform::ignored();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
-    let wanted = wanted.filter(|signal| !crate::platform::is_among(ignored, *signal));
-    let mut signals = Signals::new(wanted)?;
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if signals.forever().next().is_some() {
-            end();
-        }
-    })?;
+/// Starts to listen, if nothing does yet; later threads hold signals back as this one does.
+/// Signals that whoever started the run had it ignore (`nohup`) are ignored.
+#[cfg(unix)]
+pub(crate) fn listen() -> io::Result<()> {
+    static STARTED: Mutex<bool> = Mutex::new(false);
+    let mut started = locked(&STARTED);
+    if !*started {
+        std::thread::Builder::new().name("signals".to_owned()).spawn(|| {
+            while let Ok(signal) = watched().wait() {
+                if !platform::is_ignored(signal) {
+                    end();
+                }
+            }
+        })?;
+        *started = true;
+    }
     Ok(())
+}
+
+#[cfg(unix)]
+fn watched() -> SigSet {
+    SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP])
 }
 
 /// The system ends the run; what it leaves behind, the next run sweeps.
 #[cfg(not(unix))]
-pub(crate) fn watch() -> io::Result<()> {
+pub(crate) fn hold_back() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn listen() -> io::Result<()> {
     Ok(())
 }
 

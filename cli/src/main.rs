@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod brief;
 mod bulk;
 mod cancel;
 mod demo;
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
         Parsed::Refuse(failure) => return Report::new(false, false).end(Err(failure)),
     };
     let report = Report::new(args.quiet, args.json);
-    let watched = cancel::watch().map_err(|error| Failure::at("signals", Error::Io(error)));
+    let watched = cancel::hold_back()
+        .and_then(|()| if brief::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
+    let watched = watched.map_err(|error| Failure::at("signals", Error::Io(error)));
     let end = watched.and_then(|()| verbs::run(&args, &report));
     report.end(end)
 }

@@ -5,7 +5,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::time::Duration;
 
 use keystead::{Error, ErrorClass, MasterKey, PassphraseCosts};
 use zeroize::Zeroizing;
@@ -135,18 +134,9 @@ fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zer
 }
 
 fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let answer = cancel::with_terminal(|| {
-        let answer = rpassword::prompt_password(text);
-        if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
-            // The signal ends the run meanwhile, if it is not ignored.
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        answer
-    });
+    let answer = cancel::with_terminal(|| rpassword::prompt_password(text));
     let answer = answer.map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => {
-            Failure::new(ErrorClass::Cancelled, "cancelled")
-        }
+        io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
         _ => Failure::usage("there is no terminal to ask for a passphrase")
             .hint("--passphrase-fd N reads it from a file descriptor"),
     })?;

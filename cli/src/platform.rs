@@ -13,7 +13,7 @@ pub(crate) use unix::{
     stdout_file, sync_dir, umask, was_closed,
 };
 #[cfg(unix)]
-pub(crate) use unix::{ignored, is_among, wide};
+pub(crate) use unix::{is_ignored, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
@@ -27,13 +27,13 @@ pub(crate) const PRIVATE: u32 = 0o600;
 
 #[cfg(unix)]
 mod unix {
-    use std::io::Read as _;
     use std::os::fd::AsFd;
     use std::os::unix::fs::{
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     };
     use std::sync::OnceLock;
 
+    use nix::sys::signal::Signal;
     use rustix::fs::{Mode, OFlags};
     use rustix::termios::{OptionalActions, Termios};
 
@@ -148,20 +148,13 @@ mod unix {
         metadata.uid() == rustix::process::geteuid().as_raw()
     }
 
-    /// The signals that this process was started to ignore, a bit each; known on Linux only.
-    pub(crate) fn ignored() -> u64 {
-        let mut status = [0; 4_096];
-        let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status));
-        let status = status[..read.unwrap_or(0)].split(|byte| *byte == b'\n');
-        let mask = status.filter_map(|line| line.strip_prefix(b"SigIgn:")).next();
-        let mask = mask.and_then(|mask| str::from_utf8(mask).ok());
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
-    }
-
-    /// Whether a signal is among those.
-    pub(crate) fn is_among(signals: u64, signal: i32) -> bool {
-        let bit = u32::try_from(signal - 1).ok().and_then(|place| 1_u64.checked_shl(place));
-        bit.is_some_and(|bit| signals & bit != 0)
+    /// Whether this process was started to ignore a signal; known on Linux only.
+    #[allow(clippy::as_conversions, reason = "the number that a signal is")]
+    pub(crate) fn is_ignored(signal: Signal) -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask >> (signal as i32 - 1) & 1 == 1)
     }
 
     /// A terminal and its settings.

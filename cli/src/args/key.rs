@@ -39,6 +39,7 @@ pub(crate) enum KeyKind {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Key {
     /// Print the public half of a key file
     Public(KeyFile),

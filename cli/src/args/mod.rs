@@ -34,6 +34,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// Make a key; a file that exists is never overwritten
     Keygen(Keygen),
