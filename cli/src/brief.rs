@@ -1,43 +1,57 @@
-//! Which runs are over before anybody could want to stop them: one small file becomes one file, and
-//! nothing on the way can wait for somebody else.
+//! Which runs are over before anybody could want to stop them: one small file becomes one file, or
+//! one header another, and nothing on the way can wait for somebody else.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use crate::args::{Verb, Writing};
+use crate::args::{OpenKeys, Verb};
 use crate::small::SMALL;
 
 /// Whether such a run is asked for. When in doubt it is not.
 pub(crate) fn is_brief(verb: &Verb) -> bool {
     match verb {
         Verb::Encrypt(args) => {
-            let keys = args.keys.iter().map(AsRef::as_ref);
+            let asks = args.passphrase || args.passphrase_fd.is_some();
             let files = args.recipients.iter().map(AsRef::as_ref);
-            !(args.passphrase || args.passphrase_fd.is_some())
-                && keys.chain(files).all(is_at_hand)
-                && is_one_file(&args.inputs, &args.writing)
+            let files = files.chain(args.writing.output.iter().map(AsRef::as_ref));
+            !(asks || args.writing.recursive)
+                && are_at_hand(args.keys.iter().map(AsRef::as_ref).chain(files))
+                && is_one(&args.inputs, is_small)
         }
         Verb::Decrypt(args) => {
-            !(args.keys.passphrase || args.keys.passphrase_fd.is_some())
-                && args.keys.keys.iter().all(|key| is_at_hand(key))
-                && is_one_file(&args.inputs, &args.writing)
+            let output = args.writing.output.iter().map(AsRef::as_ref);
+            !(asks(&args.keys) || args.writing.recursive)
+                && are_at_hand(args.keys.keys.iter().map(AsRef::as_ref).chain(output))
+                && is_one(&args.inputs, is_small)
+        }
+        // Whoever has to copy the object says so.
+        Verb::Rewrap(args) => {
+            let keys = [&args.keys.keys, &args.to, &args.drop].into_iter().flatten();
+            !(asks(&args.keys) || args.place.recursive)
+                && are_at_hand(keys.map(AsRef::as_ref))
+                && is_one(&args.place.inputs, |_| true)
         }
         _ => false,
     }
 }
 
-/// A key's text, a file of one, or nothing at all.
-fn is_at_hand(key: &OsStr) -> bool {
-    Path::new(key).metadata().map_or(true, |found| found.is_file())
+const fn asks(keys: &OpenKeys) -> bool {
+    keys.passphrase || keys.passphrase_fd.is_some()
 }
 
-/// From a small file to a file. What claims to be empty may be a file of the system's own.
-fn is_one_file(inputs: &[PathBuf], writing: &Writing) -> bool {
+/// Regular files, a key's text, or names of nothing at all; not a stream.
+fn are_at_hand<'a>(names: impl Iterator<Item = &'a OsStr>) -> bool {
+    let is_at_hand = |name| Path::new(name).metadata().map_or(true, |found| found.is_file());
+    names.into_iter().all(|name| name != "-" && is_at_hand(name))
+}
+
+fn is_one(inputs: &[PathBuf], is_brief: fn(&Metadata) -> bool) -> bool {
     let [input] = inputs else { return false };
-    let small = 1..u64::try_from(SMALL).unwrap_or(u64::MAX);
-    let is_small = input.metadata().is_ok_and(|file| file.is_file() && small.contains(&file.len()));
-    let output = writing.output.as_ref();
-    let to_file =
-        output.is_none_or(|output| output != Path::new("-") && is_at_hand(output.as_os_str()));
-    is_small && to_file && !writing.recursive
+    input.metadata().is_ok_and(|found| found.is_file() && is_brief(&found))
+}
+
+/// What claims to be empty may be a file of the system's own.
+fn is_small(file: &Metadata) -> bool {
+    (1..SMALL).contains(&usize::try_from(file.len()).unwrap_or(usize::MAX))
 }
