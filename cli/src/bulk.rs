@@ -27,14 +27,16 @@ pub(crate) struct To<'a> {
     /// It will be synced, so that writing to disk begins with the first finished part.
     sync: bool,
     written: AtomicU64,
-    /// Where the room that was taken ends.
+    /// Where the room that was taken ends, or all of it where taking it does not pay.
     reserved: AtomicU64,
     failed: AtomicBool,
 }
 
 impl<'a> To<'a> {
-    pub(crate) const fn new(file: &'a File, len: u64, sync: bool) -> Self {
-        let (written, reserved) = (AtomicU64::new(0), AtomicU64::new(0));
+    pub(crate) fn new(file: &'a File, len: u64, sync: bool) -> Self {
+        let pays = len >= STEP / 16 && platform::room_pays(file);
+        let reserved = AtomicU64::new(if pays { 0 } else { u64::MAX });
+        let written = AtomicU64::new(0);
         Self { file, len, sync, written, reserved, failed: AtomicBool::new(false) }
     }
 
@@ -60,7 +62,7 @@ impl<'a> To<'a> {
     fn reserve(&self, offset: u64) -> io::Result<()> {
         let start = offset / STEP * STEP;
         let end = self.len.min(start + STEP);
-        if self.len < STEP / 16 || self.reserved.fetch_max(end, Ordering::Relaxed) >= end {
+        if self.reserved.fetch_max(end, Ordering::Relaxed) >= end {
             return Ok(());
         }
         platform::reserve(self.file, start, end - start)
