@@ -2,19 +2,45 @@
 //! for one file after the other, and wipes them in the end.
 
 use std::io::{self, Read, Seek as _};
+use std::ops::{Deref, DerefMut};
 
 use keystead::{Context, Details, Expected, Keyring, Kind, Options};
-use zeroize::Zeroizing;
 
 use crate::input::{Opened, Reader, read_full};
 
 /// A file is small below this.
 pub(crate) const SMALL: usize = 1_048_576;
 
+/// Plaintext, wiped when dropped: at once, where `Zeroizing` writes byte after byte.
+#[derive(Default)]
+pub(crate) struct Wiped(Vec<u8>);
+
+impl Deref for Wiped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Wiped {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        let Self(bytes) = self;
+        bytes.fill(0);
+        zeroize::optimization_barrier(bytes.as_slice());
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// The input.
-    read: Zeroizing<Vec<u8>>,
+    read: Wiped,
     /// An object; what is in it nobody has to hide.
     made: Vec<u8>,
 }
@@ -40,7 +66,7 @@ impl Buffers {
         };
         if self.read.len() < most {
             // The old one is wiped, where growing would leave it behind.
-            self.read = Zeroizing::new(vec![0; most]);
+            self.read = Wiped(vec![0; most]);
         }
         let read = read_once(reader, &mut self.read[..most], len.is_some())?;
         Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
@@ -53,7 +79,7 @@ impl Buffers {
         opened: &mut Opened,
         keys: &Keyring,
         expected: Expected<'_>,
-    ) -> io::Result<Option<(Zeroizing<Vec<u8>>, Details)>> {
+    ) -> io::Result<Option<(Wiped, Details)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
         // A second attempt would cost a second derivation.
         if !is_file || keys.iter().any(|key| key.kind() == Kind::Passphrase) {
@@ -64,7 +90,7 @@ impl Buffers {
             && let Ok((text, details)) =
                 keystead::decrypt_with_details(keys, self.head(&head), expected)
         {
-            return Ok(Some((Zeroizing::new(text), details)));
+            return Ok(Some((Wiped(text), details)));
         }
         if let Reader::Regular(file) = &mut opened.reader {
             file.rewind()?;

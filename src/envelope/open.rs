@@ -274,28 +274,35 @@ pub(crate) fn unwrap(
     expected: Expected<'_>,
 ) -> Result<OpenedHeader> {
     let statement_hash = statement_hash(header.statement());
+    let (index, record, by) = way_in(header, &statement_hash, keys, expected.held)?;
+    OpenedHeader::check(header, (index, &record), by, statement_hash, expected)
+}
+
+/// The record that one of the keys opens, with its place, the key's id and the data key.
+fn way_in<'h>(
+    header: &Header<'h>,
+    statement_hash: &[u8; 32],
+    keys: &Keyring,
+    held: bool,
+) -> Result<(usize, Known<'h>, (KeyId, DataKey))> {
     let header_hash = sha256(&[header.tagged()]);
-    let binding = Binding { object_id: header.object_id, statement_hash: &statement_hash };
-    let demanded = |known: &Known<'_>| !expected.held || known.kind.grade() == Grade::Held;
+    let binding = Binding { object_id: header.object_id, statement_hash };
+    let demanded = |known: &Known<'_>| !held || known.kind.grade() == Grade::Held;
     let records = || {
         header.records().enumerate().filter_map(|(index, record)| match record {
             Record::Known(known) if demanded(&known) => Some((index, known)),
             _ => None,
         })
     };
-    let attempt = |(index, record): (usize, &Known<'_>), key: &MasterKey| {
-        let data_key = try_record((header, &header_hash), &binding, key, record)?;
-        let opened = data_key.map(|data_key| {
-            let by = (key.id(), data_key);
-            OpenedHeader::check(header, (index, record), by, statement_hash, expected)
-        });
-        opened.transpose()
+    let attempt = |key: &MasterKey, record: &Known<'_>| {
+        try_record((header, &header_hash), &binding, key, record)
     };
 
     // Step 1: the first record whose key is held decides; nothing else is tried.
     for (index, record) in records().filter(|(_, record)| !record.key_id.is_anonymous()) {
         if let Some(key) = keys.holder(record.kind, record.key_id) {
-            return attempt((index, &record), key)?.ok_or(Error::Auth);
+            let data_key = attempt(key, &record)?.ok_or(Error::Auth)?;
+            return Ok((index, record, (key.id(), data_key)));
         }
     }
     // Step 2: anonymous records, each with every key of its kind.
@@ -310,8 +317,8 @@ pub(crate) fn unwrap(
     }
     for (index, record) in anonymous() {
         for key in keys.openers(record.kind) {
-            if let Some(opened) = attempt((index, &record), key)? {
-                return Ok(opened);
+            if let Some(data_key) = attempt(key, &record)? {
+                return Ok((index, record, (key.id(), data_key)));
             }
         }
     }
@@ -319,9 +326,9 @@ pub(crate) fn unwrap(
     let passphrase = keys.openers(Kind::Passphrase).next();
     let record = records().find(|(_, record)| record.kind == Kind::Passphrase);
     if let (Some(key), Some((index, record))) = (passphrase, record)
-        && let Some(opened) = attempt((index, &record), key)?
+        && let Some(data_key) = attempt(key, &record)?
     {
-        return Ok(opened);
+        return Ok((index, record, (key.id(), data_key)));
     }
     Err(Error::NoKey)
 }
@@ -336,9 +343,10 @@ fn try_record(
 ) -> Result<Option<DataKey>> {
     let (data_key, opened) = match key.unwrap(binding, record) {
         Ok(data_key) => (data_key, true),
-        Err(Error::Auth) => (DataKey::new(Secret::make(|_| ())), false),
+        Err(Error::Auth) => (Secret::make(|_| ()), false),
         Err(other) => return Err(other),
     };
+    let data_key = DataKey::new(data_key);
     let right = data_key.has_header_tag(hash, &header.tag());
     Ok((opened & right).then_some(data_key))
 }

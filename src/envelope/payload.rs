@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::format::layout::BODY_PREFIX;
 use crate::keys::DataKey;
 use crate::primitives::aead::AesGcm;
-use crate::primitives::secret::equal;
+use crate::primitives::secret::{equal, wipe};
 
 /// AES-256-GCM key and base nonce of a body, with the bytes that stand in front of its chunks.
 pub(crate) struct PayloadKey {
@@ -27,7 +27,7 @@ impl PayloadKey {
         prefix[..24].copy_from_slice(&salt);
         prefix[24..].copy_from_slice(&keys[44..]);
         let aead = Box::new(AesGcm::new(&key));
-        zeroize::Zeroize::zeroize(&mut key);
+        wipe(&mut key);
         Self { aead, base_nonce, prefix }
     }
 

@@ -6,7 +6,7 @@ use super::seal::{check_passphrases, finish, location};
 use crate::error::{Detail, Error, Result};
 use crate::format::context::Expected;
 use crate::format::floor::Floor;
-use crate::format::header::{self, AccessList, Header};
+use crate::format::header::{self, Header};
 use crate::format::layout::BODY_PREFIX;
 use crate::format::record::{Grade, KeyId, Kind, Known, Record};
 use crate::keys::{Binding, Keyring};
@@ -187,52 +187,50 @@ pub(crate) fn rewrap_with(
     check_passphrases(new)?;
     changes.check(new, opened.opened_by().grade)?;
 
-    let mut access = AccessList {
-        // R18.
-        generation: old
-            .generation
-            .checked_add(1)
-            .ok_or_else(|| Error::limit("the generation is at its end"))?,
-        location: old.location.copied(),
-        count: 0,
-        records: Vec::new(),
-    };
-    if let Some(place) = changes.location {
-        access.location =
-            place.map(|(store, path)| location(&opened.data_key, store, path)).transpose()?;
+    // R18.
+    let generation = old.generation.checked_add(1);
+    let generation = generation.ok_or_else(|| Error::limit("the generation is at its end"))?;
+    let mut place = old.location.copied();
+    if let Some(new) = changes.location {
+        place = new.map(|(store, path)| location(&opened.data_key, store, path)).transpose()?;
     }
-    let (unknown_ways_in, origin_dropped) = keep(&old, opened.record, changes, new, &mut access)?;
+    let Kept { mut records, count, unknown_ways_in, origin_dropped } =
+        keep(&old, opened.record, changes, new)?;
 
     let statement_hash = *opened.statement_hash();
     let binding = Binding { object_id: old.object_id, statement_hash: &statement_hash };
     for key in new.iter() {
         let fresh = changes.fresh_run;
-        key.wrap(&binding, &opened.data_key, fresh, randomness, &mut access.records)?;
-        access.count += 1;
+        key.wrap(&binding, &opened.data_key, fresh, randomness, &mut records)?;
     }
 
-    let exact =
-        header::exact_len(old.statement().len(), access.location.is_some(), access.records.len());
+    let exact = header::exact_len(old.statement().len(), place.is_some(), records.len());
     let len = changes.header_len.unwrap_or_else(|| exact.max(old_len));
     if !len.is_multiple_of(8) {
         return Err(Error::usage("a header length is a multiple of 8"));
     }
-    let header = finish(old.statement(), &access, len, &opened.data_key)?;
+    let mut header = header::begin(exact, len)?;
+    header.extend_from_slice(old.statement());
+    header::push_access(generation, place.as_ref(), count + new.len(), &mut header)?;
+    header.extend_from_slice(&records);
+    finish(&mut header, &opened.data_key)?;
     let tag = Header::parse(&header)?.tag();
-    let floor = Floor { generation: access.generation, tag, ..found };
+    let floor = Floor { generation, tag, ..found };
     Ok(Rewrapped { header, old_len, floor, unknown_ways_in, origin_dropped })
 }
 
-/// Copies the records that stay. Says how many of them are unknown, and whether an origin fell.
-fn keep(
-    old: &Header<'_>,
-    opener: usize,
-    changes: &Changes<'_>,
-    new: &Keyring,
-    access: &mut AccessList,
-) -> Result<(usize, bool)> {
-    let mut unknown = 0;
-    let mut origin_dropped = false;
+/// What stays of an access list.
+struct Kept {
+    records: Vec<u8>,
+    count: usize,
+    unknown_ways_in: usize,
+    origin_dropped: bool,
+}
+
+/// Copies the records that stay.
+fn keep(old: &Header<'_>, opener: usize, changes: &Changes<'_>, new: &Keyring) -> Result<Kept> {
+    let mut kept =
+        Kept { records: Vec::new(), count: 0, unknown_ways_in: 0, origin_dropped: false };
     let mut known = new.len();
     let mut not_met = changes.drop.clone();
     for (index, record) in old.records().enumerate() {
@@ -240,10 +238,10 @@ fn keep(
         let mut dropped = opened || changes.drop_records.contains(&index);
         match record {
             Record::Unknown { code: ORIGIN, .. } => {
-                origin_dropped = true;
+                kept.origin_dropped = true;
                 dropped = true;
             }
-            Record::Unknown { .. } if !dropped => unknown += 1,
+            Record::Unknown { .. } if !dropped => kept.unknown_ways_in += 1,
             Record::Unknown { .. } => {}
             Record::Known(record) => {
                 not_met.retain(|id| *id != record.key_id);
@@ -255,8 +253,8 @@ fn keep(
             }
         }
         if !dropped {
-            access.records.extend_from_slice(record.raw());
-            access.count += 1;
+            kept.records.extend_from_slice(record.raw());
+            kept.count += 1;
         }
     }
     if let Some(id) = not_met.first() {
@@ -271,7 +269,7 @@ fn keep(
         let hint = "add another in the same rewrap: --to NEW --add";
         return Err(Error::usage(Detail::new(what).hint(hint)));
     }
-    Ok((unknown, origin_dropped))
+    Ok(kept)
 }
 
 /// R46: a key that is there already is not added again.

@@ -4,7 +4,7 @@ use super::payload::PayloadKey;
 use crate::error::{Detail, Error, Result};
 use crate::format::context::{Context, Metadata};
 use crate::format::floor::Floor;
-use crate::format::header::{self, AccessList, IDENTITY};
+use crate::format::header::{self, IDENTITY, PREAMBLE};
 use crate::format::layout::Chunks;
 use crate::format::record::Kind;
 use crate::keys::{Binding, DataKey, Keyring};
@@ -168,20 +168,16 @@ pub(crate) fn seal_as_keystead(
     let object_id: [u8; 16] = randomness.take()?;
     let salt: [u8; 24] = randomness.take()?;
 
-    let statement = statement(&object_id, context, options, &data_key)?;
-    let statement_hash = statement_hash(&statement);
-    let binding = Binding { object_id: &object_id, statement_hash: &statement_hash };
+    let mut header = header::begin(len, len)?;
+    push_statement(&object_id, context, options, &data_key, &mut header)?;
+    let statement_hash = statement_hash(&header[PREAMBLE..]);
     let location = options.location.as_ref().map(|(store, path)| location(&data_key, store, path));
-    let mut access = AccessList {
-        generation: 0,
-        location: location.transpose()?,
-        count: keys.len(),
-        records: Vec::with_capacity(len),
-    };
+    header::push_access(0, location.transpose()?.as_ref(), keys.len(), &mut header)?;
+    let binding = Binding { object_id: &object_id, statement_hash: &statement_hash };
     for key in keys.iter() {
-        key.wrap(&binding, &data_key, options.fresh_run, randomness, &mut access.records)?;
+        key.wrap(&binding, &data_key, options.fresh_run, randomness, &mut header)?;
     }
-    let header = finish(&statement, &access, len, &data_key)?;
+    finish(&mut header, &data_key)?;
     let payload = PayloadKey::derive(&data_key, salt, &statement_hash);
     Ok(Sealed { header, payload })
 }
@@ -208,36 +204,31 @@ pub(crate) fn location(data_key: &DataKey, store: &str, path: &str) -> Result<[u
     Ok(data_key.location(store, path))
 }
 
-/// Encodes, pads and tags a header (R24).
-pub(crate) fn finish(
-    statement: &[u8],
-    access: &AccessList,
-    len: usize,
-    data_key: &DataKey,
-) -> Result<Vec<u8>> {
-    let mut header = header::encode(statement, access, len)?;
-    let tag = data_key.header_tag(&sha256(&[&header]));
+/// Pads and tags a header (R7, R24).
+pub(crate) fn finish(header: &mut Vec<u8>, data_key: &DataKey) -> Result<()> {
+    header::pad(header)?;
+    let tag = data_key.header_tag(&sha256(&[header]));
     header.extend_from_slice(&tag);
-    Ok(header)
+    Ok(())
 }
 
 /// R15, R16.
-fn statement(
+fn push_statement(
     object_id: &[u8; 16],
     context: &Context,
     options: &Options,
     data_key: &DataKey,
-) -> Result<Vec<u8>> {
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let has_metadata = !options.metadata.is_empty();
-    let mut statement =
-        header::encode_statement(object_id, options.plaintext_len, context, has_metadata)?;
+    header::push_statement(object_id, options.plaintext_len, context, has_metadata, out)?;
     if has_metadata {
         let mut sealed = options.metadata.encode()?;
         let aead = AesGcm::new(data_key.metadata_key().expose());
-        let aad = [&IDENTITY[..], &statement].concat();
+        let aad = [&IDENTITY[..], &out[PREAMBLE..]].concat();
         let tag = aead.seal([0; 12], &aad, &mut sealed).map_err(|_| Error::Auth)?;
         sealed.extend_from_slice(&tag);
-        header::push_metadata(&sealed, &mut statement)?;
+        header::push_metadata(&sealed, out)?;
     }
-    Ok(statement)
+    Ok(())
 }

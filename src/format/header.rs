@@ -223,14 +223,15 @@ fn metadata<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8]> {
     cursor.take(len)
 }
 
-/// The public statement of a new object (R15); the metadata field follows by [`push_metadata`].
-pub(crate) fn encode_statement(
+/// Appends the public statement of a new object (R15); the metadata field follows by
+/// [`push_metadata`].
+pub(crate) fn push_statement(
     object_id: &[u8; 16],
     plaintext_len: Option<u64>,
     context: &Context,
     has_metadata: bool,
-) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(64);
+    out: &mut Vec<u8>,
+) -> Result<()> {
     out.extend_from_slice(object_id);
     let mut flags = 0;
     if plaintext_len.is_some() {
@@ -248,9 +249,9 @@ pub(crate) fn encode_statement(
     }
     if !context.is_empty() {
         let pairs = context.encode()?;
-        push_field(&pairs, "the context", &mut out)?;
+        push_field(&pairs, "the context", out)?;
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Appends the sealed metadata to a statement (R14).
@@ -270,31 +271,15 @@ fn push_field(bytes: &[u8], what: &str, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// The part of a header that may change, to be written.
-pub(crate) struct AccessList {
-    pub(crate) generation: u64,
-    pub(crate) location: Option<[u8; 32]>,
-    pub(crate) count: usize,
-    pub(crate) records: Vec<u8>,
-}
-
 /// Bytes that a header needs at least, a multiple of 8.
 pub(crate) fn exact_len(statement: usize, has_location: bool, records: usize) -> usize {
     let location = if has_location { 32 } else { 0 };
     (PREAMBLE + statement + 8 + 1 + location + 1 + records + HEADER_TAG).next_multiple_of(8)
 }
 
-/// The header without its tag, padded (R6, R7). `len` is a multiple of 8 that [`exact_len`] fits
-/// into.
-pub(crate) fn encode(statement: &[u8], access: &AccessList, len: usize) -> Result<Vec<u8>> {
-    let needed = exact_len(statement.len(), access.location.is_some(), access.records.len());
-    if access.count == 0 {
-        return Err(Error::usage("an object needs at least one key that opens it"));
-    }
-    if access.count > MAX_RECORDS {
-        let what = format!("{} keys; an object has room for {MAX_RECORDS}", access.count);
-        return Err(Error::limit(what));
-    }
+/// Begins a header of `len` bytes with its preamble (R4 to R6). `len` is a multiple of 8, and
+/// `needed` what [`exact_len`] says.
+pub(crate) fn begin(needed: usize, len: usize) -> Result<Vec<u8>> {
     if needed > len || len > MAX_HEADER {
         let what = format!("the header takes {needed} bytes; it was given {len} of {MAX_HEADER}");
         return Err(Error::limit(what));
@@ -303,12 +288,35 @@ pub(crate) fn encode(statement: &[u8], access: &AccessList, len: usize) -> Resul
     let mut out = Vec::with_capacity(len);
     out.extend_from_slice(&IDENTITY);
     out.extend_from_slice(&units.to_be_bytes());
-    out.extend_from_slice(statement);
-    out.extend_from_slice(&access.generation.to_be_bytes());
-    out.push(if access.location.is_some() { LOCATION } else { 0 });
-    out.extend_from_slice(access.location.as_ref().map_or(&[][..], |l| l));
-    out.push(u8::try_from(access.count).map_err(|_| too_short())?);
-    out.extend_from_slice(&access.records);
-    out.resize(len - HEADER_TAG, 0);
     Ok(out)
+}
+
+/// Appends the access list as far as its records (R18).
+pub(crate) fn push_access(
+    generation: u64,
+    location: Option<&[u8; 32]>,
+    count: usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    if count == 0 {
+        return Err(Error::usage("an object needs at least one key that opens it"));
+    }
+    if count > MAX_RECORDS {
+        return Err(Error::limit(format!("{count} keys; an object has room for {MAX_RECORDS}")));
+    }
+    out.extend_from_slice(&generation.to_be_bytes());
+    out.push(if location.is_some() { LOCATION } else { 0 });
+    out.extend_from_slice(location.map_or(&[][..], |location| location));
+    out.push(u8::try_from(count).map_err(|_| too_short())?);
+    Ok(())
+}
+
+/// Fills up to where the tag begins (R7).
+pub(crate) fn pad(out: &mut Vec<u8>) -> Result<()> {
+    let len = header_len(out)?;
+    if out.len() + HEADER_TAG > len {
+        return Err(too_short());
+    }
+    out.resize(len - HEADER_TAG, 0);
+    Ok(())
 }

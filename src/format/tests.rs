@@ -6,29 +6,28 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::context::Context;
-use super::header::{self, AccessList, HEADER_TAG, Header};
+use super::header::{self, HEADER_TAG, Header};
 
 /// Builds the header once more from what the parser says of it.
 fn encode_again(header: &Header<'_>) -> Vec<u8> {
     let context = header.context().unwrap();
-    let mut statement = header::encode_statement(
+    let mut out = header::begin(header.bytes().len(), header.bytes().len()).unwrap();
+    header::push_statement(
         header.object_id,
         header.plaintext_len,
         &context,
         header.metadata.is_some(),
+        &mut out,
     )
     .unwrap();
     if let Some(sealed) = header.metadata {
-        header::push_metadata(sealed, &mut statement).unwrap();
+        header::push_metadata(sealed, &mut out).unwrap();
     }
-    assert_eq!(statement, header.statement());
-    let access = AccessList {
-        generation: header.generation,
-        location: header.location.copied(),
-        count: header.records().count(),
-        records: header.records().flat_map(|record| record.raw().to_vec()).collect(),
-    };
-    let mut out = header::encode(&statement, &access, header.bytes().len()).unwrap();
+    assert_eq!(&out[header::PREAMBLE..], header.statement());
+    let count = header.records().count();
+    header::push_access(header.generation, header.location, count, &mut out).unwrap();
+    header.records().for_each(|record| out.extend_from_slice(record.raw()));
+    header::pad(&mut out).unwrap();
     out.extend_from_slice(&header.tag());
     out
 }
@@ -77,14 +76,12 @@ fn an_accepted_header_encodes_to_itself() {
 
 #[test]
 fn every_cut_header_is_refused() {
-    let access = AccessList {
-        generation: 0,
-        location: None,
-        count: 1,
-        records: [&[9, 0, 4][..], b"some"].concat(),
-    };
-    let statement = header::encode_statement(&[1; 16], None, &Context::new(), false).unwrap();
-    let mut bytes = header::encode(&statement, &access, 80).unwrap();
+    let mut bytes = header::begin(80, 80).unwrap();
+    header::push_statement(&[1; 16], None, &Context::new(), false, &mut bytes).unwrap();
+    header::push_access(0, None, 1, &mut bytes).unwrap();
+    bytes.extend_from_slice(&[9, 0, 4]);
+    bytes.extend_from_slice(b"some");
+    header::pad(&mut bytes).unwrap();
     bytes.extend_from_slice(&[0; HEADER_TAG]);
     assert!(Header::parse(&bytes).is_ok());
     for len in 0..bytes.len() {

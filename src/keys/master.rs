@@ -11,6 +11,7 @@ use crate::error::{Detail, Error, Result};
 use crate::format::keytext;
 use crate::format::record::{self, KeyId, Kind, Known};
 use crate::primitives::random::Randomness;
+use crate::primitives::secret::Secret;
 
 /// A key that the customer holds: symmetric, a pair, its public half alone, or a passphrase.
 ///
@@ -221,8 +222,8 @@ impl MasterKey {
         })
     }
 
-    /// The data key in a record of this key's kind.
-    pub(crate) fn unwrap(&self, binding: &Binding<'_>, record: &Known<'_>) -> Result<DataKey> {
+    /// The bytes of the data key in a record of this key's kind.
+    pub(crate) fn unwrap(&self, binding: &Binding<'_>, record: &Known<'_>) -> Result<Secret<32>> {
         match &self.secret {
             Inner::Symmetric(key) => binding.unwrap(&key.wrapping, record, &Parameters::NONE),
             Inner::Private(key) => key.with_run(record.parameters, |parameters, wrapping| {

@@ -97,11 +97,10 @@ impl PublicKey {
         // A panic of another thread cannot leave half a run behind, so a poisoned lock is still
         // good.
         let mut current = self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let run = match current.take() {
+        let run = match &mut *current {
             Some(run) => run,
-            None => self.begin(randomness)?,
+            none => none.insert(self.begin(randomness)?),
         };
-        let run = current.insert(run);
         wrap(run.parameters(), &run.wrapping, randomness)
     }
 

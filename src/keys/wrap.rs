@@ -72,14 +72,14 @@ impl Binding<'_> {
         record::encode(kind, key_id, parameters.bytes, (&nonce, &wrapped), label, out)
     }
 
-    /// The data key in a record; it is accepted only once the header tag and the commitment have
-    /// verified under it.
+    /// The bytes of the data key in a record; they are accepted only once the header tag and the
+    /// commitment have verified under them.
     pub(crate) fn unwrap(
         &self,
         wrapping: &Xaes,
         record: &Known<'_>,
         parameters: &Parameters<'_>,
-    ) -> Result<DataKey> {
+    ) -> Result<Secret<32>> {
         let aad = self.of(record.kind, record.key_id, parameters);
         let (text, tag) = record.wrapped.split_last_chunk::<16>().ok_or(Error::Auth)?;
         let mut opened = Ok(());
@@ -87,7 +87,7 @@ impl Binding<'_> {
             out.copy_from_slice(text);
             opened = wrapping.open(record.nonce, &aad, out, tag);
         });
-        opened.map(|()| DataKey::new(data_key)).map_err(|_| Error::Auth)
+        opened.map(|()| data_key).map_err(|_| Error::Auth)
     }
 }
 

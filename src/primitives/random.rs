@@ -2,9 +2,7 @@
 //!
 //! No generator of ours lives longer than a call: after a fork it would give its bytes twice.
 
-use zeroize::Zeroize;
-
-use super::secret::Secret;
+use super::secret::{Secret, wipe};
 use crate::error::{Error, Result};
 
 /// Bytes drawn at once, handed out in order, wiped when dropped.
@@ -38,7 +36,7 @@ impl Randomness {
         let mut out = [0; N];
         let taken = &mut self.bytes[self.used..self.used + N];
         out.copy_from_slice(taken);
-        taken.zeroize();
+        wipe(taken);
         self.used += N;
         Ok(out)
     }
@@ -46,14 +44,14 @@ impl Randomness {
     pub(crate) fn take_secret<const N: usize>(&mut self) -> Result<Secret<N>> {
         let mut bytes = self.take()?;
         let secret = Secret::copy_of(&bytes);
-        bytes.zeroize();
+        wipe(&mut bytes);
         Ok(secret)
     }
 }
 
 impl Drop for Randomness {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        wipe(&mut self.bytes);
     }
 }
 

@@ -2,9 +2,10 @@
 //! dropped.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{ZeroizeOnDrop, optimization_barrier};
 
 /// `N` secret bytes.
 pub(crate) struct Secret<const N: usize>([u8; N]);
@@ -29,7 +30,7 @@ impl<const N: usize> Secret<N> {
 impl<const N: usize> Drop for Secret<N> {
     fn drop(&mut self) {
         let Self(bytes) = self;
-        bytes.zeroize();
+        wipe(bytes);
     }
 }
 
@@ -40,6 +41,48 @@ impl<const N: usize> fmt::Debug for Secret<N> {
         f.write_str("Secret(..)")
     }
 }
+
+/// Overwrites bytes, and the compiler cannot leave it out. As `Zeroize` does it, but in words as long
+/// as the machine has, where that writes byte after byte.
+pub(crate) fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    optimization_barrier(bytes);
+}
+
+/// Bytes of any number, wiped when dropped, with all room that they had.
+#[derive(Default)]
+pub(crate) struct Wiped(pub(crate) Vec<u8>);
+
+impl Wiped {
+    /// The bytes, which are then no longer wiped.
+    pub(crate) fn take(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Deref for Wiped {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl DerefMut for Wiped {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        let Self(bytes) = self;
+        bytes.resize(bytes.capacity(), 0);
+        wipe(bytes);
+    }
+}
+
+impl ZeroizeOnDrop for Wiped {}
 
 /// Equality in constant time, for tags, commitments and keys: word by word, without a branch.
 pub(crate) fn equal<const N: usize>(a: &[u8; N], b: &[u8; N]) -> bool {

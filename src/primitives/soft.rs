@@ -5,9 +5,10 @@ use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256, Sha512};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Unauthentic;
+use super::secret::wipe;
 
 pub(crate) struct AesGcm(Aes256Gcm);
 
@@ -38,7 +39,7 @@ impl AesGcm {
         let opened = self.0.decrypt_inout_detached(&nonce.into(), aad, text, tag.into());
         in_out.copy_within(from.., 0);
         let text = in_out.len() - from;
-        in_out[text..].zeroize();
+        wipe(&mut in_out[text..]);
         opened.map_err(|_| Unauthentic)
     }
 }

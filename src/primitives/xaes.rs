@@ -2,10 +2,10 @@
 
 use aes::Aes256;
 use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
-use zeroize::Zeroize;
 
 use super::Unauthentic;
 use super::aead::AesGcm;
+use super::secret::wipe;
 
 /// One key: the AES schedule and K1, both good for every message.
 pub(crate) struct Xaes {
@@ -56,10 +56,10 @@ impl Xaes {
             m.iter_mut().zip(self.k1).for_each(|(m, k)| *m ^= k);
             self.aes.encrypt_block(&mut m);
             half.copy_from_slice(&m);
-            m.zeroize();
+            wipe(&mut m);
         }
         let aead = AesGcm::new(&key);
-        key.zeroize();
+        wipe(&mut key);
         let mut rest = [0; 12];
         rest.copy_from_slice(&nonce[12..]);
         (aead, rest)
@@ -69,7 +69,7 @@ impl Xaes {
 impl Drop for Xaes {
     fn drop(&mut self) {
         // The schedule wipes itself (feature `zeroize` of `aes`).
-        self.k1.zeroize();
+        wipe(&mut self.k1);
     }
 }
 

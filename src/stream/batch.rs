@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use zeroize::Zeroize;
-
 use super::Threads;
 use super::threads::beside;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK};
+use crate::primitives::secret::wipe;
 
 /// Chunks of a batch. Where the reader can, one system call reads them, and one writes them.
 pub(super) const BATCH: usize = 64;
@@ -65,7 +64,7 @@ impl Batch {
 impl Drop for Batch {
     /// Pages that were never touched stay untouched.
     fn drop(&mut self) {
-        self.bytes[..self.touched].zeroize();
+        wipe(&mut self.bytes[..self.touched]);
     }
 }
 

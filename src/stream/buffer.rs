@@ -1,8 +1,6 @@
 //! Whole objects in memory: into a new buffer, into the caller's, or in place. Nothing is released
 //! unless all of it verified.
 
-use zeroize::{Zeroize, Zeroizing};
-
 use super::decryptor::Details;
 use super::{Threads, chunks};
 use crate::envelope::{Options, PayloadKey, Sealed, seal, sealed_header_len, unwrap};
@@ -11,6 +9,7 @@ use crate::format::context::{Context, Expected};
 use crate::format::header::Header;
 use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
+use crate::primitives::secret::Wiped;
 
 /// Encrypts to a new buffer that any key of `keys` opens.
 ///
@@ -90,7 +89,7 @@ pub fn encrypt_in_place(
     grow(buffer, object_len(sealed.header.len(), buffer.len())?);
     let result = move_and_seal(&sealed, buffer);
     if result.is_err() {
-        buffer.zeroize();
+        drop(Wiped(std::mem::take(buffer)));
     }
     result
 }
@@ -100,8 +99,7 @@ pub(super) fn grow(buffer: &mut Vec<u8>, len: usize) {
     if buffer.capacity() < len {
         let mut larger = Vec::with_capacity(len);
         larger.extend_from_slice(buffer);
-        buffer.zeroize();
-        *buffer = larger;
+        drop(Wiped(std::mem::replace(buffer, larger)));
     }
 }
 
@@ -151,9 +149,9 @@ pub fn decrypt_with_details<'e>(
     expected: impl Into<Expected<'e>>,
 ) -> Result<(Vec<u8>, Details)> {
     let (key, details, sealed, len) = open(keys, object, expected.into())?;
-    let mut out = Zeroizing::new(vec![0; len]);
+    let mut out = Wiped(vec![0; len]);
     Threads::ONE.open(&key, sealed, &mut out)?;
-    Ok((std::mem::take(&mut *out), details))
+    Ok((out.take(), details))
 }
 
 /// Decrypts into the front of `out` and returns how many bytes it took. After an error `out` holds
@@ -201,7 +199,7 @@ pub fn decrypt_in_place<'e>(
         // What is behind the plaintext is no plaintext.
         Ok(len) => buffer.truncate(len),
         Err(error) => {
-            buffer.zeroize();
+            drop(Wiped(std::mem::take(buffer)));
             return Err(error);
         }
     }

@@ -2,11 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
-use zeroize::Zeroize;
-
 use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK, TAG};
+use crate::primitives::secret::wipe;
 
 /// Copies plaintext chunk by chunk into `out` and seals it there: 16 bytes more for each chunk
 /// (SPEC R31). `first` is the number of the first chunk.
@@ -108,7 +107,7 @@ impl DerefMut for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let Self(bytes) = self;
-        bytes.zeroize();
+        wipe(bytes);
     }
 }
 

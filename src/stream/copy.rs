@@ -4,8 +4,6 @@
 use std::io::{self, IoSliceMut, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
-use zeroize::Zeroizing;
-
 use super::at::fill;
 use super::batch::{self, BATCH_SEALED, BATCH_TEXT, Batch, InOrder, Source, locked};
 use super::decryptor::{check_chunk, read_full};
@@ -13,6 +11,7 @@ use super::encryptor::{check_index, longer};
 use super::{Decryptor, Encryptor, Threads, chunks};
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, CHUNK_64, SEALED_CHUNK};
+use crate::primitives::secret::Wiped;
 
 impl<W: Write + Send> Encryptor<W> {
     /// Encrypts all that `reader` has, as writing it would, with several threads; gives the number
@@ -34,7 +33,7 @@ impl<W: Write + Send> Encryptor<W> {
             number: 0,
             left: self.left,
             total: 0,
-            tail: Zeroizing::new(Vec::new()),
+            tail: Wiped::default(),
             ended: false,
         }));
         let (key, first, inner) = (&self.key, self.index, &mut self.inner);
@@ -65,7 +64,7 @@ struct Reading<R> {
     left: Option<u64>,
     total: u64,
     /// What is left behind the full chunks of the last batch.
-    tail: Zeroizing<Vec<u8>>,
+    tail: Wiped,
     ended: bool,
 }
 

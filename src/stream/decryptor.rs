@@ -3,8 +3,6 @@
 
 use std::io::{self, IoSliceMut, Read};
 
-use zeroize::Zeroize;
-
 use super::at::fill;
 use super::chunks;
 use crate::envelope::{OpenedBy, OpenedHeader, PayloadKey, SealedHeader};
@@ -14,6 +12,7 @@ use crate::format::floor::Floor;
 use crate::format::header::{PREAMBLE, header_len};
 use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, MAX_INDEX, SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
+use crate::primitives::secret::wipe;
 
 /// What opening an object tells: all of it is authentic.
 #[derive(Debug, Clone)]
@@ -186,7 +185,7 @@ impl<R: Read> Decryptor<R> {
     /// error the buffer is wiped.
     fn chunk_into(&mut self, out: &mut [u8; CHUNK]) -> Result<usize> {
         let opened = self.read_and_open(out);
-        opened.inspect_err(|_| out.zeroize())
+        opened.inspect_err(|_| wipe(out))
     }
 
     fn read_and_open(&mut self, out: &mut [u8; CHUNK]) -> Result<usize> {

@@ -1,14 +1,13 @@
 //! An object decrypted where it stands: nothing is moved, so the plaintext stays in the places of
 //! its chunks.
 
-use zeroize::Zeroizing;
-
 use super::batch::BATCH_SEALED;
 use super::{Details, Threads, buffer, chunks};
 use crate::error::Result;
 use crate::format::context::Expected;
 use crate::format::layout::{SEALED_CHUNK, TAG};
 use crate::keys::Keyring;
+use crate::primitives::secret::Wiped;
 
 /// The plaintext of an object in the object's own buffer, wiped when dropped. All of it has
 /// verified. The counterpart of [`ObjectBuffer`](crate::ObjectBuffer).
@@ -26,7 +25,7 @@ use crate::keys::Keyring;
 /// # Ok(()) }
 /// ```
 pub struct PlaintextBuffer {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     /// Where the first chunk begins.
     front: usize,
     details: Details,
@@ -43,7 +42,7 @@ impl PlaintextBuffer {
         keys: &Keyring,
         expected: impl Into<Expected<'e>>,
     ) -> Result<Self> {
-        let mut bytes = Zeroizing::new(object);
+        let mut bytes = Wiped(object);
         let (key, details, sealed, len) = buffer::open(keys, &bytes, expected.into())?;
         let front = bytes.len() - sealed.len();
         let threads = threads.for_len(u64::try_from(len).unwrap_or(u64::MAX));
@@ -67,8 +66,8 @@ impl PlaintextBuffer {
 
     /// The buffer, for the next object. What it holds is the plaintext, until it is overwritten.
     #[must_use]
-    pub fn into_buffer(mut self) -> Vec<u8> {
-        std::mem::take(&mut *self.bytes)
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes.take()
     }
 }
 

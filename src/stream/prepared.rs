@@ -1,8 +1,6 @@
 //! A buffer laid out as an object before there is any: the caller puts the plaintext where it will
 //! be sealed, so that nothing is copied.
 
-use zeroize::Zeroizing;
-
 use super::batch::BATCH_SEALED;
 use super::buffer::{grow, object_len, write_front};
 use super::{Threads, chunks};
@@ -11,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::layout::BODY_PREFIX;
 use crate::keys::Keyring;
+use crate::primitives::secret::Wiped;
 
 /// A buffer in which each chunk of plaintext has its place: fill [`places`](Self::places), then
 /// [`encrypt`](Self::encrypt). No byte is copied.
@@ -30,7 +29,7 @@ use crate::keys::Keyring;
 /// # Ok(()) }
 /// ```
 pub struct ObjectBuffer<'a> {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     header: usize,
     keys: &'a Keyring,
     context: &'a Context,
@@ -57,7 +56,7 @@ impl<'a> ObjectBuffer<'a> {
         let len = object_len(header, plaintext_len)?;
         grow(&mut buffer, len);
         buffer.resize(len, 0);
-        Ok(Self { bytes: Zeroizing::new(buffer), header, keys, context, options })
+        Ok(Self { bytes: Wiped(buffer), header, keys, context, options })
     }
 
     /// Where the plaintext goes, in order: pieces of 16,384 bytes, and a last one that is shorter.
@@ -77,7 +76,7 @@ impl<'a> ObjectBuffer<'a> {
         threads.each(body.chunks_mut(BATCH_SEALED), |first, chunks| {
             chunks::seal_in_place(&sealed.payload, first, chunks)
         })?;
-        Ok(std::mem::take(&mut *self.bytes))
+        Ok(self.bytes.take())
     }
 }
 

@@ -1,13 +1,12 @@
 //! Decrypting without a reader: for async code, event loops and other languages, which have bytes
 //! as they come.
 
-use zeroize::Zeroize;
-
 use super::decryptor::check_chunk;
 use super::{Details, chunks};
 use crate::envelope::{OpenedHeader, PayloadKey};
 use crate::error::{Error, Result};
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
+use crate::primitives::secret::wipe;
 
 /// A decryptor that is given the body piece by piece, of any size, and gives each chunk when it has
 /// verified. Its counterpart is an [`Encryptor`](crate::Encryptor) of a `Vec`, whose bytes
@@ -117,7 +116,7 @@ impl Opener {
         let start = out.len();
         out.extend_from_slice(text);
         if let Err(error) = self.key.open_chunk(self.index, &mut out[start..], tag) {
-            out[start..].zeroize();
+            wipe(&mut out[start..]);
             out.truncate(start);
             return Err(error);
         }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::context::Expected;
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
 use crate::keys::Keyring;
+use crate::primitives::secret::wipe;
 
 /// A reader that seeks. It verifies each chunk that it touches, and the last one before it says
 /// where the end is.
@@ -109,7 +110,7 @@ impl<R: Read + Seek> RangeReader<R> {
                 Ok(0) => break,
                 Ok(copied) => filled += copied,
                 Err(error) => {
-                    zeroize::Zeroize::zeroize(&mut out[..filled]);
+                    wipe(&mut out[..filled]);
                     return Err(error);
                 }
             }
@@ -125,7 +126,7 @@ impl<R: Read + Seek> RangeReader<R> {
         if self.read_at(offset, out)? == out.len() {
             return Ok(());
         }
-        zeroize::Zeroize::zeroize(out);
+        wipe(out);
         Err(Error::usage(format!(
             "the range ends behind the plaintext of {} bytes",
             self.chunks.plaintext_len()

@@ -5,14 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::thread;
 
-use zeroize::Zeroize;
-
 use super::batch::{BATCH, BATCH_SEALED, BATCH_TEXT, locked};
 use super::{Reencrypted, buffer, chunks, whole};
 use crate::envelope::{Options, PayloadKey};
 use crate::error::Result;
 use crate::format::context::{Context, Expected};
 use crate::keys::Keyring;
+use crate::primitives::secret::wipe;
 
 /// How many threads a call may use, the caller's own among them. They pay from about 8 MiB; a
 /// shorter input is worked on by fewer.
@@ -138,7 +137,7 @@ impl Threads {
             threads.each(jobs, |first, (sealed, text)| chunks::open(key, first, sealed, text))
         };
         if opened.is_err() {
-            out.zeroize();
+            wipe(out);
         }
         opened
     }
