@@ -1,6 +1,7 @@
 //! What differs between operating systems: the identity of a file, its permissions, syncing a
 //! folder, opening without following.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
@@ -8,18 +9,18 @@ use std::path::Path;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, is_locked_by, is_mine,
-    mode, open_many, open_side, read_at, rename_folder, reserve, room_pays, set_mode,
-    start_writing, stdout_file, sync_dir, umask, was_closed,
+    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
+    is_locked_by, is_mine, mode, open_many, open_side, read_at, rename_folder, reserve, room_pays,
+    set_mode, start_writing, stdout_file, sync_dir, umask, was_closed,
 };
 #[cfg(unix)]
 pub(crate) use unix::{is_ignored, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, is_locked_by, is_mine,
-    mode, open_many, open_side, read_at, rename_folder, reserve, room_pays, set_mode,
-    start_writing, stdout_file, sync_dir, was_closed,
+    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
+    is_locked_by, is_mine, mode, open_many, open_side, read_at, rename_folder, reserve, room_pays,
+    set_mode, start_writing, stdout_file, sync_dir, was_closed,
 };
 
 /// Permissions that nobody but the owner has.
@@ -28,13 +29,14 @@ pub(crate) const PRIVATE: u32 = 0o600;
 #[cfg(unix)]
 mod unix {
     use std::os::fd::AsFd;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::{
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     };
     use std::sync::OnceLock;
 
     use nix::sys::signal::Signal;
-    use rustix::fs::{Mode, OFlags};
+    use rustix::fs::{Dir, Mode, OFlags};
     use rustix::termios::{OptionalActions, Termios};
 
     use super::*;
@@ -148,6 +150,16 @@ mod unix {
         metadata.uid() == rustix::process::geteuid().as_raw()
     }
 
+    /// Tells every name in a folder, those of the folder and its parent too.
+    pub(crate) fn for_each_name(folder: &Path, mut tell: impl FnMut(&OsStr)) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+        for entry in Dir::new(folder)? {
+            tell(OsStr::from_bytes(entry?.file_name().to_bytes()));
+        }
+        Ok(())
+    }
+
     /// Whether this process was started to ignore a signal; known on Linux only.
     #[allow(clippy::as_conversions, reason = "the number that a signal is")]
     pub(crate) fn is_ignored(signal: Signal) -> bool {
@@ -245,6 +257,13 @@ mod other {
     }
 
     pub(crate) fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn for_each_name(folder: &Path, mut tell: impl FnMut(&OsStr)) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            tell(&entry?.file_name());
+        }
         Ok(())
     }
 

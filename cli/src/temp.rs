@@ -134,10 +134,13 @@ pub(crate) fn sweep(folder: &Path) {
     if !SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
         return;
     }
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|entry| is_temp_name(&entry.file_name())) {
-        remove_leftover(&entry.path());
-    }
+    let mut left = Vec::new();
+    let _ = platform::for_each_name(folder, |name| {
+        if is_temp_name(name) {
+            left.push(folder.join(name));
+        }
+    });
+    left.iter().for_each(|path| remove_leftover(path));
 }
 
 /// Whether a name is one of ours.

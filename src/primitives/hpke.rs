@@ -21,8 +21,8 @@ pub(crate) const RANDOM: usize = 64;
 const SUITE_ID: &[u8; 10] = b"HPKE\x64\x7a\x00\x01\x00\x02";
 
 /// A public key that has passed the checks of FIPS 203 section 7.2, and whose X25519 half takes
-/// part in the secret.
-pub(crate) struct PublicKey(EncapsulationKey);
+/// part in the secret. It has several KiB, so it stays in one place.
+pub(crate) struct PublicKey(Box<EncapsulationKey>);
 
 impl PublicKey {
     pub(crate) fn from_bytes(bytes: &[u8; PUBLIC]) -> Result<Self, Unauthentic> {
@@ -32,7 +32,7 @@ impl PublicKey {
         if LOW_ORDER.iter().any(|point| bytes.ends_with(point)) {
             return Err(Unauthentic);
         }
-        Ok(Self(key))
+        Ok(Self(Box::new(key)))
     }
 }
 
@@ -63,16 +63,16 @@ const LOW_ORDER: [[u8; 32]; 5] = [
 ];
 
 /// A private key, built from its 32-byte seed; it wipes itself.
-pub(crate) struct PrivateKey(DecapsulationKeyRejectNonContrib);
+pub(crate) struct PrivateKey(Box<DecapsulationKeyRejectNonContrib>);
 
 impl PrivateKey {
     pub(crate) fn from_seed(seed: &Secret<32>) -> Self {
-        Self(DecapsulationKeyRejectNonContrib::new(seed.expose().into()))
+        Self(Box::new(DecapsulationKeyRejectNonContrib::new(seed.expose().into())))
     }
 
     pub(crate) fn public(&self) -> (PublicKey, [u8; PUBLIC]) {
         let key = self.0.encapsulation_key();
-        (PublicKey(key.clone()), key.to_bytes().into())
+        (PublicKey(Box::new(key.clone())), key.to_bytes().into())
     }
 }
 
