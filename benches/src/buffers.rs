@@ -107,6 +107,14 @@ impl Buffers {
         self.ring.seal_in_place(&mut self.place[..self.strides.len()]);
     }
 
+    pub fn ring_move_and_seal(&mut self) {
+        self.ring.move_and_seal(self.plaintext.len(), &mut self.place[..self.strides.len()]);
+    }
+
+    pub fn ring_open_to_front(&mut self) {
+        self.ring.open_to_front(&mut self.place[..self.strides.len()]);
+    }
+
     pub fn place_object(&mut self) {
         self.place.truncate(0);
         self.place.extend_from_slice(&self.object);
@@ -147,6 +155,11 @@ impl Buffers {
         self.place_object();
         self.decrypt_in_place();
         assert_eq!(self.place, self.plaintext);
+        self.place.resize(self.strides.len(), 0);
+        self.ring_move_and_seal();
+        assert_eq!(self.place, self.strides);
+        self.ring_open_to_front();
+        assert_eq!(self.place[..self.plaintext.len()], self.plaintext);
         self.encrypt_into_threads(2);
         let text = keystead::decrypt(&self.keys, &self.out, &self.context).expect("it opens");
         assert_eq!(text, self.plaintext);

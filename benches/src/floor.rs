@@ -52,6 +52,31 @@ impl Ring {
         }
     }
 
+    /// The first `len` bytes become chunks with their tags: each is moved, the last first, and sealed
+    /// there.
+    pub fn move_and_seal(&self, len: usize, strides: &mut [u8]) {
+        for index in (0..len.div_ceil(CHUNK)).rev() {
+            let text = index * CHUNK..len.min((index + 1) * CHUNK);
+            let (place, text_len) = (index * SEALED, text.len());
+            strides.copy_within(text, place);
+            let (text, tag) = strides[place..].split_at_mut(text_len);
+            self.seal(index, text, &mut tag[..TAG]);
+        }
+    }
+
+    /// Opens each chunk to where the one before it ends, which ring does as it opens.
+    pub fn open_to_front(&self, strides: &mut [u8]) {
+        for index in 0..strides.len().div_ceil(SEALED) {
+            let (end, place) = (index * CHUNK, index * SEALED);
+            let text_len = SEALED.min(strides.len() - place) - TAG;
+            let (text, tag) = strides[end..].split_at_mut(place - end + text_len);
+            let tag = Tag::try_from(&tag[..TAG]).expect("16 bytes");
+            let (nonce, from) = (Self::nonce(index), place - end..);
+            let opened = self.0.open_in_place_separate_tag(nonce, Aad::empty(), tag, text, from);
+            opened.expect("what was sealed opens");
+        }
+    }
+
     /// Copies each chunk and seals it there.
     pub fn seal_into(&self, plaintext: &[u8], strides: &mut [u8]) {
         self.copy_and_seal(0, plaintext, strides);

