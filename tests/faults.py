@@ -3,7 +3,7 @@
 
     python3 tests/faults.py --keystead PATH [--points N] [--rivals]
 
-One point is one run under strace in which one call is struck: SIGKILL or SIGINT as it is entered, or ENOSPC or EIO in its place.
+One point is one run under strace in which one call is struck: SIGKILL or SIGINT before it, or ENOSPC or EIO in its place.
 After it, the output holds the old content or the complete new one, the inputs are as before, an error is told, and at most one
 private temporary file is there, none after SIGINT; then the next run finishes and sweeps that file. --points takes an even sample of all points. --rivals decrypts over an
 existing file with age and rage, whichever are installed, in the same way and counts what they lose; only our losses count in
@@ -17,6 +17,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ import tempfile
 CALLS = """write writev pwrite64 pwritev pwritev2 copy_file_range sendfile splice ftruncate fallocate fsync fdatasync syncfs
            sync_file_range rename renameat renameat2 link linkat unlink unlinkat""".split()
 HINTS = ["copy_file_range", "sendfile", "splice", "fallocate", "sync_file_range"]       # what may fail without loss
-FAULTS = {"SIGKILL": "signal=KILL", "SIGINT": "signal=INT", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO"}
+FAULTS = {"SIGKILL": "signal=KILL", "SIGINT": "delay_enter=400000", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO"}
 STRACE = ["strace", "-f", "-qq"]
 FAST = "--seccomp-bpf"                                      # stops at the struck calls only, but delivers no signal
 TEXT = bytes(i * 7 % 251 for i in range(1_100_000))
@@ -34,6 +35,18 @@ PASSPHRASES = b"correct horse\nbattery staple\n"         # of a key file: the ol
 
 def run(argv, folder, stdin=b""):
     return subprocess.run(argv, cwd=folder, input=stdin, capture_output=True, timeout=300)
+
+
+def interrupt(argv, folder, stdin=b""):
+    """Sends SIGINT while strace delays a call. A signal of strace's own would reach one thread, not the process."""
+    argv = [argv[0], "-D", *argv[1:]]                       # the process is ours, strace beside it
+    process = subprocess.Popen(argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=0.2)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
 
 
 def must(argv, folder, stdin=b""):
@@ -65,9 +78,9 @@ class Tool:
 
 
 class Scenario:
-    """A command on a folder, and what must hold after it was struck."""
+    """A command on a folder, and what must hold after it was struck. A brief one ends before a signal can stop it."""
 
-    ours, stdin, inputs, text = True, b"", [], TEXT
+    ours, brief, stdin, inputs, text = True, False, b"", [], TEXT
 
     def __init__(self, tool):
         self.tool = tool
@@ -115,7 +128,7 @@ class Encrypt(Scenario):
 
 
 class EncryptSmall(Encrypt):
-    name, text = "encrypt, small", TEXT[:4_096]
+    name, brief, text = "encrypt, small", True, TEXT[:4_096]
 
 
 class Decrypt(Scenario):
@@ -135,7 +148,7 @@ class Decrypt(Scenario):
 
 
 class DecryptSmall(Decrypt):
-    name, text = "decrypt, small", TEXT[:4_096]
+    name, brief, text = "decrypt, small", True, TEXT[:4_096]
 
 
 class Change(Scenario):
@@ -164,7 +177,7 @@ class Change(Scenario):
 
 
 class Rewrap(Change):
-    name, line = "rewrap", "rewrap -q -k old --to new text.ks"
+    name, brief, line = "rewrap", True, "rewrap -q -k old --to new text.ks"
 
 
 class RewrapCopy(Change):
@@ -350,13 +363,12 @@ def strike(scenario, pristine, point):
         before = snapshot(folder, scenario.inputs)
         fault, call, number = point
         fast = [] if fault.startswith("SIG") else [FAST]
-        struck = [*fast, "-e", f"trace={call}", "-e", f"inject={call}:{FAULTS[fault]}:when={number}"]
+        how = [*fast, "-e", f"trace={call}", "-e", f"inject={call}:{FAULTS[fault]}:when={number}"]
         log = pathlib.Path(root) / "log"
-        done = run([*STRACE, "-o", str(log), *struck, *scenario.command()], folder, scenario.stdin)
-        told = log.read_text(errors="replace")
-        # Of a signal that a thread waits for, strace tells nothing but the call.
-        reached = fault == "SIGINT" and max(calls_by_thread(told).values(), default=0) >= number
-        if not (reached or re.search(r"\(INJECTED\)|killed by SIGKILL", told)):
+        strike_one = interrupt if fault == "SIGINT" else run
+        done = strike_one([*STRACE, "-o", str(log), *how, *scenario.command()], folder, scenario.stdin)
+        struck = re.search(r"\(INJECTED\)|\(DELAYED\)|killed by SIGKILL", log.read_text(errors="replace"))
+        if not (struck or fault == "SIGINT" and done.returncode == 130):
             return "the fault did not strike: the run made fewer calls than the one that was counted"
         wrong = scenario.lost(folder)
         if wrong is None and snapshot(folder, scenario.inputs) != before:
@@ -365,9 +377,15 @@ def strike(scenario, pristine, point):
             return wrong
         if b"panicked" in done.stderr:
             return "it panicked"
-        ends = {"SIGKILL": [-9], "SIGINT": [0, 130]}.get(fault, [0, 1] if call in HINTS else [1])
+        # A brief run is finished and then ends by the signal; another may just have finished.
+        stopped = [-2] if scenario.brief else [130, 0]
+        ends = {"SIGKILL": [-9], "SIGINT": stopped}.get(fault, [0, 1] if call in HINTS else [1])
         if done.returncode not in ends:
             return f"it ended with {done.returncode} after {fault}"
+        if fault == "SIGINT":
+            scenario.ends[done.returncode] += 1
+            if done.returncode != 130 and (wrong := scenario.finished(folder)):
+                return f"it ended with {done.returncode}, and {wrong}"
         left = temporary(folder)
         if len(left) > (1 if fault == "SIGKILL" else 0):
             return f"{len(left)} temporary files are left"
@@ -396,9 +414,12 @@ def test(scenario, root, share):
     shutil.copytree(pristine, counted)
     every = points(scenario, counted)
     chosen = sample(every, share(scenario, every))
+    scenario.ends = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
         wrong = pool.map(lambda point: strike(scenario, pristine, point), chosen)
         losses = [(point, what) for point, what in zip(chosen, wrong) if what]
+    if scenario.ours and not scenario.brief and scenario.ends and not scenario.ends[130]:
+        losses.append((("SIGINT", "any call", 0), "no run was stopped"))
     return len(every), len(chosen), losses
 
 

@@ -58,24 +58,26 @@ impl Buffers {
         self.ring.seal_into_threads(threads, &self.plaintext, out);
     }
 
+    /// Out of [`place_object`](Self::place_object), so that both sides read the same memory.
     pub fn decrypt_into(&mut self) {
         let out = &mut self.out[..self.plaintext.len()];
-        keystead::decrypt_into(&self.keys, &self.object, &self.context, out).expect("it opens");
+        keystead::decrypt_into(&self.keys, &self.place, &self.context, out).expect("it opens");
     }
 
+    /// Out of [`place_room`](Self::place_room).
     pub fn ring_open_into(&mut self) {
-        self.ring.open_into(&self.strides, &mut self.out[..self.plaintext.len()]);
+        self.ring.open_into(&self.place, &mut self.out[..self.plaintext.len()]);
     }
 
     pub fn decrypt_into_threads(&mut self, threads: usize) {
         let out = &mut self.out[..self.plaintext.len()];
         let threads = Threads::new(threads);
-        threads.decrypt_into(&self.keys, &self.object, &self.context, out).expect("it opens");
+        threads.decrypt_into(&self.keys, &self.place, &self.context, out).expect("it opens");
     }
 
     pub fn ring_open_into_threads(&mut self, threads: usize) {
         let out = &mut self.out[..self.plaintext.len()];
-        self.ring.open_into_threads(threads, &self.strides, out);
+        self.ring.open_into_threads(threads, &self.place, out);
     }
 
     /// Plaintext, before [`encrypt_in_place`](Self::encrypt_in_place).
@@ -164,6 +166,7 @@ impl Buffers {
         let text = keystead::decrypt(&self.keys, &self.out, &self.context).expect("it opens");
         assert_eq!(text, self.plaintext);
         self.out.fill(0);
+        self.place_object();
         self.decrypt_into_threads(2);
         assert_eq!(self.out[..self.plaintext.len()], self.plaintext);
         self.out.fill(0);

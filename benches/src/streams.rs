@@ -11,7 +11,8 @@ use crate::rivals::Age;
 
 /// Bytes of one write, and of one read: several chunks.
 pub const PIECE: usize = 65_536;
-/// Bytes of the object that is read: its opening costs a thousandth of it.
+/// Bytes of the object that is read: its opening costs a thousandth of it. More than a core's own
+/// cache holds.
 const OBJECT: usize = 16 << 20;
 
 /// Writing: every writer takes the same piece again and again.
@@ -111,11 +112,18 @@ fn keep(object: Vec<u8>) -> Endless {
 
 impl Default for Reads {
     fn default() -> Self {
-        let plaintext = vec![0x5a; OBJECT];
+        Self::of(OBJECT)
+    }
+}
+
+impl Reads {
+    /// Objects of so many bytes: a whole number of pieces.
+    pub fn of(len: usize) -> Self {
+        let plaintext = vec![0x5a; len];
         let keys = Keyring::new(MasterKey::generate().expect("randomness"));
         let ours = keystead::encrypt(&keys, &plaintext, &Context::new()).expect("an object");
         let ring = Ring::new(&[7; 32]);
-        let mut sealed = vec![0; strides_len(OBJECT)];
+        let mut sealed = vec![0; strides_len(len)];
         ring.seal_into(&plaintext, &mut sealed);
         let age_keys = Age::default();
         let age = age_keys.encrypt(&plaintext);
@@ -149,9 +157,7 @@ impl Default for Reads {
             sodium,
         }
     }
-}
 
-impl Reads {
     /// One piece.
     pub fn ours(&mut self) {
         let Self { out, keys, ours, .. } = self;

@@ -1,5 +1,6 @@
 //! Which runs are over before anybody could want to stop them: one small file becomes one file, or
-//! one header another, and nothing on the way can wait for somebody else.
+//! one header another. What on the way can take long all the same says so: a prompt, an output
+//! that is no regular file, armor, a copy, what a killed run left.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -25,7 +26,6 @@ pub(crate) fn is_brief(verb: &Verb) -> bool {
                 && are_at_hand(args.keys.keys.iter().map(AsRef::as_ref).chain(output))
                 && is_one(&args.inputs, is_small)
         }
-        // Whoever has to copy the object says so.
         Verb::Rewrap(args) => {
             let keys = [&args.keys.keys, &args.to, &args.drop].into_iter().flatten();
             !(asks(&args.keys) || args.place.recursive)
@@ -42,16 +42,20 @@ const fn asks(keys: &OpenKeys) -> bool {
 
 /// Regular files, a key's text, or names of nothing at all; not a stream.
 fn are_at_hand<'a>(names: impl Iterator<Item = &'a OsStr>) -> bool {
-    let is_at_hand = |name| Path::new(name).metadata().map_or(true, |found| found.is_file());
+    let is_at_hand = |name| Path::new(name).metadata().map_or(true, |found| is_file(&found));
     names.into_iter().all(|name| name != "-" && is_at_hand(name))
 }
 
 fn is_one(inputs: &[PathBuf], is_brief: fn(&Metadata) -> bool) -> bool {
     let [input] = inputs else { return false };
-    input.metadata().is_ok_and(|found| found.is_file() && is_brief(&found))
+    input.metadata().is_ok_and(|found| is_file(&found) && is_brief(&found))
 }
 
-/// What claims to be empty may be a file of the system's own.
+/// What claims to be empty may be a file of the system's own, and wait.
+fn is_file(found: &Metadata) -> bool {
+    found.is_file() && found.len() > 0
+}
+
 fn is_small(file: &Metadata) -> bool {
-    (1..SMALL).contains(&usize::try_from(file.len()).unwrap_or(usize::MAX))
+    usize::try_from(file.len()).is_ok_and(|len| len < SMALL)
 }

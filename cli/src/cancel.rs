@@ -5,12 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+#[cfg(unix)]
+use keystead::Error;
 use keystead::ErrorClass;
 #[cfg(unix)]
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::failure::Failure;
-use crate::platform::{self, Terminal};
+use crate::failure::{Failure, Result};
+use crate::platform::Terminal;
 use crate::progress;
 use crate::report::Report;
 
@@ -18,6 +20,9 @@ use crate::report::Report;
 static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// Readers are steps that a signal waits for; the writer is the end of the run.
 static GATE: RwLock<()> = RwLock::new(());
+/// Whether a thread waits for signals.
+#[cfg(unix)]
+static LISTENING: Mutex<bool> = Mutex::new(false);
 /// How the terminal was before it stopped to echo.
 static TERMINAL: Mutex<Option<Terminal>> = Mutex::new(None);
 
@@ -43,38 +48,48 @@ pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
 }
 
 /// Runs a prompt; a signal meanwhile gives the terminal its echo back.
-pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> Result<T> {
     listen()?;
     *locked(&TERMINAL) = Terminal::save();
     let answer = prompt();
     *locked(&TERMINAL) = None;
-    answer
+    Ok(answer)
 }
 
 /// From now on signals wait until something [`listen`]s, or until a run is over that is too brief
 /// for a thread to pay.
 #[cfg(unix)]
-pub(crate) fn hold_back() -> io::Result<()> {
-    Ok(watched().thread_block()?)
+pub(crate) fn block() -> Result<()> {
+    watched().thread_block().map_err(|error| failed(error.into()))
 }
 
-/// Starts to listen, if nothing does yet; later threads hold signals back as this one does.
-/// Signals that whoever started the run had it ignore (`nohup`) are ignored.
+/// Starts to listen, if nothing does yet; later threads block signals as this one does. Signals
+/// that whoever started the run had it ignore (`nohup`) are ignored.
 #[cfg(unix)]
-pub(crate) fn listen() -> io::Result<()> {
-    static STARTED: Mutex<bool> = Mutex::new(false);
-    let mut started = locked(&STARTED);
-    if !*started {
-        std::thread::Builder::new().name("signals".to_owned()).spawn(|| {
+pub(crate) fn listen() -> Result<()> {
+    let mut listening = locked(&LISTENING);
+    if !*listening {
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        let heard = || {
             while let Ok(signal) = watched().wait() {
-                if !platform::is_ignored(signal) {
+                if !crate::platform::is_ignored(signal) {
                     end();
                 }
             }
-        })?;
-        *started = true;
+        };
+        thread.spawn(heard).map_err(failed)?;
+        *listening = true;
     }
     Ok(())
+}
+
+/// The run is over: a signal that waited, and was not listened to, ends the process as the system
+/// does.
+#[cfg(unix)]
+pub(crate) fn unblock() {
+    if !*locked(&LISTENING) {
+        let _ = watched().thread_unblock();
+    }
 }
 
 #[cfg(unix)]
@@ -82,16 +97,24 @@ fn watched() -> SigSet {
     SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP])
 }
 
+#[cfg(unix)]
+fn failed(error: io::Error) -> Failure {
+    Failure::at("signals", Error::Io(error))
+}
+
 /// The system ends the run; what it leaves behind, the next run sweeps.
 #[cfg(not(unix))]
-pub(crate) fn hold_back() -> io::Result<()> {
+pub(crate) fn block() -> Result<()> {
     Ok(())
 }
 
 #[cfg(not(unix))]
-pub(crate) fn listen() -> io::Result<()> {
+pub(crate) fn listen() -> Result<()> {
     Ok(())
 }
+
+#[cfg(not(unix))]
+pub(crate) fn unblock() {}
 
 /// Removes what is pending and ends.
 #[cfg_attr(not(unix), allow(dead_code, reason = "no signal is watched there"))]

@@ -28,9 +28,6 @@ mod workers;
 
 use std::process::ExitCode;
 
-use keystead::Error;
-
-use failure::Failure;
 use parse::Parsed;
 use report::Report;
 
@@ -41,11 +38,11 @@ fn main() -> ExitCode {
         Parsed::Refuse(failure) => return Report::new(false, false).end(Err(failure)),
     };
     let report = Report::new(args.quiet, args.json);
-    let watched = cancel::hold_back()
+    let watched = cancel::block()
         .and_then(|()| if brief::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
-    let watched = watched.map_err(|error| Failure::at("signals", Error::Io(error)));
-    let end = watched.and_then(|()| verbs::run(&args, &report));
-    report.end(end)
+    let code = report.end(watched.and_then(|()| verbs::run(&args, &report)));
+    cancel::unblock();
+    code
 }
 
 /// Help and version go to stdout and are no error.

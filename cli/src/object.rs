@@ -2,7 +2,7 @@
 //! open.
 
 use std::fs::File;
-use std::io::{Chain, Cursor, Read, Seek};
+use std::io::{self, Chain, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,6 +10,7 @@ use keystead::{
     Decryptor, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt, Threads,
 };
 
+use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::foreign;
 use crate::input::{Input, Opened, Reader, read_full};
@@ -25,7 +26,7 @@ pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
 const MAGIC: &[u8] = b"\x8bKST";
 const ARMOR: &[u8] = b"-----BEGIN KEYSTEAD OBJECT-----";
 /// Salt and commitment, behind the header.
-const BODY_PREFIX: usize = 56;
+pub(crate) const BODY_PREFIX: usize = 56;
 
 /// Bytes that can be read at any place.
 pub(crate) trait ReadSeek: Read + Seek + ReadAt {}
@@ -96,10 +97,10 @@ impl Object {
         let name = input.shown();
         let Opened { mut reader, len, id, mode, modified } = opened;
         let failed = |error| Failure::at(&name, Error::from_io(error));
-        let mut prefix = vec![0; ARMOR_START];
-        let read = read_full(&mut reader, &mut prefix).map_err(failed)?;
-        prefix.truncate(read);
+        let mut prefix = read_start(&mut reader).map_err(failed)?;
         if keystead::is_armored(&prefix) {
+            // All of it is read.
+            cancel::listen()?;
             let object = dearmored(&mut prefix, &mut reader);
             let object = object.map_err(|error| unparsed(&name, error, &prefix))?;
             let len = u64::try_from(object.len()).ok();
@@ -115,13 +116,7 @@ impl Object {
                 bytes: Bytes::Memory(object),
             });
         }
-        let wanted = wanted(&prefix);
-        if wanted > prefix.len() {
-            let have = prefix.len();
-            prefix.resize(wanted, 0);
-            let read = read_full(&mut reader, &mut prefix[have..]).map_err(failed)?;
-            prefix.truncate(have + read);
-        }
+        read_header(&mut reader, &mut prefix).map_err(failed)?;
         let bytes = match (reader, input.path()) {
             (Reader::Regular(file), Some(path)) => Bytes::File(path.to_owned(), file),
             (reader, _) => Bytes::Stream(reader),
@@ -162,7 +157,7 @@ impl Object {
             Bytes::Memory(object) => {
                 RangeReader::new(seekable(Cursor::new(object)), keys, expected)
             }
-            Bytes::Stream(_) => Err(Error::Io(std::io::ErrorKind::NotSeekable.into())),
+            Bytes::Stream(_) => Err(Error::Io(io::ErrorKind::NotSeekable.into())),
         };
         opened.map_err(|error| explained(&name, error, &prefix, keys))
     }
@@ -197,6 +192,25 @@ fn near(input: &Input, failure: Failure) -> Failure {
 
 fn seekable(reader: impl ReadSeek + 'static) -> Box<dyn ReadSeek> {
     Box::new(reader)
+}
+
+/// What tells an object, armored or not, from anything else.
+pub(crate) fn read_start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = vec![0; ARMOR_START];
+    let read = read_full(reader, &mut start)?;
+    start.truncate(read);
+    Ok(start)
+}
+
+/// Reads on, to the end of the header and of salt and commitment, as far as they are there.
+pub(crate) fn read_header(reader: &mut impl Read, start: &mut Vec<u8>) -> io::Result<()> {
+    let (have, wanted) = (start.len(), wanted(start));
+    if wanted > have {
+        start.resize(wanted, 0);
+        let read = read_full(reader, &mut start[have..])?;
+        start.truncate(have + read);
+    }
+    Ok(())
 }
 
 /// How many bytes the header and the start of the body take.

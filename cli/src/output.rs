@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::bulk::To;
+use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::platform::{self, FileId};
@@ -99,6 +100,8 @@ impl Output {
                 return Err(failure.hint("name a file in it with -o"));
             }
             if !metadata.is_file() {
+                // It may wait for a reader.
+                cancel::listen()?;
                 let file = std::fs::OpenOptions::new().write(true).open(path);
                 let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
                 return Ok(Self::Stream { out, name: shown(path), held: None });

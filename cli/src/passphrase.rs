@@ -134,9 +134,12 @@ fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zer
 }
 
 fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let answer = cancel::with_terminal(|| rpassword::prompt_password(text));
+    let answer = cancel::with_terminal(|| rpassword::prompt_password(text))?;
     let answer = answer.map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Failure::new(ErrorClass::Cancelled, "cancelled"),
+        // rpassword takes Ctrl-C from the terminal itself.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => {
+            Failure::new(ErrorClass::Cancelled, "cancelled")
+        }
         _ => Failure::usage("there is no terminal to ask for a passphrase")
             .hint("--passphrase-fd N reads it from a file descriptor"),
     })?;

@@ -19,7 +19,7 @@ use crate::report::shown;
 use crate::times;
 
 /// Bytes of the preamble, the length of the header in its last two (SPEC section 2).
-pub(crate) const PREAMBLE: usize = 9;
+const PREAMBLE: usize = 9;
 
 /// `NAME.ks-rewrap`, beside the file itself where `path` is a link.
 pub(crate) fn side_path(path: &Path) -> PathBuf {

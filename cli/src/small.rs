@@ -11,11 +11,12 @@ use crate::input::{Opened, Reader, read_full};
 /// A file is small below this.
 pub(crate) const SMALL: usize = 1_048_576;
 
-/// Plaintext, wiped when dropped: at once, where `Zeroizing` writes byte after byte.
+/// Plaintext whose length stays, wiped when dropped: at once, where `Zeroizing` writes byte after
+/// byte.
 #[derive(Default)]
-pub(crate) struct Wiped(Vec<u8>);
+pub(crate) struct Plain(Vec<u8>);
 
-impl Deref for Wiped {
+impl Deref for Plain {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -23,13 +24,13 @@ impl Deref for Wiped {
     }
 }
 
-impl DerefMut for Wiped {
+impl DerefMut for Plain {
     fn deref_mut(&mut self) -> &mut [u8] {
         &mut self.0
     }
 }
 
-impl Drop for Wiped {
+impl Drop for Plain {
     fn drop(&mut self) {
         let Self(bytes) = self;
         bytes.fill(0);
@@ -40,7 +41,7 @@ impl Drop for Wiped {
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// The input.
-    read: Wiped,
+    read: Plain,
     /// An object; what is in it nobody has to hide.
     made: Vec<u8>,
 }
@@ -66,7 +67,7 @@ impl Buffers {
         };
         if self.read.len() < most {
             // The old one is wiped, where growing would leave it behind.
-            self.read = Wiped(vec![0; most]);
+            self.read = Plain(vec![0; most]);
         }
         let read = read_once(reader, &mut self.read[..most], len.is_some())?;
         Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
@@ -79,7 +80,7 @@ impl Buffers {
         opened: &mut Opened,
         keys: &Keyring,
         expected: Expected<'_>,
-    ) -> io::Result<Option<(Wiped, Details)>> {
+    ) -> io::Result<Option<(Plain, Details)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
         // A second attempt would cost a second derivation.
         if !is_file || keys.iter().any(|key| key.kind() == Kind::Passphrase) {
@@ -90,7 +91,7 @@ impl Buffers {
             && let Ok((text, details)) =
                 keystead::decrypt_with_details(keys, self.head(&head), expected)
         {
-            return Ok(Some((Wiped(text), details)));
+            return Ok(Some((Plain(text), details)));
         }
         if let Reader::Regular(file) = &mut opened.reader {
             file.rewind()?;

@@ -140,6 +140,10 @@ pub(crate) fn sweep(folder: &Path) {
             left.push(folder.join(name));
         }
     });
+    if !left.is_empty() {
+        // A folder may be large. Without a thread it is removed all the same.
+        let _ = cancel::listen();
+    }
     left.iter().for_each(|path| remove_leftover(path));
 }
 

@@ -66,3 +66,27 @@ fn every_exit_code_and_verb_has_a_case() {
         assert!(all.lines().any(json), "{verb} --json");
     }
 }
+
+/// A verb is described in one place, and its help begins with that: parts that verbs share have words
+/// of their own that must not stand there.
+#[test]
+fn the_help_of_a_verb_begins_as_the_list_of_verbs_says() {
+    let here = std::path::Path::new(".");
+    let mut seen = 0;
+    for verb in ["", "key "] {
+        let list = String::from_utf8(harness::run(here, &format!("{verb}--help")).stdout);
+        let list = list.expect("help is UTF-8");
+        let commands = list.lines().skip_while(|line| *line != "Commands:").skip(1);
+        for line in commands.take_while(|line| !line.is_empty()) {
+            let (name, about) = line.trim().split_once("  ").expect("a name and what it does");
+            if name == "help" {
+                continue;
+            }
+            let help = harness::run(here, &format!("{verb}{name} -h"));
+            let help = String::from_utf8(help.stdout).expect("help is UTF-8");
+            assert!(help.starts_with(about.trim()), "{verb}{name} -h begins\n{help}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 17, "{seen} verbs");
+}

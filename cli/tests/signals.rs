@@ -73,6 +73,28 @@ fn signals_clean_up() {
     }
 }
 
+/// A small file becomes another without a thread that listens, unless something on the way can wait.
+#[test]
+fn a_run_that_waits_for_a_reader_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(run(dir, "keygen -q -o k --kind symmetric").code, Some(0));
+    fs::write(dir.join("note"), "meet at noon").unwrap();
+    for name in ["note.ks", "key"] {
+        assert!(Command::new("mkfifo").arg(dir.join(name)).status().unwrap().success());
+    }
+    // The output is a FIFO that nobody reads; the key comes from one that nobody writes.
+    for key in ["k", "key"] {
+        let mut child = harness::command();
+        let child = child.args(["encrypt", "-k", key, "note"]).current_dir(dir);
+        let child = child.stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        signal(&child, "INT");
+        let end = child.wait_with_output().unwrap();
+        assert_eq!(end.status.code(), Some(130), "{key}");
+    }
+}
+
 #[test]
 fn the_next_run_sweeps_what_a_killed_one_left_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();

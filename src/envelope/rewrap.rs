@@ -196,6 +196,7 @@ pub(crate) fn rewrap_with(
     }
     let Kept { mut records, count, unknown_ways_in, origin_dropped } =
         keep(&old, opened.record, changes, new)?;
+    header::check_count(count + new.len())?;
 
     let statement_hash = *opened.statement_hash();
     let binding = Binding { object_id: old.object_id, statement_hash: &statement_hash };

@@ -148,16 +148,8 @@ pub(crate) fn seal_as_keystead(
     options: &Options,
     randomness: &mut Randomness,
 ) -> Result<Sealed> {
-    if keys.is_empty() {
-        let detail = Detail::new("an object needs at least one key that opens it");
-        return Err(Error::usage(detail.hint("add a key to the keyring")));
-    }
+    header::check_count(keys.len())?;
     check_passphrases(keys)?;
-    if keys.len() > header::MAX_RECORDS {
-        let what = format!("{} keys; an object has room for {}", keys.len(), header::MAX_RECORDS);
-        let hint = "encrypt for one key that more people hold";
-        return Err(Error::limit(Detail::new(what).hint(hint)));
-    }
     let len = sealed_header_len(keys, context, options)?;
     if let Some(len) = options.plaintext_len {
         Chunks::of_plaintext(len)?;

@@ -291,6 +291,20 @@ pub(crate) fn begin(needed: usize, len: usize) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// An object has one record at least, and not too many (R20).
+pub(crate) fn check_count(count: usize) -> Result<()> {
+    if count == 0 {
+        let detail = Detail::new("an object needs at least one key that opens it");
+        return Err(Error::usage(detail.hint("add a key to the keyring")));
+    }
+    if count > MAX_RECORDS {
+        let what = format!("{count} keys; an object has room for {MAX_RECORDS}");
+        let hint = "encrypt for one key that more people hold";
+        return Err(Error::limit(Detail::new(what).hint(hint)));
+    }
+    Ok(())
+}
+
 /// Appends the access list as far as its records (R18).
 pub(crate) fn push_access(
     generation: u64,
@@ -298,12 +312,6 @@ pub(crate) fn push_access(
     count: usize,
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    if count == 0 {
-        return Err(Error::usage("an object needs at least one key that opens it"));
-    }
-    if count > MAX_RECORDS {
-        return Err(Error::limit(format!("{count} keys; an object has room for {MAX_RECORDS}")));
-    }
     out.extend_from_slice(&generation.to_be_bytes());
     out.push(if location.is_some() { LOCATION } else { 0 });
     out.extend_from_slice(location.map_or(&[][..], |location| location));

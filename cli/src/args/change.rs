@@ -53,7 +53,7 @@ pub(crate) struct Reencrypt {
     pub(crate) place: InPlace,
 }
 
-/// What is changed where it lies.
+// What is changed where it lies.
 #[derive(Args)]
 pub(crate) struct InPlace {
     /// Take folders, with all files and folders in them

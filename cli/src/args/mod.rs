@@ -63,7 +63,8 @@ pub(crate) enum Verb {
     Man(ManPage),
 }
 
-/// Keys that open.
+// Keys that open. (A line of docs here, or over another part of verbs, would stand in the help of each
+// verb that has it.)
 #[derive(Args)]
 pub(crate) struct OpenKeys {
     /// A key file; may be given several times
@@ -80,7 +81,7 @@ pub(crate) struct OpenKeys {
     pub(crate) passphrase_memory: Option<u32>,
 }
 
-/// What an object has to be.
+// What an object has to be.
 #[derive(Args)]
 pub(crate) struct Demands {
     /// Refuse unless the object's context has this pair
@@ -94,7 +95,7 @@ pub(crate) struct Demands {
     pub(crate) held: bool,
 }
 
-/// How the records of new keys are made.
+// How the records of new keys are made.
 #[derive(Args)]
 pub(crate) struct Records {
     /// Show nobody which keys open: records without key ids, tried in turn
@@ -105,7 +106,7 @@ pub(crate) struct Records {
     pub(crate) fresh_run: bool,
 }
 
-/// Where outputs go, and how they are written.
+// Where outputs go, and how they are written.
 #[derive(Args)]
 pub(crate) struct Writing {
     /// The output; `-` is stdout

@@ -10,6 +10,7 @@ use super::provider::short;
 use super::stage::{Stage, read};
 use super::teller::{Told, count, surprise};
 use crate::failure::{Failure, Result};
+use crate::object::BODY_PREFIX;
 
 pub(crate) fn flip(stage: &Stage, keys: &Keyring) -> Result<Told> {
     let item = largest(stage)?;
@@ -63,8 +64,6 @@ pub(crate) fn swap(stage: &Stage, keys: &Keyring) -> Result<Told> {
     ))
 }
 
-/// Salt and commitment (SPEC R30).
-const BODY_PREFIX: usize = 56;
 /// A chunk with its tag (SPEC R31).
 const SEALED_CHUNK: usize = 16_400;
 

@@ -21,20 +21,16 @@ use super::{alone, existing};
 use crate::args::Rewrap;
 use crate::cancel;
 use crate::failure::{Failure, Result};
-use crate::input::{Input, read_full};
+use crate::input::Input;
 use crate::keys;
-use crate::object::{Object, explained};
+use crate::object::{self, Object, explained};
 use crate::output::{Manner, Output, Target, folder_of};
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
-use crate::sidefile::{Overlay, PREAMBLE, replace_header, restore, side_path, stated_len};
+use crate::sidefile::{Overlay, replace_header, restore, side_path};
 use crate::temp;
 use crate::times;
 
-/// The longest header, in bytes (SPEC R6).
-const MAX_HEADER: usize = 65_536;
-/// Bytes of salt and commitment (SPEC section 5).
-const BODY_PREFIX: usize = 56;
 /// How `--drop` names the one record that has no id, and what `inspect` calls its kind.
 const PASSPHRASE: &str = "passphrase";
 
@@ -288,15 +284,10 @@ fn side_fits(path: &Path) -> bool {
     side_path(path).file_name().is_some_and(|name| name.len() <= 255)
 }
 
-/// The header, and salt and commitment behind it; where no length is stated, as much as these can be.
 fn prefix(file: &File) -> io::Result<Vec<u8>> {
     let mut file = Overlay::new(file.try_clone()?, None)?;
-    let mut prefix = vec![0; PREAMBLE];
-    let read = read_full(&mut file, &mut prefix)?;
-    let len = stated_len(&prefix).unwrap_or(MAX_HEADER) + BODY_PREFIX;
-    prefix.resize(len.max(read), 0);
-    let more = read_full(&mut file, &mut prefix[read..])?;
-    prefix.truncate(read + more);
+    let mut prefix = object::read_start(&mut file)?;
+    object::read_header(&mut file, &mut prefix)?;
     Ok(prefix)
 }
 
@@ -305,7 +296,7 @@ fn copy(job: &Job<'_>, path: &Path, file: &File, new: &Rewrapped, mode: u32) -> 
     let mut body = file.try_clone().map_err(|error| Failure::io(path, error))?;
     let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
     let modified = times::after_change(modified);
-    cancel::listen().map_err(|error| Failure::at("signals", Error::Io(error)))?;
+    cancel::listen()?;
     let old_len = u64::try_from(new.old_len).unwrap_or(u64::MAX);
     body.seek(SeekFrom::Start(old_len)).map_err(|error| Failure::io(path, error))?;
     let manner = Manner { force: true, sync: job.sync, mode, not: None, modified, text: true };
