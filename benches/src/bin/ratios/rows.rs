@@ -120,10 +120,12 @@ fn two_threads(effort: Effort, table: &mut Table) {
             )
         });
         table.row(&format!("2 threads decrypt {name}"), against, goal, || {
-            let ours =
-                prepared(Buffers::place_object, |state: &mut Buffers| state.decrypt_into_threads(2));
-            let ring =
-                prepared(Buffers::place_room, |state: &mut Buffers| state.ring_open_into_threads(2));
+            let ours = prepared(Buffers::place_object, |state: &mut Buffers| {
+                state.decrypt_into_threads(2)
+            });
+            let ring = prepared(Buffers::place_room, |state: &mut Buffers| {
+                state.ring_open_into_threads(2)
+            });
             compare(effort, state, ours, ring)
         });
     }
@@ -164,12 +166,17 @@ fn reads(effort: Effort, table: &mut Table) {
     });
     // As what a sink takes lies in a cache, so does this; it is opened again each time.
     let near = &mut Reads::of(1 << 20);
-    table.row("stream Read from cache, 1 MiB", "raw ring, one hot chunk", Goal::AtLeast(0.78), || {
-        let mut chunk = prepared(Reads::seal_chunk_again, Reads::ring_chunk);
-        compare(effort, near, timed(Reads::ours), move |state: &mut Reads, times| {
-            chunk(state, times * streams::CHUNKS_OF_PIECE)
-        })
-    });
+    table.row(
+        "stream Read from cache, 1 MiB",
+        "raw ring, one hot chunk",
+        Goal::AtLeast(0.78),
+        || {
+            let mut chunk = prepared(Reads::seal_chunk_again, Reads::ring_chunk);
+            compare(effort, near, timed(Reads::ours), move |state: &mut Reads, times| {
+                chunk(state, times * streams::CHUNKS_OF_PIECE)
+            })
+        },
+    );
     table.row(work, "age 0.11 StreamReader", Goal::AtLeast(4.0), || {
         compare(effort, state, timed(Reads::ours), timed(Reads::age))
     });
