@@ -41,14 +41,14 @@ const fn asks(keys: &OpenKeys) -> bool {
 }
 
 /// Regular files, a key's text, or names of nothing at all; not a stream.
-fn are_at_hand<'a>(names: impl Iterator<Item = &'a OsStr>) -> bool {
+fn are_at_hand<'a>(mut names: impl Iterator<Item = &'a OsStr>) -> bool {
     let is_at_hand = |name| Path::new(name).metadata().map_or(true, |found| is_file(&found));
-    names.into_iter().all(|name| name != "-" && is_at_hand(name))
+    names.all(|name| name != "-" && is_at_hand(name))
 }
 
-fn is_one(inputs: &[PathBuf], is_brief: fn(&Metadata) -> bool) -> bool {
+fn is_one(inputs: &[PathBuf], suits: fn(&Metadata) -> bool) -> bool {
     let [input] = inputs else { return false };
-    input.metadata().is_ok_and(|found| is_file(&found) && is_brief(&found))
+    input.metadata().is_ok_and(|found| is_file(&found) && suits(&found))
 }
 
 /// What claims to be empty may be a file of the system's own, and wait.

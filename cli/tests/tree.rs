@@ -51,6 +51,12 @@ fn private(
     tree
 }
 
+/// Encrypts the folder, and decrypts it elsewhere.
+fn there_and_back(dir: &Path) {
+    ok(dir, "encrypt -r -q -k k -o out photos");
+    ok(dir, "decrypt -r -q -k k -o back out");
+}
+
 /// Keys, and a folder with names of any bytes, empty files and empty folders.
 fn photos() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -198,8 +204,7 @@ fn an_output_is_done_if_it_has_the_time_of_its_input() {
     let dir = photos();
     let dir = dir.path();
     let time = |path: &str| dir.join(path).metadata().unwrap().modified().unwrap();
-    ok(dir, "encrypt -r -q -k k -o out photos");
-    ok(dir, "decrypt -r -q -k k -o back out");
+    there_and_back(dir);
     assert_eq!(time("out/a.jpg.ks"), time("photos/a.jpg"));
     assert_eq!(time("back/a.jpg"), time("photos/a.jpg"));
     // Somebody wrote to an output, and its length did not change.
@@ -225,8 +230,7 @@ fn a_change_of_objects_is_no_other_content_and_hides_none() {
     let dir = photos();
     let dir = dir.path();
     let time = |path: &str| dir.join(path).metadata().unwrap().modified().unwrap();
-    ok(dir, "encrypt -r -q -k k -o out photos");
-    ok(dir, "decrypt -r -q -k k -o back out");
+    there_and_back(dir);
     // A copy for a longer header, in place, anew.
     for (change, seconds) in [
         ("rewrap -r -q -k k --to k2 --add out", 1),

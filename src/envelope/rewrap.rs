@@ -207,10 +207,8 @@ pub(crate) fn rewrap_with(
 
     let exact = header::exact_len(old.statement().len(), place.is_some(), records.len());
     let len = changes.header_len.unwrap_or_else(|| exact.max(old_len));
-    if !len.is_multiple_of(8) {
-        return Err(Error::usage("a header length is a multiple of 8"));
-    }
-    let mut header = header::begin(exact, len)?;
+    header::check_len(exact, len)?;
+    let mut header = header::begin(len)?;
     header.extend_from_slice(old.statement());
     header::push_access(generation, place.as_ref(), count + new.len(), &mut header)?;
     header.extend_from_slice(&records);

@@ -1,7 +1,7 @@
 //! A new header: one data key for many holders (SPEC sections 3 to 5).
 
 use super::payload::PayloadKey;
-use crate::error::{Detail, Error, Result};
+use crate::error::{Error, Result};
 use crate::format::context::{Context, Metadata};
 use crate::format::floor::Floor;
 use crate::format::header::{self, IDENTITY, PREAMBLE};
@@ -103,14 +103,7 @@ pub(crate) fn sealed_header_len(
     let records = keys.iter().try_fold(0, |sum, key| Ok::<_, Error>(sum + key.record_len()?))?;
     let exact = header::exact_len(statement, options.location.is_some(), records);
     let len = options.header_len.unwrap_or(exact);
-    if !len.is_multiple_of(8) {
-        return Err(Error::usage("a header length is a multiple of 8"));
-    }
-    if len < exact || exact > header::MAX_HEADER || len > header::MAX_HEADER {
-        let what =
-            format!("the header takes {exact} bytes; it was given {len} of {}", header::MAX_HEADER);
-        return Err(Error::limit(Detail::new(what).hint("take fewer keys, or less context")));
-    }
+    header::check_len(exact, len)?;
     Ok(len)
 }
 
@@ -160,7 +153,7 @@ pub(crate) fn seal_as_keystead(
     let object_id: [u8; 16] = randomness.take()?;
     let salt: [u8; 24] = randomness.take()?;
 
-    let mut header = header::begin(len, len)?;
+    let mut header = header::begin(len)?;
     push_statement(&object_id, context, options, &data_key, &mut header)?;
     let statement_hash = statement_hash(&header[PREAMBLE..]);
     let location = options.location.as_ref().map(|(store, path)| location(&data_key, store, path));

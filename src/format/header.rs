@@ -277,13 +277,21 @@ pub(crate) fn exact_len(statement: usize, has_location: bool, records: usize) ->
     (PREAMBLE + statement + 8 + 1 + location + 1 + records + HEADER_TAG).next_multiple_of(8)
 }
 
-/// Begins a header of `len` bytes with its preamble (R4 to R6). `len` is a multiple of 8, and
-/// `needed` what [`exact_len`] says.
-pub(crate) fn begin(needed: usize, len: usize) -> Result<Vec<u8>> {
-    if needed > len || len > MAX_HEADER {
-        let what = format!("the header takes {needed} bytes; it was given {len} of {MAX_HEADER}");
-        return Err(Error::limit(what));
+/// Whether `len` bytes are a header's length (R6) that what it holds fits into; `exact` is what
+/// [`exact_len`] says.
+pub(crate) fn check_len(exact: usize, len: usize) -> Result<()> {
+    if !len.is_multiple_of(8) {
+        return Err(Error::usage("a header length is a multiple of 8"));
     }
+    if exact > len || len > MAX_HEADER {
+        let what = format!("the header takes {exact} bytes; it was given {len} of {MAX_HEADER}");
+        return Err(Error::limit(Detail::new(what).hint("take fewer keys, or less context")));
+    }
+    Ok(())
+}
+
+/// Begins a header with its preamble (R4 to R6), of a length that [`check_len`] let pass.
+pub(crate) fn begin(len: usize) -> Result<Vec<u8>> {
     let units = u16::try_from(len / 8).map_err(|_| too_short())?;
     let mut out = Vec::with_capacity(len);
     out.extend_from_slice(&IDENTITY);

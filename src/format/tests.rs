@@ -11,7 +11,7 @@ use super::header::{self, HEADER_TAG, Header};
 /// Builds the header once more from what the parser says of it.
 fn encode_again(header: &Header<'_>) -> Vec<u8> {
     let context = header.context().unwrap();
-    let mut out = header::begin(header.bytes().len(), header.bytes().len()).unwrap();
+    let mut out = header::begin(header.bytes().len()).unwrap();
     header::push_statement(
         header.object_id,
         header.plaintext_len,
@@ -76,7 +76,7 @@ fn an_accepted_header_encodes_to_itself() {
 
 #[test]
 fn every_cut_header_is_refused() {
-    let mut bytes = header::begin(80, 80).unwrap();
+    let mut bytes = header::begin(80).unwrap();
     header::push_statement(&[1; 16], None, &Context::new(), false, &mut bytes).unwrap();
     header::push_access(0, None, 1, &mut bytes).unwrap();
     bytes.extend_from_slice(&[9, 0, 4]);
