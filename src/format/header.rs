@@ -20,7 +20,7 @@ pub(crate) const HEADER_TAG: usize = 32;
 /// R6.
 pub(crate) const MAX_HEADER: usize = 65_536;
 /// R20.
-pub(crate) const MAX_RECORDS: usize = 20;
+const MAX_RECORDS: usize = 20;
 /// R14: the shortest pair and its tag.
 const MIN_METADATA: usize = 20;
 
