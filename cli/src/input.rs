@@ -127,7 +127,7 @@ fn opened(path: &Path, file: File) -> Result<Opened> {
     let id = Some(platform::file_id(path, &metadata).map_err(failed)?);
     let mode = platform::mode(&metadata);
     if metadata.is_file() {
-        let (len, modified) = (Some(metadata.len()), metadata.modified().ok());
+        let (len, modified) = (Some(metadata.len()), platform::modified(&metadata));
         return Ok(Opened { reader: Reader::Regular(file), len, id, mode, modified });
     }
     let mode = platform::PRIVATE;

@@ -124,6 +124,11 @@ impl Object {
         Ok(Self { name, len, id, mode, modified, armored: false, prefix, bytes })
     }
 
+    /// Whether it is no object at all: it does not begin as one.
+    pub(crate) fn is_foreign(&self) -> bool {
+        !self.armored && !self.prefix.starts_with(MAGIC)
+    }
+
     /// Whether any place of it can be read.
     pub(crate) const fn is_seekable(&self) -> bool {
         !matches!(self.bytes, Bytes::Stream(_))

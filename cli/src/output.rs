@@ -198,7 +198,7 @@ impl Atomic {
         let Self { temp, path, manner } = self;
         let failed = |error| Failure::io(&path, error);
         platform::set_mode(temp.file(), manner.mode).map_err(failed)?;
-        times::set(temp.file(), manner.modified);
+        times::set(temp.file(), &path, manner.modified);
         if manner.sync {
             temp.file().sync_all().map_err(failed)?;
         }

@@ -6,21 +6,22 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
 use std::path::Path;
+use std::time::SystemTime;
 
 #[cfg(unix)]
 pub(crate) use unix::{
     FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
-    is_locked_by, is_mine, mode, open_many, open_side, read_at, rename_folder, reserve, room_pays,
-    set_mode, start_writing, stdout_file, sync_dir, umask, was_closed,
+    is_locked_by, is_mine, mode, modified, open_many, open_side, read_at, rename_folder, reserve,
+    room_pays, set_mode, start_writing, stdout_file, sync_dir, umask, was_closed,
 };
 #[cfg(unix)]
-pub(crate) use unix::{is_ignored, wide};
+pub(crate) use unix::{is_ignored, time, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
     FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
-    is_locked_by, is_mine, mode, open_many, open_side, read_at, rename_folder, reserve, room_pays,
-    set_mode, start_writing, stdout_file, sync_dir, was_closed,
+    is_locked_by, is_mine, mode, modified, open_many, open_side, read_at, rename_folder, reserve,
+    room_pays, set_mode, start_writing, stdout_file, sync_dir, was_closed,
 };
 
 /// Permissions that nobody but the owner has.
@@ -34,6 +35,7 @@ mod unix {
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     };
     use std::sync::OnceLock;
+    use std::time::Duration;
 
     use nix::sys::signal::Signal;
     use rustix::fs::{Dir, Mode, OFlags};
@@ -63,6 +65,23 @@ mod unix {
 
     pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
+    }
+
+    /// When it was last written.
+    pub(crate) fn modified(metadata: &Metadata) -> Option<SystemTime> {
+        time(metadata.mtime(), metadata.mtime_nsec())
+    }
+
+    /// The time that a file system states. Some state times before 1970 with negative nanoseconds,
+    /// and some more of them than a second has, where the standard library has no time at all.
+    pub(crate) fn time(seconds: i64, nanos: i64) -> Option<SystemTime> {
+        let moved = |from: SystemTime, by: Duration, back: bool| match back {
+            true => from.checked_sub(by),
+            false => from.checked_add(by),
+        };
+        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let whole = moved(SystemTime::UNIX_EPOCH, whole, seconds < 0)?;
+        moved(whole, Duration::from_nanos(nanos.unsigned_abs()), nanos < 0)
     }
 
     pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
@@ -263,6 +282,10 @@ mod other {
         Ok(())
     }
 
+    pub(crate) fn modified(metadata: &Metadata) -> Option<SystemTime> {
+        metadata.modified().ok()
+    }
+
     pub(crate) fn for_each_name(folder: &Path, mut tell: impl FnMut(&OsStr)) -> io::Result<()> {
         for entry in std::fs::read_dir(folder)? {
             tell(&entry?.file_name());
@@ -346,4 +369,29 @@ mod other {
     }
 
     pub(crate) fn start_writing(_file: &File, _offset: u64, _len: NonZeroU64) {}
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_time_may_have_any_seconds_and_nanoseconds() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        for (seconds, nanos, expected) in [
+            (0, 0, Some(epoch)),
+            (10, 7, Some(epoch + Duration::new(10, 7))),
+            (-10, 7, Some(epoch - Duration::new(9, 999_999_993))),
+            // As macOS states times before 1970.
+            (-10, -7, Some(epoch - Duration::new(10, 7))),
+            (0, -1, Some(epoch - Duration::new(0, 1))),
+            (10, 1_500_000_000, Some(epoch + Duration::new(11, 500_000_000))),
+            (1 << 33, 0, Some(epoch + Duration::new(1 << 33, 0))),
+            (i64::MIN, -1, None),
+        ] {
+            assert_eq!(time(seconds, nanos), expected, "{seconds} {nanos}");
+        }
+    }
 }

@@ -117,9 +117,9 @@ pub(crate) fn restore(
     // Where the header was written and the time was not, the side file still has it.
     let time = time(path, file, header.as_deref());
     if let Some(header) = header {
-        overwrite(file, &header, time, sync).map_err(|error| interrupted(path, error))?;
+        overwrite((path, file), &header, time, sync).map_err(|error| interrupted(path, error))?;
     } else {
-        times::set(file, time);
+        times::set(file, path, time);
     }
     remove(path, sync)?;
     Ok(Some(by))
@@ -141,7 +141,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         _ => failed(error),
     })?;
     let written = out.write_all(header).and_then(|()| {
-        times::set(&out, modified);
+        times::set(&out, path, modified);
         if sync { out.sync_all().and_then(|()| platform::sync_dir(folder)) } else { Ok(()) }
     });
     if let Err(error) = written {
@@ -149,19 +149,19 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         let _ = std::fs::remove_file(&side);
         return Err(failed(error));
     }
-    overwrite(file, header, modified, sync).map_err(|error| interrupted(path, error))?;
+    overwrite((path, file), header, modified, sync).map_err(|error| interrupted(path, error))?;
     remove(path, sync)
 }
 
 fn overwrite(
-    mut file: &File,
+    (path, mut file): (&Path, &File),
     header: &[u8],
     modified: Option<SystemTime>,
     sync: bool,
 ) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.write_all(header)?;
-    times::set(file, modified);
+    times::set(file, path, modified);
     if sync { file.sync_all() } else { Ok(()) }
 }
 

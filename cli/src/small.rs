@@ -99,6 +99,16 @@ impl Buffers {
         Ok(None)
     }
 
+    /// Whether what comes next in `reader` is `text`.
+    pub(crate) fn is_next(&mut self, reader: &mut Reader, text: &[u8]) -> io::Result<bool> {
+        if self.read.len() < text.len() {
+            // As above.
+            self.read = Plain(vec![0; text.len()]);
+        }
+        let found = &mut self.read[..text.len()];
+        Ok(read_full(reader, found)? == text.len() && found == text)
+    }
+
     pub(crate) fn head(&self, head: &Head) -> &[u8] {
         &self.read[..head.len]
     }

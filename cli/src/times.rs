@@ -1,8 +1,14 @@
 //! The time of an output beside that of its input, which it was given when it was made, and what a
-//! change of an object makes of it.
+//! change of an object makes of it. Not every file system keeps the times that it is given, so they
+//! are read back.
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{File, FileTimes};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use crate::platform;
 
 /// The time of an output beside that of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +41,75 @@ pub(crate) fn after_change(before: Option<SystemTime>) -> Option<SystemTime> {
     before?.checked_add(CHANGE)
 }
 
-/// Only its owner sets the time of a file. The change is made all the same; the next run over the
-/// folder then asks for `--force`.
-pub(crate) fn set(file: &File, time: Option<SystemTime>) {
-    let _ = time.map(|time| file.set_modified(time));
+/// Sets when a file was last written; `path` is the name that it has, or will get. Only its owner
+/// may, and not every file system can: that is no error, for the content is there all the same, but
+/// [`unkept`] tells it.
+///
+/// The access time is set too, to what it is: some FUSE file systems take a time that is left out
+/// for the present, and set both to it.
+pub(crate) fn set(file: &File, path: &Path, time: Option<SystemTime>) {
+    let Some(time) = time else { return };
+    let accessed = file.metadata().and_then(|metadata| metadata.accessed()).ok();
+    let times = FileTimes::new().set_modified(time);
+    let _ = file.set_times(accessed.map_or(times, |accessed| times.set_accessed(accessed)));
+    let kept = file.metadata().ok().and_then(|metadata| platform::modified(&metadata));
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if age(kept, Some(time)) != Age::Same {
+        given.unkept.get_or_insert_with(|| path.to_owned());
+    }
+    // Some file systems set the time anew when the file is closed or renamed.
+    if let Some(last) = given.sample.get_mut(path) {
+        *last = time;
+    } else if given.sample.len() < SAMPLE {
+        given.sample.insert(path.to_owned(), time);
+    }
+}
+
+/// Returns an output that does not have the time that this run gave it, if there is one, whatever
+/// happened to it since.
+pub(crate) fn unkept() -> Option<PathBuf> {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let sample = std::mem::take(&mut given.sample);
+    let changed = sample.into_iter().find(|(path, time)| {
+        let found = path.symlink_metadata();
+        found.is_ok_and(|found| age(platform::modified(&found), Some(*time)) != Age::Same)
+    });
+    given.unkept.take().or(changed.map(|(path, _)| path))
+}
+
+/// Returns a time for people: UTC, with a fraction of the second where there is one.
+pub(crate) fn shown(time: Option<SystemTime>) -> String {
+    let Some(time) = time else { return "unknown".to_owned() };
+    let (seconds, nanos) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => (i128::from(after.as_secs()), after.subsec_nanos()),
+        Err(before) => {
+            let before = before.duration();
+            let borrow = i128::from(before.subsec_nanos() > 0);
+            let nanos = (1_000_000_000 - before.subsec_nanos()) % 1_000_000_000;
+            (-i128::from(before.as_secs()) - borrow, nanos)
+        }
+    };
+    let (year, month, day) = date(seconds.div_euclid(DAY));
+    let second = seconds.rem_euclid(DAY);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let fraction = match nanos {
+        0 => String::new(),
+        nanos => format!(".{nanos:09}").trim_end_matches('0').to_owned(),
+    };
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction} UTC")
+}
+
+/// Returns year, month and day of a number of days since 1970, by the Gregorian calendar. Its years
+/// begin in March, so that a leap day is the last of one.
+fn date(days: i128) -> (i128, i128, i128) {
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * day + 2) / 153;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year + i128::from(month <= 2);
+    (year, month, day - (153 * from_march + 2) / 5 + 1)
 }
 
 /// Whether an object has the time of its plaintext but for changes.
@@ -63,13 +134,30 @@ fn age(output: Option<SystemTime>, source: Option<SystemTime>) -> Age {
 
 /// The coarsest clock that this time can be of: file systems round the times that they are given.
 fn resolution(time: SystemTime) -> Duration {
-    let nanos = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    // FAT, ext3 and HFS+, exFAT, UFS, NTFS.
-    let steps = [2_000_000_000, 1_000_000_000, 10_000_000, 1_000, 100];
+    let distance = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => after,
+        Err(before) => before.duration(),
+    };
+    let nanos = distance.as_nanos();
+    // FAT, ext3 and HFS+, exFAT, many clouds, UFS, NTFS.
+    let steps = [2_000_000_000, 1_000_000_000, 10_000_000, 1_000_000, 1_000, 100];
     let step = steps.into_iter().find(|step| nanos.is_multiple_of(u128::from(*step)));
     Duration::from_nanos(step.unwrap_or(0))
 }
 
+/// What this run gave times to.
+static GIVEN: Mutex<Given> = Mutex::new(Given { unkept: None, sample: BTreeMap::new() });
+
+struct Given {
+    /// One that did not take its time.
+    unkept: Option<PathBuf>,
+    /// The first ones, to be looked at again at the end of the run.
+    sample: BTreeMap<PathBuf, SystemTime>,
+}
+
+/// Whether times are kept is a property of a file system, so not every output is looked at again.
+const SAMPLE: usize = 1_000;
+const DAY: i128 = 86_400;
 /// One rewrap or reencrypt.
 const CHANGE: Duration = Duration::from_secs(1);
 /// So many of them; more are another time.
@@ -102,6 +190,65 @@ mod tests {
         ] {
             assert_eq!(age(out, input), expected, "{out:?} {input:?}");
         }
+    }
+
+    #[test]
+    fn times_before_1970_are_compared_as_far_as_others() {
+        let before = |seconds, nanos| Some(SystemTime::UNIX_EPOCH - Duration::new(seconds, nanos));
+        for (out, input, expected) in [
+            (before(1_001, 5), before(1_001, 5), Age::Same),
+            (before(1_001, 5), before(1_001, 6), Age::Other),
+            (before(1_001, 123_456_789), before(1_000, 123_456_789), Age::Older),
+            (before(1_001, 0), before(1_000, 500_000_000), Age::Same),
+            (before(0, 7), at(0, 0), Age::Older),
+        ] {
+            assert_eq!(age(out, input), expected, "{out:?} {input:?}");
+        }
+        assert_eq!(of_object(before(1_000, 7), before(1_003, 7)), Age::Same);
+        assert_eq!(of_object(before(1_000, 7), before(1_003, 8)), Age::Other);
+    }
+
+    #[test]
+    fn a_clock_of_milliseconds_explains_what_it_rounds() {
+        let input = at(1_001, 123_456_789);
+        assert_eq!(age(at(1_001, 123_000_000), input), Age::Same);
+        assert_eq!(age(at(1_001, 122_000_000), input), Age::Older);
+    }
+
+    #[test]
+    fn people_read_times_in_utc() {
+        for (seconds, nanos, expected) in [
+            (0, 0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, 0, "2000-02-28 23:59:59 UTC"),
+            (951_868_800, 500_000_000, "2000-03-01 00:00:00.5 UTC"),
+            (2_147_483_648, 7, "2038-01-19 03:14:08.000000007 UTC"),
+            (16_725_225_600, 0, "2500-01-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(shown(at(seconds, nanos)), expected);
+        }
+        let before = SystemTime::UNIX_EPOCH - Duration::new(1, 250_000_000);
+        assert_eq!(shown(Some(before)), "1969-12-31 23:59:58.75 UTC");
+        assert_eq!(shown(None), "unknown");
+    }
+
+    #[test]
+    fn a_time_is_set_with_the_access_time_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let file = File::create(&path).unwrap();
+        let accessed = at(1_000_000, 7).unwrap();
+        file.set_times(FileTimes::new().set_accessed(accessed)).unwrap();
+        for time in [at(5, 0), Some(SystemTime::UNIX_EPOCH - Duration::new(1_000, 3))] {
+            set(&file, &path, time);
+            let found = path.metadata().unwrap();
+            assert_eq!((found.modified().ok(), found.accessed().ok()), (time, Some(accessed)));
+        }
+        assert_eq!(unkept(), None);
+        // Another time under its name, whoever set it.
+        set(&file, &path, at(5, 0));
+        file.set_modified(at(6, 1).unwrap()).unwrap();
+        assert_eq!(unkept(), Some(path.clone()));
+        assert_eq!(unkept(), None);
     }
 
     #[test]

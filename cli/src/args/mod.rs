@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use change::{Reencrypt, Rewrap};
@@ -118,6 +118,10 @@ pub(crate) struct Writing {
     /// With -r: replace outputs that are older than their input
     #[arg(long, requires = "recursive", conflicts_with = "force")]
     pub(crate) update: bool,
+    /// With -r: compare outputs that exist by their time, or by all else that can be compared
+    #[arg(long, value_name = "WHAT", requires = "recursive")]
+    #[arg(value_enum, default_value = "time")]
+    pub(crate) check: Check,
     /// Replace an output that exists
     #[arg(long)]
     pub(crate) force: bool,
@@ -126,9 +130,18 @@ pub(crate) struct Writing {
     pub(crate) no_sync: bool,
 }
 
+// How an output that exists is compared with its input.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Check {
+    // By its time and length; objects by their keys and context, too.
+    Time,
+    // By all but its time: the plaintext itself, where a key that is given opens the object.
+    Content,
+}
+
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output has the time of its input, which it was given, and its length, and opens with the given keys under the given context; rewrap and reencrypt make an object's time one second later, so one that is later by up to 60 whole seconds is done, too. An older one is an error, unless --update or --force says otherwise, and so is any other, unless --force does. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output has the time of its input, which it was given, and its length, and opens with the given keys under the given context; rewrap and reencrypt make an object's time one second later, so one that is later by up to 60 whole seconds is done, too. An older one is an error, unless --update or --force says otherwise, and so is any other, unless --force does; the error names what differs.\n\nWhere times were lost, --check content compares what is there instead: where a key given opens the object, its plaintext, byte for byte; otherwise its length, its context and its key ids, which prove nothing, so an object that is older than its input is an error then. What is the same is done, and gets the time of its input again. With --force, only what differs is replaced.\n\nA new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
 )]
 pub(crate) struct Encrypt {
     /// A key file, a public-key file or a public key; any of several opens
@@ -160,7 +173,7 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. Where times were lost, --check content decrypts each object and compares the output with it, byte for byte; what is the same is done, and gets the time of its object again. With --force, only what differs is replaced. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]

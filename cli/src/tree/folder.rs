@@ -41,8 +41,6 @@ mod unix {
     use std::os::fd::OwnedFd;
     use std::os::unix::ffi::OsStrExt as _;
 
-    use std::time::Duration;
-
     use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
     use rustix::io::Errno;
 
@@ -95,7 +93,7 @@ mod unix {
             let is_file = kind == FileType::RegularFile;
             Ok(Some(Status {
                 len: is_file.then(|| wide(found.st_size)),
-                modified: time(wide(found.st_mtime), wide(found.st_mtime_nsec)),
+                modified: platform::time(wide(found.st_mtime), wide(found.st_mtime_nsec)),
                 id: FileId::of(wide(found.st_dev), wide(found.st_ino)),
                 is_dir: kind == FileType::Directory,
             }))
@@ -188,15 +186,6 @@ mod unix {
             names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             Ok(names)
         }
-    }
-
-    fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
-        let whole = Duration::from_secs(seconds.unsigned_abs());
-        let whole = match seconds {
-            0.. => SystemTime::UNIX_EPOCH.checked_add(whole),
-            _ => SystemTime::UNIX_EPOCH.checked_sub(whole),
-        };
-        whole?.checked_add(Duration::from_nanos(u64::from(nanos)))
     }
 
     fn kind(found: FileType) -> Option<Kind> {

@@ -17,6 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::output;
 use crate::platform;
 use crate::temp::Temp;
+use crate::times;
 
 /// A name in a folder of a mirror.
 #[derive(Clone)]
@@ -111,9 +112,7 @@ impl Made {
     pub(crate) fn finish(mut self) -> Result<Option<Staged>> {
         let Some(Rest { place, bench }) = &self.rest else { return Ok(None) };
         let failed = |error| Failure::io(&place.path, error);
-        if let Some(modified) = self.making.modified {
-            self.file.set_modified(modified).map_err(failed)?;
-        }
+        times::set(&self.file, &place.path, self.making.modified);
         let sync = place.mirror.sync;
         if sync && !cfg!(target_os = "linux") {
             self.file.sync_all().map_err(failed)?;
@@ -219,7 +218,7 @@ fn carry_over(mut file: File, path: &Path, force: bool, sync: bool) -> io::Resul
     let mut temp = Temp::create(folder)?;
     io::copy(&mut file, temp.file_mut())?;
     platform::set_mode(temp.file(), platform::mode(&metadata))?;
-    temp.file().set_modified(metadata.modified()?)?;
+    times::set(temp.file(), path, platform::modified(&metadata));
     if sync {
         temp.file().sync_all()?;
     }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use keystead::{Error, ErrorClass, Expected, Keyring, Threads};
 use serde_json::Value;
 
+use super::compare::{Comparison, Rules};
 use super::demands::Demands;
-use super::existing::{self, Standing};
+use super::existing;
 use super::many::{Folders, Many, Outputs, Task, Told};
 use super::{check_single_output, check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
@@ -62,12 +63,16 @@ fn one(
     // The provider chose the mode of what it stored; it does not choose who reads the plaintext.
     let mode = PRIVATE;
     let mut out = if let Some(place) = &task.place {
-        if let (Some(found), false) = (existing::found(place, opened.id.as_ref())?, force) {
-            match existing::plaintext(place, &found, Object::open(input)?, keys, expected)? {
-                Standing::Done => return Ok(existing::told(&output)),
-                Standing::Older if args.writing.update => force = true,
-                Standing::Older => return Err(existing::older(place)),
+        if let Some(found) = existing::found(place, opened.id.as_ref())? {
+            let rules = Rules::of(&args.writing);
+            if rules.compare() {
+                let mut comparison = Comparison { place, status: &found, keys, threads, buffers };
+                let verdict = comparison.plaintext(&rules, input, expected)?;
+                if let Some(told) = rules.apply(&output, verdict)? {
+                    return Ok(told);
+                }
             }
+            force = true;
         }
         let (len, modified) = (opened.len, opened.modified);
         Output::make(place, Making { mode, force, len, modified })?

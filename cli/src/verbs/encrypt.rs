@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use keystead::{Context, Detail, Encryptor, Error, Floor, Keyring, Options, Threads};
 use serde_json::json;
 
-use super::existing::{self, Exchanged, Source, Standing};
+use super::compare::{Comparison, Rules, Source};
+use super::existing::{self, Exchanged};
 use super::many::{Folders, Many, Outputs, Task, Told};
 use super::{
     about_input, check_single_output, check_stdout, context, copy_in, for_each, records, room,
@@ -22,7 +23,7 @@ use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::report::Report;
 use crate::small::Buffers;
-use crate::tree::{Making, Place, Status};
+use crate::tree::Making;
 
 /// Armor is made in memory.
 const MAX_ARMORED: usize = 128 * 1024 * 1024;
@@ -72,9 +73,14 @@ fn one(
     let mut exchanged = Exchanged::default();
     let mut out = if let Some(place) = &task.place {
         if let Some(found) = existing::found(place, id.as_ref())? {
-            let source = Source { len, modified };
-            if !force && is_done(args, place, &found, &source, keys, context)? {
-                return Ok(existing::told(&output));
+            let rules = Rules::of(&args.writing);
+            if rules.compare() {
+                let source = Source { name: &name, reader: &mut reader, len, modified };
+                let mut comparison = Comparison { place, status: &found, keys, threads, buffers };
+                let verdict = comparison.object(&rules, source, context)?;
+                if let Some(told) = rules.apply(&output, verdict)? {
+                    return Ok(told);
+                }
             }
             force = true;
             exchanged = existing::exchanged(place, keys);
@@ -126,22 +132,6 @@ fn one(
         });
     }
     Ok(told)
-}
-
-/// Whether an earlier run made what is there; an error where it is to stay for another reason.
-fn is_done(
-    args: &Encrypt,
-    place: &Place,
-    found: &Status,
-    source: &Source,
-    keys: &Keyring,
-    context: &Context,
-) -> Result<bool> {
-    match existing::object(place, found, source, keys, context)? {
-        Standing::Done => Ok(true),
-        Standing::Older if args.writing.update => Ok(false),
-        Standing::Older => Err(existing::older(place)),
-    }
 }
 
 /// From a file to a file; nothing where the output is none.

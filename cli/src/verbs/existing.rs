@@ -1,12 +1,7 @@
-//! What a run over a folder finds where it would write: its own work of an earlier run, which
-//! stays, or something else, which stays too
-//! but is an error. Outputs appear complete, so one that is there is whole.
+//! What a run over a folder finds where it would write, and what it learns of an object from its
+//! header: the ways in, and whether an earlier run changed them already.
 
-use std::time::SystemTime;
-
-use keystead::{
-    Context, Error, Expected, Inspection, KeyId, Keyring, Kind, MasterKey, SealedHeader,
-};
+use keystead::{Error, Expected, Inspection, KeyId, Keyring, Kind, MasterKey, SealedHeader};
 use serde_json::json;
 
 use super::many::Told;
@@ -16,22 +11,7 @@ use crate::object::{Object, explained};
 use crate::output;
 use crate::platform::FileId;
 use crate::report::shown;
-use crate::times::{self, Age};
 use crate::tree::{Place, Status};
-
-/// An output that is there.
-pub(super) enum Standing {
-    /// Made of this input already.
-    Done,
-    /// Made of it, but the input was written since.
-    Older,
-}
-
-/// The input that an output is made of.
-pub(super) struct Source {
-    pub(super) len: Option<u64>,
-    pub(super) modified: Option<SystemTime>,
-}
 
 /// What is at the place of an output, if anything: a file, and not the input.
 pub(super) fn found(place: &Place, input: Option<&FileId>) -> Result<Option<Status>> {
@@ -44,46 +24,6 @@ pub(super) fn found(place: &Place, input: Option<&FileId>) -> Result<Option<Stat
     }
     let what = format!("{}: something is in the way of a file", shown(&place.path));
     Err(Failure::usage(what).hint("move it away, or name another place with -o"))
-}
-
-/// The object of a plaintext: it has its time, and its length, its keys and its context are what
-/// this run would make. One that was changed since is later by some seconds.
-pub(super) fn object(
-    place: &Place,
-    output: &Status,
-    source: &Source,
-    keys: &Keyring,
-    context: &Context,
-) -> Result<Standing> {
-    let age = times::of_object(output.modified, source.modified);
-    if age == Age::Older {
-        return Ok(Standing::Older);
-    }
-    let object = Object::open(&Input::Entry(place.entry())).map_err(|_| foreign(place))?;
-    let found = keystead::inspect(&object.prefix, object.len).map_err(|_| foreign(place))?;
-    let same = found.plaintext_len == source.len
-        && age == Age::Same
-        && context.iter().eq(found.context.iter().map(|(name, value)| (&**name, &**value)))
-        && keys.iter().all(|key| opens_with(&found, key));
-    if same { Ok(Standing::Done) } else { Err(foreign(place)) }
-}
-
-/// The plaintext of an object: it has its time, and its length where the object states that.
-pub(super) fn plaintext(
-    place: &Place,
-    output: &Status,
-    object: Object,
-    keys: &Keyring,
-    expected: Expected<'_>,
-) -> Result<Standing> {
-    match times::of_plaintext(output.modified, object.modified) {
-        Age::Older => return Ok(Standing::Older),
-        Age::Other => return Err(foreign(place)),
-        Age::Same => {}
-    }
-    // What this run would refuse is not done, whoever decrypted it before.
-    let len = object.plaintext(keys, expected)?.details().plaintext_len;
-    if len.is_none() || len == output.len { Ok(Standing::Done) } else { Err(foreign(place)) }
 }
 
 /// A change of the ways in that an earlier run over the folder made already: what is to be there
@@ -124,17 +64,6 @@ pub(super) fn none_opens(found: &Inspection, old: &Keyring, new: &Keyring) -> bo
 pub(super) fn told_changed(output: &str, proven: bool) -> Told {
     let value = json!({ "output": output, "proven": proven });
     Told { existing: true, ..Told::from(value) }
-}
-
-/// What is told of an output that is there.
-pub(super) fn told(output: &str) -> Told {
-    Told { existing: true, ..Told::from(json!({ "output": output })) }
-}
-
-/// Something older than its input is replaced only where that was asked for.
-pub(super) fn older(place: &Place) -> Failure {
-    Failure::usage(format!("{}: the output is older than its input", shown(&place.path)))
-        .hint("--update replaces such outputs, --force all")
 }
 
 /// Ways in that an object has which its predecessor had not, and those that it has no longer.
@@ -190,12 +119,4 @@ pub(super) fn opens_with(found: &Inspection, key: &MasterKey) -> bool {
         let named = record.key_id == Some(key.id());
         record.kind == key.kind().name() && (named || unnamed && record.key_id.is_none())
     })
-}
-
-fn foreign(place: &Place) -> Failure {
-    Failure::usage(format!(
-        "{}: the output exists and is not what this run would make",
-        shown(&place.path)
-    ))
-    .hint("--force replaces it; -o names another place")
 }

@@ -16,8 +16,12 @@ use crate::input::Input;
 use crate::progress::{Progress, Total};
 use crate::report::{Report, shown};
 use crate::small::Buffers;
+use crate::times;
 use crate::tree::{Branch, Found, LIMITS, Mirror, Place, Staged, Walk};
 use crate::workers;
+
+/// Told once a run: what holds for one output holds for all on its file system.
+const UNKEPT: &str = "this file system does not keep the time that a file is given, so another -r run cannot tell by times what is done; there, --check content compares contents";
 
 /// One input to work on.
 pub(crate) struct Task {
@@ -137,6 +141,10 @@ impl Many<'_> {
             for input in inputs {
                 settle.take(Outcome::Told(input.shown(), Err(self.no_object(input))))?;
             }
+        }
+        if let Some(path) = times::unkept() {
+            settle.tally.times_lost = true;
+            self.report.hint(&format!("{}: {UNKEPT}", shown(&path)));
         }
         if self.folders.taken {
             self.report.line(&settle.tally.line(self.verb))?;

@@ -2,6 +2,7 @@
 
 mod alone;
 mod cat;
+mod compare;
 mod decrypt;
 mod demands;
 mod encrypt;

@@ -16,6 +16,8 @@ pub(super) struct Tally {
     unproven: u64,
     pub(super) skipped: u64,
     failed: u64,
+    /// An output does not have the time that it was given.
+    pub(super) times_lost: bool,
     /// Exit code of the first failure.
     pub(super) code: u8,
 }
@@ -56,7 +58,13 @@ impl Tally {
             }
         };
         add(self.existing, "done already");
-        add(self.unproven, "of them by key ids alone, which prove nothing");
+        add(
+            self.unproven,
+            match verb {
+                "encrypt" => "of them by length, context and key ids alone, which prove nothing",
+                _ => "of them by key ids alone, which prove nothing",
+            },
+        );
         add(self.skipped, "skipped");
         add(self.failed, "failed");
         line
@@ -66,7 +74,7 @@ impl Tally {
         json!({
             "verb": verb, "summary": true, "ok": self.code == 0, "files": self.files,
             "plaintext_len": self.bytes, "existing": self.existing, "unproven": self.unproven,
-            "skipped": self.skipped, "failed": self.failed,
+            "skipped": self.skipped, "failed": self.failed, "times_kept": !self.times_lost,
         })
     }
 }

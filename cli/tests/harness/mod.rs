@@ -232,6 +232,11 @@ fn prepare(dir: &Path, verb: &str, rest: &str, stdin: &mut Vec<u8>) -> Result<()
             let file = std::fs::File::options().append(true).open(path(first));
             io(file.and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH)))
         }
+        "time" => {
+            let seconds = text.parse().map_err(|_| "seconds since 1970")?;
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            io(std::fs::File::open(path(first)).and_then(|file| file.set_modified(time)))
+        }
         "folder" if path(first).is_dir() => Ok(()),
         "folder" => Err("no folder".to_owned()),
         "cp" => io(std::fs::copy(path(first), path(second)).map(drop)),

@@ -1,0 +1,384 @@
+//! Whether an output that exists is what a run over a folder would make: by its time or, with
+//! `--check content`, by everything that can be compared instead. Outputs appear complete, so one
+//! that exists is whole.
+
+use std::fs::File;
+use std::time::SystemTime;
+
+use keystead::{Context, Error, ErrorClass, Expected, Inspection, Keyring, Kind, Threads};
+use serde_json::json;
+
+use super::existing::opens_with;
+use super::many::Told;
+use crate::args::{Check, Writing};
+use crate::failure::{Failure, Result};
+use crate::input::{Input, Reader, read_full};
+use crate::object::{Object, Plaintext, unparsed};
+use crate::progress;
+use crate::report::shown;
+use crate::small::Buffers;
+use crate::times::{self, Age};
+use crate::tree::{Place, Status};
+
+/// What was asked for where an output exists.
+pub(super) struct Rules {
+    check: Check,
+    update: bool,
+    force: bool,
+}
+
+impl Rules {
+    pub(super) const fn of(writing: &Writing) -> Self {
+        Self { check: writing.check, update: writing.update, force: writing.force }
+    }
+
+    /// Whether an output is looked at. With `--force` alone it is replaced, whatever it is.
+    pub(super) fn compare(&self) -> bool {
+        !self.force || self.check == Check::Content
+    }
+
+    /// Returns what is told of an output that stays, and nothing for one that is to be replaced.
+    pub(super) fn apply(&self, output: &str, verdict: Verdict) -> Result<Option<Told>> {
+        match verdict.agrees {
+            Ok(basis) => Ok(Some(basis.told(output))),
+            Err(_) if self.force || verdict.older && self.update => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// What a comparison found.
+pub(super) struct Verdict {
+    /// The input was written since.
+    older: bool,
+    /// What the agreement rests on, or why the output is not what the run would make.
+    agrees: std::result::Result<Basis, Failure>,
+}
+
+/// What was compared.
+#[derive(Clone, Copy)]
+enum Basis {
+    Time,
+    /// Every byte of the plaintext.
+    Content,
+    /// Length, context and key ids of an object that no key at hand opens.
+    Header,
+}
+
+impl Basis {
+    fn told(self, output: &str) -> Told {
+        let value = match self {
+            Self::Time => json!({ "output": output, "compared": "time" }),
+            Self::Content => json!({ "output": output, "compared": "content", "proven": true }),
+            Self::Header => json!({ "output": output, "compared": "header", "proven": false }),
+        };
+        Told { existing: true, ..Told::from(value) }
+    }
+}
+
+/// What the content of an existing output is, beside that of its input.
+enum Finding {
+    Same(Basis),
+    Differs(Vec<String>),
+    /// It is an object that nothing can be said of, and why.
+    Damaged(Failure),
+}
+
+/// The plaintext that an object would be made of.
+pub(super) struct Source<'a> {
+    /// For people.
+    pub(super) name: &'a str,
+    pub(super) reader: &'a mut Reader,
+    pub(super) len: Option<u64>,
+    pub(super) modified: Option<SystemTime>,
+}
+
+/// An output that exists, and what it is compared with.
+pub(super) struct Comparison<'a> {
+    pub(super) place: &'a Place,
+    pub(super) status: &'a Status,
+    pub(super) keys: &'a Keyring,
+    pub(super) threads: Threads,
+    pub(super) buffers: &'a mut Buffers,
+}
+
+impl Comparison<'_> {
+    /// Compares the object at the place with the plaintext that this run would make it of.
+    pub(super) fn object(
+        &mut self,
+        rules: &Rules,
+        mut source: Source<'_>,
+        context: &Context,
+    ) -> Result<Verdict> {
+        let times = (self.status.modified, source.modified);
+        let age = times::of_object(times.0, times.1);
+        if rules.check == Check::Content {
+            let (found, file) = self.content_of_object(&mut source, context)?;
+            let verdict = self.verdict_by_content(age, times, found);
+            if let (Ok(_), Some(file)) = (&verdict.agrees, file) {
+                self.set_time(&file, age, source.modified);
+            }
+            return Ok(verdict);
+        }
+        if age == Age::Older {
+            return Ok(self.older(times));
+        }
+        let object = Object::open(&Input::Entry(self.place.entry()));
+        let object = object.and_then(|object| {
+            let found = keystead::inspect(&object.prefix, object.len);
+            found.map_err(|error| unparsed(&object.name, error, &object.prefix))
+        });
+        let differences = match object {
+            Err(failure) if failure.class == ErrorClass::Io => return Err(failure),
+            Err(_) => vec![NO_OBJECT.to_owned()],
+            Ok(found) => differences(&found, source.len, (self.keys, false), context),
+        };
+        Ok(self.verdict_by_time(age, times, differences))
+    }
+
+    /// Compares the plaintext at the place with the object that this run would make it of. What the
+    /// run would refuse is not done, whoever decrypted it before.
+    pub(super) fn plaintext(
+        &mut self,
+        rules: &Rules,
+        input: &Input,
+        expected: Expected<'_>,
+    ) -> Result<Verdict> {
+        let object = Object::open(input)?;
+        let times = (self.status.modified, object.modified);
+        let age = times::of_plaintext(times.0, times.1);
+        if rules.check == Check::Content {
+            let found = self.content_of_plaintext(object, age, expected)?;
+            return Ok(self.verdict_by_content(age, times, found));
+        }
+        if age == Age::Older {
+            return Ok(self.older(times));
+        }
+        let len = match age {
+            Age::Same => object.plaintext(self.keys, expected)?.details().plaintext_len,
+            // It is an error in any case, so what the header says will do.
+            _ => keystead::inspect(&object.prefix, object.len).ok().and_then(|o| o.plaintext_len),
+        };
+        Ok(self.verdict_by_time(age, times, self.length(len).into_iter().collect()))
+    }
+
+    /// Compares an object with the input, and returns its open file. Where a key at hand opens it,
+    /// what the key has proved is compared, to the last byte.
+    fn content_of_object(
+        &mut self,
+        source: &mut Source<'_>,
+        context: &Context,
+    ) -> Result<(Finding, Option<File>)> {
+        let input = Input::Entry(self.place.entry());
+        let opened = Object::file(&input)?;
+        let file = match &opened.reader {
+            Reader::Regular(file) => file.try_clone().ok(),
+            _ => None,
+        };
+        let object = match Object::of(&input, opened) {
+            Ok(object) if object.is_foreign() => {
+                return Ok((Finding::Differs(vec![NO_OBJECT.to_owned()]), file));
+            }
+            object => object,
+        };
+        let found = object.and_then(|object| self.opened(object, source, context));
+        match found {
+            Ok(found) => Ok((found, file)),
+            Err(failure) => match failure.class {
+                ErrorClass::Auth | ErrorClass::Format => {
+                    let failure = failure.hint("--force replaces it; -o names another place");
+                    Ok((Finding::Damaged(failure), file))
+                }
+                _ => Err(failure),
+            },
+        }
+    }
+
+    fn opened(
+        &mut self,
+        object: Object,
+        source: &mut Source<'_>,
+        context: &Context,
+    ) -> Result<Finding> {
+        let (name, prefix, len) = (object.name.clone(), object.prefix.clone(), object.len);
+        let opened = match object.plaintext(self.keys, Context::unchecked()) {
+            Ok(plaintext) => Some(plaintext),
+            Err(failure) if failure.class == ErrorClass::NoKey => None,
+            Err(failure) => return Err(failure),
+        };
+        let found = keystead::inspect(&prefix, len);
+        let found = found.map_err(|error| unparsed(&name, error, &prefix))?;
+        // Some files of a system's own, and of clouds, claim to be empty: reading them tells.
+        let len = source.len.filter(|len| *len > 0 || opened.is_none());
+        let differences = differences(&found, len, (self.keys, opened.is_none()), context);
+        if !differences.is_empty() {
+            return Ok(Finding::Differs(differences));
+        }
+        let Some(plaintext) = opened else { return Ok(Finding::Same(Basis::Header)) };
+        let same = self.is_same(plaintext, &name, (source.reader, source.name));
+        if let Reader::Regular(file) = &mut source.reader {
+            std::io::Seek::rewind(file).map_err(|e| Failure::at(source.name, Error::from_io(e)))?;
+        }
+        Ok(match same? {
+            true => Finding::Same(Basis::Content),
+            false => Finding::Differs(vec![CONTENT.to_owned()]),
+        })
+    }
+
+    fn content_of_plaintext(
+        &mut self,
+        object: Object,
+        age: Age,
+        expected: Expected<'_>,
+    ) -> Result<Finding> {
+        let (name, modified) = (object.name.clone(), object.modified);
+        let plaintext = object.plaintext(self.keys, expected)?;
+        if let Some(difference) = self.length(plaintext.details().plaintext_len) {
+            return Ok(Finding::Differs(vec![difference]));
+        }
+        let mut existing = Input::Entry(self.place.entry()).open()?.reader;
+        let output = shown(&self.place.path);
+        if !self.is_same(plaintext, &name, (&mut existing, &output))? {
+            return Ok(Finding::Differs(vec![CONTENT.to_owned()]));
+        }
+        if let Reader::Regular(file) = &existing {
+            self.set_time(file, age, modified);
+        }
+        Ok(Finding::Same(Basis::Content))
+    }
+
+    /// Whether all of the plaintext of the object called `object` is what the reader has.
+    fn is_same(
+        &mut self,
+        mut plaintext: Plaintext,
+        object: &str,
+        (reader, name): (&mut Reader, &str),
+    ) -> Result<bool> {
+        let buffers = &mut *self.buffers;
+        let mut same = Ok(true);
+        let compared = plaintext.copy_to(self.threads, |text| {
+            progress::add(text.len());
+            same = buffers.is_next(reader, text);
+            if matches!(same, Ok(true)) { Ok(()) } else { Err(Error::Cancelled) }
+        });
+        let failed = |error| Failure::at(name, Error::from_io(error));
+        if !same.map_err(failed)? {
+            return Ok(false);
+        }
+        compared.map_err(|error| Failure::at(object, error))?;
+        read_full(reader, &mut [0]).map(|more| more == 0).map_err(failed)
+    }
+
+    /// The next run can tell by the time again. What somebody wrote to meanwhile keeps its own.
+    fn set_time(&self, file: &File, age: Age, time: Option<SystemTime>) {
+        let now = file.metadata().ok().and_then(|found| crate::platform::modified(&found));
+        if age != Age::Same && now == self.status.modified {
+            times::set(file, &self.place.path, time);
+        }
+    }
+
+    /// The length of a plaintext that is there, where it is not that of its object.
+    fn length(&self, len: Option<u64>) -> Option<String> {
+        let (len, found) = len.zip(self.status.len)?;
+        (len != found).then(|| format!("it has {found} bytes, the object's plaintext {len}"))
+    }
+
+    fn verdict_by_time(&self, age: Age, times: Times, mut differences: Vec<String>) -> Verdict {
+        let by_time = differences.is_empty();
+        if age != Age::Same {
+            let (output, input) = (times::shown(times.0), times::shown(times.1));
+            differences.push(format!("its time is {output}, the input's {input}"));
+        }
+        if differences.is_empty() {
+            return Verdict { older: false, agrees: Ok(Basis::Time) };
+        }
+        let failure = self.foreign(&differences);
+        let failure = if by_time { failure.hint(BY_TIME) } else { failure };
+        Verdict { older: false, agrees: Err(failure) }
+    }
+
+    fn verdict_by_content(&self, age: Age, times: Times, found: Finding) -> Verdict {
+        let older = age == Age::Older;
+        let agrees = match found {
+            // The input was written since, and no key has shown that this changed nothing.
+            Finding::Same(Basis::Header) if older => {
+                let mut verdict = self.older(times);
+                verdict.agrees = verdict.agrees.map_err(|failure| failure.hint(UNPROVEN_OLDER));
+                return verdict;
+            }
+            Finding::Same(basis) => Ok(basis),
+            Finding::Damaged(failure) => Err(failure),
+            Finding::Differs(differences) if older => Err(Failure::usage(format!(
+                "{}: the output is older than its input: {}",
+                shown(&self.place.path),
+                differences.join("; ")
+            ))
+            .hint("--update replaces such outputs, --force all")),
+            Finding::Differs(differences) => Err(self.foreign(&differences)),
+        };
+        Verdict { older, agrees }
+    }
+
+    /// Something older than its input is replaced only where that was asked for.
+    fn older(&self, times: Times) -> Verdict {
+        let (output, input) = (times::shown(times.0), times::shown(times.1));
+        let path = shown(&self.place.path);
+        let what = format!("{path}: the output is older than its input: {output}, not {input}");
+        let hint = "--update replaces such outputs, --force all; --check content compares contents";
+        Verdict { older: true, agrees: Err(Failure::usage(what).hint(hint)) }
+    }
+
+    fn foreign(&self, differences: &[String]) -> Failure {
+        Failure::usage(format!(
+            "{}: the output exists and is not what this run would make: {}",
+            shown(&self.place.path),
+            differences.join("; ")
+        ))
+        .hint("--force replaces it; -o names another place")
+    }
+}
+
+/// Those of the output and of the input.
+type Times = (Option<SystemTime>, Option<SystemTime>);
+
+const NO_OBJECT: &str = "it is no keystead object";
+const CONTENT: &str = "its content differs";
+const BY_TIME: &str = "--check content compares contents instead of times, as after a copy that lost them; --force replaces it; -o names another place";
+const UNPROVEN_OLDER: &str =
+    "--update replaces such outputs; with a key that opens them, --check content compares contents";
+
+/// In what an object is not the one that this run would make: context, ways in, length. `refuted`
+/// says that none of the keys opens it, so that an id or kind in the header is no way in.
+fn differences(
+    found: &Inspection,
+    len: Option<u64>,
+    (keys, refuted): (&Keyring, bool),
+    context: &Context,
+) -> Vec<String> {
+    let mut differences = Vec::new();
+    let has = || found.context.iter().map(|(name, value)| (&**name, &**value));
+    if !context.iter().eq(has()) {
+        let (has, wanted) = (pairs(has()), pairs(context.iter()));
+        differences.push(format!("its context is {has}, not {wanted}"));
+    }
+    for key in keys.iter().filter(|key| !opens_with(found, key) || refuted && key.opens()) {
+        differences.push(match key.kind() {
+            Kind::Passphrase => "the passphrase does not open it".to_owned(),
+            kind if key.is_anonymous() => format!("no anonymous {} key opens it", kind.name()),
+            kind => format!("{} key {} does not open it", kind.name(), key.id()),
+        });
+    }
+    match (len, found.plaintext_len) {
+        (Some(_), None) => differences.push("it has a length that no whole object has".to_owned()),
+        (Some(len), Some(has)) if len != has => {
+            differences.push(format!("its plaintext has {has} bytes, the input {len}"));
+        }
+        _ => {}
+    }
+    differences
+}
+
+fn pairs<'a>(context: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs: Vec<_> = context.map(|(name, value)| format!("{name}={value}")).collect();
+    if pairs.is_empty() { "empty".to_owned() } else { pairs.join(", ") }
+}
