@@ -46,7 +46,7 @@
 //! * Another key for an old object: [`rewrap()`] writes a new header and does not touch the body.
 //!   To lock someone out who held a key: [`reencrypt`].
 //! * A key that is slow or far away: [`SealedHeader::parse`], [`SealedHeader::unwrap`],
-//!   [`Decryptor::from_header`] are the three steps of opening.
+//!   [`Decryptor::from_header`] or [`RangeReader::from_header`] are the three steps of opening.
 //! * Without any key: [`inspect()`].
 //!
 //! ## What a key says about the maker

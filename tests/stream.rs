@@ -6,6 +6,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
     Context, Decryptor, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, RangeReader,
+    SealedHeader,
 };
 
 fn keys() -> Keyring {
@@ -177,6 +178,56 @@ fn ranges_equal_slices() {
 
 /// R33, RR-6, RR-7: damage outside a range does not matter, inside nothing comes out; a cut
 /// object's end is never a fact.
+/// A reader that notes the lowest place that was read.
+struct Lowest<'a>(Cursor<&'a [u8]>, &'a mut u64);
+
+impl Read for Lowest<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        *self.1 = (*self.1).min(self.0.position());
+        self.0.read(out)
+    }
+}
+
+impl Seek for Lowest<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn ranges_begin_with_a_header_that_was_opened_before() {
+    let (keys, context) = (keys(), Context::new());
+    let plain = text(40_000);
+    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let sealed = SealedHeader::parse(&object).unwrap();
+    let open = || sealed.unwrap(&keys, &context).unwrap();
+    let mut lowest = u64::MAX;
+    let inner = Lowest(Cursor::new(&object), &mut lowest);
+    let mut reader = RangeReader::from_header(open(), inner).unwrap();
+    assert_eq!(reader.details().plaintext_len, Some(40_000));
+    let mut out = Vec::new();
+    reader.read_to_end(&mut out).unwrap();
+    assert_eq!(out, plain);
+    // The header is not read again, so the one in front of the body may be torn.
+    let floor = reader.details().floor;
+    drop(reader);
+    assert_eq!(lowest, u64::try_from(sealed.len()).unwrap());
+    let mut torn = object.clone();
+    torn[..sealed.len()].fill(0xff);
+    assert!(RangeReader::from_header(open(), Cursor::new(&torn)).is_ok());
+    assert!(RangeReader::new(Cursor::new(&torn), &keys, &context).is_err());
+    // The body is another object's, or none.
+    let other = keystead::encrypt(&keys, &plain, &context).unwrap();
+    for body in [&other[..], &object[..sealed.len() + 55], &object[..sealed.len()], &[]] {
+        let refused = RangeReader::from_header(open(), Cursor::new(body));
+        assert_eq!(refused.unwrap_err().class(), ErrorClass::Auth);
+    }
+    let floor = keystead::Floor { generation: 1, ..floor };
+    let header = sealed.unwrap(&keys, context.included().not_before(floor)).unwrap();
+    let refused = RangeReader::from_header(header, Cursor::new(&object));
+    assert_eq!(refused.unwrap_err().class(), ErrorClass::Rollback);
+}
+
 #[test]
 fn ranges_see_only_their_chunks() {
     let (keys, context) = (keys(), Context::new());
@@ -262,7 +313,7 @@ fn chunk_numbers_do_not_wrap() {
     }
     let (keys, context) = (keys(), Context::new());
     let object = Encryptor::new(Vec::new(), &keys, &context).unwrap().finish().unwrap();
-    let header = keystead::SealedHeader::parse(&object).unwrap();
+    let header = SealedHeader::parse(&object).unwrap();
     let opened = header.unwrap(&keys, &context).unwrap();
     let data_key = keystead::hazmat::expose_data_key(&opened);
     let prefix = &object[header.len()..header.len() + 56];

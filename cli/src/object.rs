@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use keystead::{
-    Decryptor, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt, Threads,
+    Decryptor, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt, SealedHeader,
+    Threads,
 };
 
 use crate::cancel;
@@ -156,8 +157,11 @@ impl Object {
         let Self { name, prefix, bytes, .. } = self;
         let opened = match bytes {
             Bytes::File(path, file) => {
-                sidefile::open(&path, &file, |o| RangeReader::new(seekable(o), keys, expected))
-                    .map(|(opened, _)| opened)
+                let opened = sidefile::open(&path, &file, &prefix, |overlay| {
+                    let header = SealedHeader::parse(overlay.head())?.unwrap(keys, expected)?;
+                    RangeReader::from_header(header, seekable(overlay))
+                });
+                opened.map(|(opened, _)| opened)
             }
             Bytes::Memory(object) => {
                 RangeReader::new(seekable(Cursor::new(object)), keys, expected)

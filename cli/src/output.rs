@@ -117,6 +117,11 @@ impl Output {
         }
     }
 
+    /// Whether others see what is written before all of it is.
+    pub(crate) const fn shows_at_once(&self) -> bool {
+        matches!(self, Self::Stream { held: None, .. })
+    }
+
     /// The file that only this process sees yet, if it is one that can be written at any place, for
     /// so many bytes.
     pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {

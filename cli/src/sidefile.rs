@@ -28,15 +28,23 @@ pub(crate) fn side_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether a rewrap of the object at `path` has left a side file.
+pub(crate) fn exists(path: &Path) -> bool {
+    side_path(path).symlink_metadata().is_ok()
+}
+
 /// Opens the object in `file` with its own header, and where that fails before the first chunk,
-/// with a side header that proves itself.
+/// with a side header that proves itself. `start` is what was read of the file already, and is not
+/// read again.
 /// Says whether it was the side header. Nothing is written.
 pub(crate) fn open<T>(
     path: &Path,
     file: &File,
+    start: &[u8],
     attempt: impl Fn(Overlay) -> keystead::Result<T>,
 ) -> keystead::Result<(T, Option<Vec<u8>>)> {
-    let first = match attempt(Overlay::new(file.try_clone()?, None)?) {
+    let overlay = |head: Vec<u8>| Overlay::new(file.try_clone()?, Some(head));
+    let first = match attempt(overlay(start.to_vec())?) {
         Ok(opened) => return Ok((opened, None)),
         Err(error) => error,
     };
@@ -44,9 +52,17 @@ pub(crate) fn open<T>(
     if !matches!(first, Error::Format(_) | Error::NoKey | Error::Auth) {
         return Err(first);
     }
-    let Some(header) = candidate(path, file) else { return Err(first) };
-    let overlay = Overlay::new(file.try_clone()?, Some(header.clone()))?;
-    attempt(overlay).map(|opened| (opened, Some(header))).map_err(|_| first)
+    if let Some(header) = candidate(path, file) {
+        let head = [&header, start.get(header.len()..).unwrap_or_default()].concat();
+        return attempt(overlay(head)?).map(|opened| (opened, Some(header))).map_err(|_| first);
+    }
+    // A rewrap in place that is over by now may have changed the header while it was read.
+    let mut now = vec![0; start.len()];
+    let read = read_full(&mut Overlay::new(file.try_clone()?, None)?, &mut now)?;
+    if read < start.len() || now == start {
+        return Err(first);
+    }
+    attempt(overlay(now)?).map(|opened| (opened, None)).map_err(|_| first)
 }
 
 /// The header in the side file, if it could be one of this object: everything that R48 demands
@@ -104,7 +120,7 @@ pub(crate) fn restore(
     expected: Expected<'_>,
     sync: bool,
 ) -> Result<Option<OpenedBy>> {
-    let opened = open(path, file, |overlay| {
+    let opened = open(path, file, &[], |overlay| {
         Decryptor::new(overlay, keys, expected).map(|reader| reader.details().opened_by)
     });
     let (by, header) = match opened {
@@ -213,6 +229,11 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
+    /// The first bytes, as far as they are not the file's.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// From the start of `file`; `head` covers as many of its first bytes.
     pub(crate) fn new(mut file: File, head: Option<Vec<u8>>) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;

@@ -4,9 +4,12 @@
 use std::io::{self, Read, Seek as _};
 use std::ops::{Deref, DerefMut};
 
-use keystead::{Context, Details, Expected, Keyring, Kind, Options};
+use keystead::{Context, Details, Error, Expected, Keyring, Kind, Options};
 
-use crate::input::{Opened, Reader, read_full};
+use crate::failure::{Failure, Result};
+use crate::input::{Input, Opened, Reader, read_full};
+use crate::object::explained;
+use crate::sidefile;
 
 /// A file is small below this.
 pub(crate) const SMALL: usize = 1_048_576;
@@ -73,28 +76,33 @@ impl Buffers {
         Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
     }
 
-    /// The plaintext of a small object in a file. Nothing where it does not open: whoever finds out
-    /// why begins again with the file, which is as it was.
+    /// Decrypts a small object in a file. Returns nothing for what has to be opened in another way:
+    /// what is not small, armor, and an object that a side file may open; the file is as it was.
     pub(crate) fn decrypt(
         &mut self,
+        input: &Input,
         opened: &mut Opened,
         keys: &Keyring,
         expected: Expected<'_>,
-    ) -> io::Result<Option<(Plain, Details)>> {
+    ) -> Result<Option<(Plain, Details)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
         // A second attempt would cost a second derivation.
         if !is_file || keys.iter().any(|key| key.kind() == Kind::Passphrase) {
             return Ok(None);
         }
-        let head = self.read(&mut opened.reader, opened.len)?;
-        if head.whole
-            && let Ok((text, details)) =
-                keystead::decrypt_with_details(keys, self.head(&head), expected)
-        {
-            return Ok(Some((Plain(text), details)));
+        let name = input.shown();
+        let failed = |error| Failure::at(&name, Error::from_io(error));
+        let head = self.read(&mut opened.reader, opened.len).map_err(failed)?;
+        let object = self.head(&head);
+        if head.whole && !keystead::is_armored(object) {
+            match keystead::decrypt_with_details(keys, object, expected) {
+                Ok((text, details)) => return Ok(Some((Plain(text), details))),
+                Err(_) if input.path().is_some_and(sidefile::exists) => {}
+                Err(error) => return Err(explained(&name, error, object, keys)),
+            }
         }
         if let Reader::Regular(file) = &mut opened.reader {
-            file.rewind()?;
+            file.rewind().map_err(failed)?;
         }
         Ok(None)
     }

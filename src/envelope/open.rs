@@ -151,6 +151,8 @@ pub struct OpenedHeader {
     /// Position of the record that opened.
     pub(crate) record: usize,
     pub(crate) plaintext_len: Option<u64>,
+    /// Bytes of the header: where the body begins.
+    pub(crate) len: usize,
     statement_hash: [u8; 32],
     context: Context,
     object_id: [u8; 16],
@@ -216,6 +218,7 @@ impl OpenedHeader {
             record,
             opened_by: OpenedBy { kind, key_id, grade: kind.grade() },
             plaintext_len: header.plaintext_len,
+            len: header.bytes().len(),
             statement_hash,
             context,
             object_id: *header.object_id,

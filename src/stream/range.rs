@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::chunks;
 use super::decryptor::{Details, read_full, read_header};
-use crate::envelope::PayloadKey;
+use crate::envelope::{OpenedHeader, PayloadKey};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
@@ -47,16 +47,36 @@ impl<R: Read + Seek> RangeReader<R> {
         keys: &Keyring,
         expected: impl Into<Expected<'e>>,
     ) -> Result<Self> {
-        let end = inner.seek(SeekFrom::End(0))?;
         inner.seek(SeekFrom::Start(0))?;
         let sealed = read_header(&mut inner)?;
-        let opened = sealed.unwrap(keys, expected)?;
-        let body = u64::try_from(sealed.len()).map_err(|_| Error::Auth)?;
+        Self::from_header(sealed.unwrap(keys, expected)?, inner)
+    }
+
+    /// Begins with a header that was unwrapped before: step *open*. `inner` is the whole object,
+    /// whose header is not read again: its length says where the body begins.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use keystead::{Context, Keyring, MasterKey, RangeReader, SealedHeader};
+    /// # let keys = Keyring::new(MasterKey::generate()?);
+    /// # let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new())?;
+    /// let header = SealedHeader::parse(&object)?.unwrap(&keys, &Context::new())?;
+    /// let mut reader = RangeReader::from_header(header, std::io::Cursor::new(&object))?;
+    /// assert_eq!(reader.verified_len()?, 100_000);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Auth`, `Rollback`, or `Io` where reading fails.
+    pub fn from_header(header: OpenedHeader, mut inner: R) -> Result<Self> {
+        let end = inner.seek(SeekFrom::End(0))?;
+        let body = u64::try_from(header.len).map_err(|_| Error::Auth)?;
+        inner.seek(SeekFrom::Start(body))?;
         let mut prefix = [0; BODY_PREFIX];
         if read_full(&mut inner, &mut prefix)? < BODY_PREFIX {
             return Err(Error::Auth);
         }
-        let (key, details) = Details::verify(opened, &prefix)?;
+        let (key, details) = Details::verify(header, &prefix)?;
         let chunks = Chunks::of_body(end.saturating_sub(body))?;
         let stated = details.plaintext_len;
         // R32: a stated length is a fact, and the object's must agree with it.

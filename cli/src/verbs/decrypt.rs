@@ -85,8 +85,11 @@ fn one(
     if args.buffer {
         out.hold_back();
     }
-    let whole = buffers.decrypt(&mut opened, keys, expected);
-    let whole = whole.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
+    // Where plaintext shows at once, so does what precedes damage.
+    let whole = match out.shows_at_once() {
+        true => None,
+        false => buffers.decrypt(input, &mut opened, keys, expected)?,
+    };
     let mut value;
     let bytes;
     if let Some((text, details)) = whole {

@@ -61,7 +61,7 @@ fn one(
     let failed = |error| explained(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
-    let (found, side) = sidefile::open(path, &file, |overlay| {
+    let (found, side) = sidefile::open(path, &file, &prefix, |overlay| {
         keystead::Decryptor::new(overlay, old, expected)
             .map(|reader| reader.details().context.clone())
     })
