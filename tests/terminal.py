@@ -182,6 +182,44 @@ class Test:
             time.sleep(0.01)
         self.check(not screen.echo(), f"a passphrase would be shown: {screen.text!r}")
 
+    def one_end(self):
+        """One Ctrl-D ends what is typed, for every verb that reads stdin."""
+        (self.folder / "typed").write_bytes(b"typed\n")
+        self.run("encrypt --armor -k key.pub -o typed.txt typed")
+        self.run("encrypt -k key.pub typed")
+        armor, key = (self.folder / "typed.txt").read_text(), (self.folder / "key").read_text()
+        secret = next(line for line in key.splitlines() if line.startswith("AGE-SECRET-KEY-")) + "\n"
+        paper = self.run("key export key").stdout.decode()
+        for line, typed, code in (
+            ("encrypt -k key.pub -o out1", "typed\n", 0),
+            ("encrypt --armor -k key.pub", "typed\n", 0),
+            ("encrypt --json -k key.pub -o out2", "typed\n", 0),
+            ("encrypt -k key.pub -o out7", "", 0),
+            ("decrypt -k key -o out3", armor, 0),
+            ("decrypt --buffer -k key", armor, 0),
+            ("cat -k key", armor, 0),
+            ("cat -k key --range -3", armor, 0),
+            ("verify -k key", armor, 0),
+            ("inspect", armor, 0),
+            ("inspect", "", 3),
+            ("verify -k key", "no object\n", 3),
+            ("key check key -", armor, 0),
+            ("verify -k - typed.ks", secret, 0),
+            ("key public -", secret, 0),
+            ("encrypt -p --passphrase-fd 0 -o out4 typed", "secret\n", 0),
+            ("key import -o out5", paper[:60] + "\n", 9),
+            ("key import -o out6", "", 9),
+        ):
+            screen = self.screen(line)
+            screen.type(typed + "\x04")
+            deadline = time.monotonic() + 10
+            while screen.process.poll() is None and time.monotonic() < deadline:
+                screen.see(NEVER, 0.05)
+            ended = screen.process.poll()
+            if ended is None:
+                screen.process.kill()
+            self.check(ended == code, f"{line} after one Ctrl-D: {ended} {screen.text[-200:]!r}")
+
     def binary(self):
         screen = self.screen("encrypt -k key.pub -o - text")
         self.check(screen.end() == 2 and "not written to a terminal" in screen.text, f"a terminal gets {screen.text!r}")
@@ -202,6 +240,7 @@ def main():
         test = Test(str(options.keystead.resolve()), pathlib.Path(root))
         test.run("keygen -q -o key")
         test.prompts()
+        test.one_end()
         test.binary()
         if options.gib: test.progress(options.gib)
     for what in test.failed:

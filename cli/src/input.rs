@@ -1,15 +1,16 @@
 //! Where bytes come from: a file or stdin.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, IoSliceMut, Read};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use keystead::ErrorClass;
-
 use crate::failure::{Failure, Result};
+use crate::guard;
 use crate::platform::{self, FileId};
 use crate::report::shown;
+use crate::stdio::{self, Stream};
 use crate::tree::Entry;
 
 /// An input as named on the command line.
@@ -22,13 +23,24 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// `-`, and nothing at all, is stdin.
+    /// Returns the inputs with these names; `-`, and nothing at all, is stdin.
     pub(crate) fn list(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let inputs: Vec<_> = paths.iter().map(|path| Self::of(path)).collect();
         if inputs.iter().filter(|input| **input == Self::Stdin).count() > 1 {
             return Err(Failure::usage("stdin can be read only once").hint("give one `-`"));
         }
-        Ok(if inputs.is_empty() { vec![Self::Stdin] } else { inputs })
+        let inputs = if inputs.is_empty() { vec![Self::Stdin] } else { inputs };
+        guard::check_inputs(&inputs)?;
+        Ok(inputs)
+    }
+
+    /// [`list`](Self::list) for verbs that write: a file that is named twice is worked on once, for
+    /// the second time would find the output of the first.
+    pub(crate) fn list_once(paths: &[PathBuf]) -> Result<Vec<Self>> {
+        let mut seen = HashSet::new();
+        let mut inputs = Self::list(paths)?;
+        inputs.retain(|input| input.path().is_none_or(|path| seen.insert(plain(path))));
+        Ok(inputs)
     }
 
     pub(crate) fn of(path: &Path) -> Self {
@@ -55,26 +67,34 @@ impl Input {
 
     pub(crate) fn open(&self) -> Result<Opened> {
         match self {
-            // An input that nobody gave is not an empty one.
-            Self::Stdin if platform::was_closed(io::stdin()) => {
-                Err(Failure::new(ErrorClass::Io, "stdin is closed")
-                    .hint("name a file, or give a pipe; `< /dev/null` is an empty input"))
+            Self::Stdin => {
+                guard::take_stdin("the data")?;
+                let id = stdio::file(Stream::Stdin).map(|target| target.id.clone());
+                if let Some(id) = &id {
+                    guard::check_source("stdin", id)?;
+                }
+                let reader = Reader::Stdin(Once::new(io::stdin()));
+                Ok(Opened { reader, len: None, id, mode: platform::PRIVATE, modified: None })
             }
-            Self::Stdin => Ok(Opened {
-                reader: Reader::Stdin(io::stdin()),
-                len: None,
-                id: stdin_id(),
-                mode: platform::PRIVATE,
-                modified: None,
-            }),
             Self::File(path) => {
+                guard::check_once(path)?;
                 let file = File::open(path).map_err(|error| Failure::io(path, error))?;
-                opened(path, file)
+                let opened = opened(path, file)?;
+                if let Some(id) = &opened.id {
+                    guard::check_source(&shown(path), id)?;
+                }
+                Ok(opened)
             }
-            Self::Entry(entry) => match opened(&entry.path, entry.open()?) {
-                Ok(Opened { reader: Reader::Pipe(_), .. }) => Err(entry.is_gone()),
-                opened => opened,
-            },
+            Self::Entry(entry) => {
+                let opened = opened(&entry.path, entry.open()?)?;
+                if let Some(id) = &opened.id {
+                    guard::check_found(&entry.path, id)?;
+                }
+                match opened.reader {
+                    Reader::Pipe(_) => Err(entry.is_gone()),
+                    _ => Ok(opened),
+                }
+            }
         }
     }
 }
@@ -94,26 +114,78 @@ pub(crate) struct Opened {
 
 /// The bytes.
 pub(crate) enum Reader {
-    Stdin(io::Stdin),
+    Stdin(Once<io::Stdin>),
     /// A regular file: it has a length and can be sought in.
     Regular(File),
     /// A FIFO or device.
-    Pipe(File),
+    Pipe(Once<File>),
 }
 
 impl Read for Reader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Stdin(stdin) => stdin.read(out),
-            Self::Regular(file) | Self::Pipe(file) => file.read(out),
+            Self::Regular(file) => file.read(out),
+            Self::Pipe(pipe) => pipe.read(out),
         }
     }
 
     fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match self {
             Self::Stdin(stdin) => stdin.read_vectored(out),
-            Self::Regular(file) | Self::Pipe(file) => file.read_vectored(out),
+            Self::Regular(file) => file.read_vectored(out),
+            Self::Pipe(pipe) => pipe.read_vectored(out),
         }
+    }
+}
+
+/// A reader that ends once: the end of a terminal or a FIFO is an event, and whoever reads on waits
+/// for more.
+pub(crate) struct Once<R> {
+    reader: R,
+    ended: bool,
+}
+
+impl<R: Read> Once<R> {
+    pub(crate) const fn new(reader: R) -> Self {
+        Self { reader, ended: false }
+    }
+
+    fn watch(
+        &mut self,
+        wanted: bool,
+        read: impl FnOnce(&mut R) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
+        read(&mut self.reader).inspect(|read| self.ended = wanted && *read == 0)
+    }
+}
+
+impl<R: Read> Read for Once<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.watch(!out.is_empty(), |reader| reader.read(out))
+    }
+
+    fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let wanted = out.iter().any(|slice| !slice.is_empty());
+        self.watch(wanted, |reader| reader.read_vectored(out))
+    }
+}
+
+impl<R: BufRead> BufRead for Once<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.ended {
+            return Ok(&[]);
+        }
+        let text = self.reader.fill_buf()?;
+        self.ended = text.is_empty();
+        Ok(text)
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.reader.consume(len);
     }
 }
 
@@ -131,21 +203,12 @@ fn opened(path: &Path, file: File) -> Result<Opened> {
         return Ok(Opened { reader: Reader::Regular(file), len, id, mode, modified });
     }
     let mode = platform::PRIVATE;
-    Ok(Opened { reader: Reader::Pipe(file), len: None, id, mode, modified: None })
+    Ok(Opened { reader: Reader::Pipe(Once::new(file)), len: None, id, mode, modified: None })
 }
 
-/// Stdin may be a file that the output must not be: `keystead encrypt -o x < x`.
-#[cfg(unix)]
-fn stdin_id() -> Option<FileId> {
-    use std::os::fd::AsFd as _;
-    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    platform::file_id(Path::new("-"), &metadata).ok()
-}
-
-#[cfg(not(unix))]
-fn stdin_id() -> Option<FileId> {
-    None
+/// The path without steps that lead nowhere.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|component| *component != Component::CurDir).collect()
 }
 
 /// Fills `out` as far as the input goes.

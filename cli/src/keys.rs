@@ -2,19 +2,30 @@
 //! arguments.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Seek as _;
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use keystead::{Error, Keyring, MasterKey, PublicKey};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::args::OpenKeys;
 use crate::failure::{Failure, Result};
-use crate::input::read_full;
+use crate::guard::{self, Role};
+use crate::input::{Input, read_full};
+use crate::object;
+use crate::paper;
 use crate::passphrase::{NOT_ASKED, Passphrases};
+use crate::platform;
 use crate::report::shown;
+use crate::stdio::{self, Stream};
 
+/// How secret keys begin (SPEC R43), age's own included, and the letters that follow at least.
+const SECRETS: [&[u8]; 3] =
+    [b"AGE-SECRET-KEY-PQ-1", b"AGE-SECRET-KEY-1", b"KEYSTEAD-SYMMETRIC-KEY-1"];
+const KEY_LETTERS: usize = 50;
+/// The name of stdin.
+const STDIN: &str = "-";
 /// SPEC R44, and one byte to see that there is more.
 const MAX_READ: usize = 1_048_577;
 
@@ -79,6 +90,24 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyr
     Ok(keys)
 }
 
+/// One stdin cannot be passphrases, a key and data at a time. Known before any of it is read.
+pub(crate) fn check_apart<'a>(
+    keys: impl IntoIterator<Item = &'a OsStr>,
+    fd: Option<u32>,
+    inputs: &[Input],
+) -> Result<()> {
+    let fd = (fd == Some(0)).then_some("the passphrase");
+    let keys = keys.into_iter().filter(|key| *key == STDIN).map(|_| "a key");
+    let data = inputs.iter().filter(|input| **input == Input::Stdin).map(|_| "the data");
+    let mut purposes = fd.into_iter().chain(keys).chain(data);
+    match (purposes.next(), purposes.next()) {
+        (Some("the passphrase"), Some(other)) => Err(guard::both("the passphrase", other)
+            .hint("another descriptor holds the passphrase: --passphrase-fd 3 3< FILE")),
+        (Some(one), Some(other)) => Err(guard::both(one, other)),
+        _ => Ok(()),
+    }
+}
+
 /// Keys with commas between them, as other programs take them.
 fn is_list(name: &OsStr) -> bool {
     name.as_encoded_bytes().contains(&b',')
@@ -89,10 +118,14 @@ fn is_list(name: &OsStr) -> bool {
 /// One key file, plain or encrypted, or a file of public keys.
 pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
     refuse_secret(path.as_os_str())?;
-    let bytes = read(path)?;
+    parse(path, &read(path)?, passphrases)
+}
+
+/// The keys in the bytes of a key file.
+pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<Keyring> {
     let mut asked = None;
-    let keys = keystead::read_key_file(&bytes, || {
-        passphrases.ask(&format!("the key file {}", shown(path))).map_err(|failure| {
+    let keys = keystead::read_key_file(bytes, || {
+        passphrases.ask(&format!("the key file {}", name(path))).map_err(|failure| {
             // The library's error takes its place; ours is kept.
             asked = Some(failure);
             Error::Cancelled
@@ -102,10 +135,10 @@ pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
         return Err(failure);
     }
     keys.map_err(|error| match error {
-        Error::NoKey => Failure::new(error.class(), format!("{}: wrong passphrase", shown(path)))
+        Error::NoKey => Failure::new(error.class(), format!("{}: wrong passphrase", name(path)))
             .hint("nothing was changed; try again"),
-        Error::KeyFile(_) => not_a_key_file(path, &bytes, error),
-        error => Failure::at(&shown(path), error),
+        Error::KeyFile(_) => not_a_key_file(path, bytes, error),
+        error => Failure::at(&name(path), error),
     })
 }
 
@@ -116,7 +149,7 @@ fn recipients(path: &Path) -> Result<Keyring> {
     let keys = Keyring::from_file_text(&bytes);
     let keys = keys.map_err(|error| not_a_key_file(path, &bytes, error))?;
     if keys.iter().any(MasterKey::opens) {
-        let what = format!("{}: a recipients file with a secret key in it", shown(path));
+        let what = format!("{}: a recipients file with a secret key in it", name(path));
         return Err(Failure::usage(what).hint(
             "-R takes public keys, which `keystead key public FILE` prints; -k takes key files",
         ));
@@ -124,8 +157,12 @@ fn recipients(path: &Path) -> Result<Keyring> {
     Ok(keys)
 }
 
-/// The bytes of a key file.
+/// The bytes of a key file, read once; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    if path == Path::new(STDIN) {
+        return read_stdin();
+    }
+    guard::check_once(path)?;
     let failed = |error| {
         let failure = Failure::io(path, error);
         Failure { message: format!("key file {}", failure.message), ..failure }
@@ -135,6 +172,10 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if metadata.is_dir() {
         return Err(Failure::usage(format!("key file {}: a folder", shown(path))));
     }
+    let id = platform::file_id(path, &metadata).map_err(failed)?;
+    guard::check_source(&shown(path), &id)?;
+    guard::keep(Role::KeyFile, &shown(path), id);
+    keep_public_half(path)?;
     // Reserved at once, so that no grown buffer leaves a copy of a secret behind: one byte more
     // than the file says, and what may be read at most where that was not enough.
     let len = usize::try_from(metadata.len()).unwrap_or(MAX_READ).saturating_add(1);
@@ -151,6 +192,79 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let read = read_full(&mut file, &mut bytes).map_err(failed)?;
     bytes.truncate(read);
     Ok(bytes)
+}
+
+fn read_stdin() -> Result<Zeroizing<Vec<u8>>> {
+    guard::take_stdin("a key")?;
+    if let Some(target) = stdio::file(Stream::Stdin) {
+        guard::check_source("stdin", &target.id)?;
+        guard::keep(Role::KeyFile, "in stdin", target.id.clone());
+    }
+    let mut bytes = Zeroizing::new(vec![0; MAX_READ]);
+    let read = read_full(&mut io::stdin().lock(), &mut bytes);
+    let read = read.map_err(|error| Failure::at("stdin", Error::from_io(error)))?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// The public half beside a secret key is for the others who encrypt: no output takes its place.
+fn keep_public_half(path: &Path) -> Result<()> {
+    let mut half = path.as_os_str().to_owned();
+    half.push(".pub");
+    let half = Path::new(&half);
+    let found = half.metadata().ok().filter(Metadata::is_file);
+    if let Some(id) = found.and_then(|found| platform::file_id(half, &found).ok()) {
+        guard::check_source(&shown(half), &id)?;
+        guard::keep(Role::PublicHalf, &shown(half), id);
+    }
+    Ok(())
+}
+
+/// Whether a file of `len` bytes holds a secret key: as text, on paper, or under a passphrase. What
+/// cannot be read holds none.
+pub(crate) fn holds_secret(file: &mut impl Read, len: u64) -> bool {
+    let Some(len) = usize::try_from(len).ok().filter(|len| *len < MAX_READ) else { return false };
+    let Ok(mut start) = object::read_start(file) else { return false };
+    if start.starts_with(object::MAGIC) {
+        return object::read_header(file, &mut start).is_ok() && is_key_object(&start);
+    }
+    let mut text = Zeroizing::new(vec![0; len]);
+    let have = start.len().min(len);
+    text[..have].copy_from_slice(&start[..have]);
+    start.zeroize();
+    let Ok(read) = read_full(file, &mut text[have..]) else { return false };
+    text.truncate(have + read);
+    if keystead::is_armored(&text) {
+        return keystead::dearmor(&text).is_ok_and(|object| is_key_object(&object));
+    }
+    has_key_text(&text) || std::str::from_utf8(&text).is_ok_and(paper::is_paper)
+}
+
+/// Whether an object is a key file under a passphrase (SPEC R44).
+pub(crate) fn is_key_object(start: &[u8]) -> bool {
+    keystead::inspect(start, None).is_ok_and(|found| {
+        found.context.iter().any(|(name, value)| name == "keystead.type" && value == "key-file")
+    })
+}
+
+/// Whether the text of a secret key is anywhere in these bytes, in UTF-8 or in UTF-16.
+fn has_key_text(bytes: &[u8]) -> bool {
+    let narrow = |bytes: &[u8]| {
+        bytes.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase).collect::<Vec<_>>()
+    };
+    let text = Zeroizing::new(narrow(bytes));
+    SECRETS.iter().any(|start| {
+        let found = text.windows(start.len()).enumerate().filter(|(_, part)| part == start);
+        found.into_iter().any(|(at, _)| {
+            let rest = text[at + start.len()..].iter();
+            rest.take_while(|byte| byte.is_ascii_alphanumeric()).count() >= KEY_LETTERS
+        })
+    })
+}
+
+/// The name of a key file for people.
+fn name(path: &Path) -> String {
+    if path == Path::new(STDIN) { "stdin".to_owned() } else { shown(path) }
 }
 
 /// Whether it is the text of a public key.
@@ -189,7 +303,7 @@ fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
 }
 
 fn not_a_key_file(path: &Path, bytes: &[u8], error: Error) -> Failure {
-    let failure = Failure::at(&shown(path), error);
+    let failure = Failure::at(&name(path), error);
     if bytes.is_empty() {
         return failure.or_hint("it is empty");
     }

@@ -8,6 +8,7 @@ mod cancel;
 mod demo;
 mod failure;
 mod foreign;
+mod guard;
 mod input;
 mod keys;
 mod object;
@@ -20,6 +21,7 @@ mod progress;
 mod report;
 mod sidefile;
 mod small;
+mod stdio;
 mod temp;
 mod times;
 mod tree;
@@ -40,7 +42,12 @@ fn main() -> ExitCode {
     let report = Report::new(args.quiet, args.json);
     let watched = cancel::block()
         .and_then(|()| if brief::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
-    let code = report.end(watched.and_then(|()| verbs::run(&args, &report)));
+    let ready = watched.and_then(|()| guard::check_streams()).and_then(|()| match args.json {
+        // Results that nobody gets are not worth the work.
+        true => stdio::check_stdout(),
+        false => Ok(()),
+    });
+    let code = report.end(ready.and_then(|()| verbs::run(&args, &report)));
     cancel::unblock();
     code
 }

@@ -15,6 +15,7 @@ use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::foreign;
 use crate::input::{Input, Opened, Reader, read_full};
+use crate::keys;
 use crate::platform::FileId;
 use crate::report::shown;
 use crate::sidefile;
@@ -24,7 +25,7 @@ const ARMOR_START: usize = 1_100;
 /// Armor is checked whole before it is opened, so it is held in memory.
 pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
 /// How an object begins (SPEC R4), and how its text does (R45).
-const MAGIC: &[u8] = b"\x8bKST";
+pub(crate) const MAGIC: &[u8] = b"\x8bKST";
 const ARMOR: &[u8] = b"-----BEGIN KEYSTEAD OBJECT-----";
 /// Salt and commitment, behind the header.
 pub(crate) const BODY_PREFIX: usize = 56;
@@ -128,6 +129,16 @@ impl Object {
     /// Whether it is no object at all: it does not begin as one.
     pub(crate) fn is_foreign(&self) -> bool {
         !self.armored && !self.prefix.starts_with(MAGIC)
+    }
+
+    /// A key file under a passphrase is no object to be given other keys: nothing would take it
+    /// for a key file any more.
+    pub(crate) fn refuse_key_file(&self) -> Result<()> {
+        if !keys::is_key_object(&self.prefix) {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("{}: a key file under a passphrase", self.name))
+            .hint("`keystead key passphrase FILE` gives it another passphrase"))
     }
 
     /// Whether any place of it can be read.

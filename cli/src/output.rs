@@ -1,6 +1,7 @@
 //! Where bytes go. A file appears at its name complete and synced, or not at all; what was there
 //! before stays until then.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,13 +9,15 @@ use std::time::SystemTime;
 use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::guard;
 use crate::input::Input;
 use crate::platform::{self, FileId};
 use crate::progress;
 use crate::report::shown;
+use crate::stdio;
 use crate::temp::{self, Temp};
 use crate::times;
-use crate::tree::{Made, Making, Place, Staged};
+use crate::tree::{Made, Making, Place, Staged, Status};
 use keystead::{Detail, Error, ErrorClass};
 use zeroize::Zeroizing;
 
@@ -83,6 +86,13 @@ pub(crate) enum Output {
 impl Output {
     /// The output of a file that was found in a folder.
     pub(crate) fn make(place: &Place, making: Making) -> Result<Self> {
+        guard::check_name(&place.path)?;
+        if making.force
+            && let Some(Status { id, len: Some(len), .. }) = place.status()?
+        {
+            let open = || place.entry().open_file();
+            guard::check_replaced(&place.path, (&id, len), open)?;
+        }
         place.make(making).map(|made| Self::Made(Box::new(made)))
     }
 
@@ -91,6 +101,8 @@ impl Output {
             Target::Stdout => return stdout(manner.text),
             Target::File(path) => path,
         };
+        guard::check_name(path)?;
+        guard::check_place(path)?;
         temp::sweep(folder_of(path));
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
@@ -106,7 +118,18 @@ impl Output {
                 let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
                 return Ok(Self::Stream { out, name: shown(path), held: None });
             }
+            if manner.force {
+                let id = platform::file_id(path, &metadata);
+                let id = id.map_err(|error| Failure::io(path, error))?;
+                guard::check_replaced(path, (&id, metadata.len()), || File::open(path))?;
+            }
         }
+        Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
+    }
+
+    /// The new content of a key file that this run has read: the one key that may be replaced.
+    pub(crate) fn replace(path: &Path, manner: Manner) -> Result<Self> {
+        temp::sweep(folder_of(path));
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
     }
 
@@ -265,6 +288,7 @@ fn hold(held: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) -> io::Result<usize> {
 }
 
 fn stdout(text: bool) -> Result<Output> {
+    stdio::check_stdout()?;
     let terminal = io::stdout().is_terminal();
     if terminal && !text {
         return Err(to_terminal("-o FILE writes a file, --armor writes text"));

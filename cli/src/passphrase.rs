@@ -5,13 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use keystead::{Error, ErrorClass, MasterKey, PassphraseCosts};
 use zeroize::Zeroizing;
 
 use crate::cancel;
 use crate::failure::{Failure, Result};
-use crate::input::Input;
+use crate::guard::{self, Role};
+use crate::platform;
 
 /// Twenty passphrases of the longest kind.
 const MAX_INPUT: u64 = 81_920;
@@ -39,15 +41,6 @@ impl Passphrases {
     pub(crate) fn new(fd: Option<u32>) -> Result<Self> {
         let source = fd.map_or(Ok(Source::Terminal), Source::read)?;
         Ok(Self { source, used: Cell::new(false), ceiling: PassphraseCosts::CEILING })
-    }
-
-    /// One stdin cannot be both passphrases and data; whoever says so loses a line of it.
-    pub(crate) fn check_apart(fd: Option<u32>, inputs: &[Input]) -> Result<()> {
-        if fd == Some(0) && inputs.contains(&Input::Stdin) {
-            return Err(Failure::usage("stdin cannot hold both the passphrase and the data")
-                .hint("another descriptor holds the passphrase: --passphrase-fd 3 3< FILE"));
-        }
-        Ok(())
     }
 
     /// A passphrase that was given and asked for by nothing protects nothing.
@@ -108,9 +101,12 @@ impl Source {
     fn read(fd: u32) -> Result<Self> {
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN));
         let read = if fd == 0 {
+            guard::take_stdin("the passphrase")?;
             io::stdin().take(MAX_INPUT).read_to_end(&mut text)
         } else {
-            File::open(format!("/dev/fd/{fd}"))
+            let path = PathBuf::from(format!("/dev/fd/{fd}"));
+            guard::check_once(&path)?;
+            open(&path, &format!("--passphrase-fd {fd}"))?
                 .and_then(|file| file.take(MAX_INPUT).read_to_end(&mut text))
         };
         read.map_err(|error| {
@@ -124,6 +120,17 @@ impl Source {
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         Ok(Self::Lines(RefCell::new(lines.map(|line| Zeroizing::new(line.to_vec())).collect())))
     }
+}
+
+/// Opens the file of a descriptor; no output takes its place.
+fn open(path: &Path, name: &str) -> Result<io::Result<File>> {
+    let file = File::open(path);
+    let found = file.as_ref().ok().and_then(|file| file.metadata().ok());
+    if let Some(id) = found.and_then(|found| platform::file_id(path, &found).ok()) {
+        guard::check_source(name, &id)?;
+        guard::keep(Role::Passphrases, name, id);
+    }
+    Ok(file)
 }
 
 fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zeroizing<Vec<u8>>> {

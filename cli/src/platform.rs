@@ -11,8 +11,8 @@ use std::time::SystemTime;
 #[cfg(unix)]
 pub(crate) use unix::{
     FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
-    is_locked_by, is_mine, mode, modified, open_many, open_side, read_at, rename_folder, reserve,
-    room_pays, set_mode, start_writing, stdout_file, sync_dir, umask, was_closed,
+    is_locked_by, is_mine, is_pipe, mode, modified, open_many, open_side, read_at, rename_folder,
+    reserve, room_pays, set_mode, start_writing, stdout_file, sync_dir, umask,
 };
 #[cfg(unix)]
 pub(crate) use unix::{is_ignored, time, wide};
@@ -20,8 +20,8 @@ pub(crate) use unix::{is_ignored, time, wide};
 #[cfg(not(unix))]
 pub(crate) use other::{
     FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
-    is_locked_by, is_mine, mode, modified, open_many, open_side, read_at, rename_folder, reserve,
-    room_pays, set_mode, start_writing, stdout_file, sync_dir, was_closed,
+    is_locked_by, is_mine, is_pipe, mode, modified, open_many, open_side, read_at, rename_folder,
+    reserve, room_pays, set_mode, start_writing, stdout_file, sync_dir,
 };
 
 /// Permissions that nobody but the owner has.
@@ -32,7 +32,8 @@ mod unix {
     use std::os::fd::AsFd;
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::{
-        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+        DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+        PermissionsExt as _,
     };
     use std::sync::OnceLock;
     use std::time::Duration;
@@ -44,7 +45,7 @@ mod unix {
     use super::*;
 
     /// Device and inode: the same for every alias of a file.
-    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
     pub(crate) struct FileId(u64, u64);
 
     impl FileId {
@@ -55,6 +56,11 @@ mod unix {
 
     pub(crate) fn file_id(_path: &Path, metadata: &Metadata) -> io::Result<FileId> {
         Ok(FileId(metadata.dev(), metadata.ino()))
+    }
+
+    /// Whether it is a FIFO or a pipe.
+    pub(crate) fn is_pipe(metadata: &Metadata) -> bool {
+        metadata.file_type().is_fifo()
     }
 
     /// Permissions for an output made of this input: never wider, never executable, readable and
@@ -102,16 +108,6 @@ mod unix {
     pub(crate) fn open_side(path: &Path) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-    }
-
-    /// Whether a standard stream was closed when this process began: then Rust's runtime has put
-    /// the null device there, open for reading *and* writing, which no shell does that redirects
-    /// one way.
-    pub(crate) fn was_closed(stream: impl AsFd) -> bool {
-        let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
-        let found = rustix::fs::fstat(&stream).map(|found| found.st_rdev);
-        let flags = rustix::fs::fcntl_getfl(&stream).map(|flags| flags & OFlags::RWMODE);
-        null.is_ok() && found == null && flags == Ok(OFlags::RDWR)
     }
 
     /// What is locked as long as somebody works in a folder: the folder itself.
@@ -267,11 +263,16 @@ mod other {
     use super::*;
 
     /// The resolved path: sees through links and spellings, not through hard links.
-    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
     pub(crate) struct FileId(PathBuf);
 
     pub(crate) fn file_id(path: &Path, _metadata: &Metadata) -> io::Result<FileId> {
         path.canonicalize().map(FileId)
+    }
+
+    /// Not known here.
+    pub(crate) fn is_pipe(_metadata: &Metadata) -> bool {
+        false
     }
 
     pub(crate) fn mode(_metadata: &Metadata) -> u32 {
@@ -330,11 +331,6 @@ mod other {
 
     pub(crate) fn is_mine(_metadata: &Metadata) -> bool {
         true
-    }
-
-    /// Not known here.
-    pub(crate) fn was_closed<T>(_stream: T) -> bool {
-        false
     }
 
     /// The system restores what a console was.

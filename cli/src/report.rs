@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
 use crate::progress;
+use crate::stdio::{self, Stream};
 
 /// Hints that are remembered: a run over a million files does not keep a million of them.
 const MAX_GIVEN: usize = 1_000;
@@ -81,6 +82,7 @@ impl Report {
 
     /// Text to stdout, whatever the form.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
+        stdio::check_stdout()?;
         let written = progress::beside(|| {
             let mut out = io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
@@ -90,13 +92,18 @@ impl Report {
 
     /// A line of text to stdout; nothing with `-q` or `--json`.
     pub(crate) fn line(&self, text: &str) -> Result<()> {
-        if self.quiet || self.json { Ok(()) } else { self.print(&format!("{}\n", escaped(text))) }
+        if self.is_silent() { Ok(()) } else { self.print(&format!("{}\n", escaped(text))) }
     }
 
     /// Text to stdout that was escaped already and has colours of ours; nothing with `-q` or
     /// `--json`.
     pub(crate) fn styled(&self, text: &str) -> Result<()> {
-        if self.quiet || self.json { Ok(()) } else { self.print(text) }
+        if self.is_silent() { Ok(()) } else { self.print(text) }
+    }
+
+    /// Whether lines for people are left away. Who closes stdout asks for none.
+    fn is_silent(&self) -> bool {
+        self.quiet || self.json || Stream::Stdout.was_closed()
     }
 
     /// A result object to stdout; nothing without `--json`.
@@ -182,7 +189,12 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 /// One line; a stderr that is gone is nobody to tell.
 fn say(what: &str, text: &str) {
     let line = format!("keystead: {what}: {}\n", escaped(text));
-    let _ = progress::beside(|| io::stderr().lock().write_all(line.as_bytes()));
+    let _ = progress::beside(|| match stdio::is_stderr_muted() {
+        false => io::stderr().lock().write_all(line.as_bytes()),
+        // Somebody may look at stdout all the same.
+        true if io::stdout().is_terminal() => io::stdout().lock().write_all(line.as_bytes()),
+        true => Ok(()),
+    });
 }
 
 #[cfg(test)]

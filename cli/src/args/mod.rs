@@ -3,7 +3,7 @@
 mod change;
 mod key;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ pub(crate) enum Verb {
 // verb that has it.)
 #[derive(Args)]
 pub(crate) struct OpenKeys {
-    /// A key file; may be given several times
+    /// A key file, or `-` for stdin; may be given several times
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<OsString>,
     /// Open with a passphrase
@@ -79,6 +79,13 @@ pub(crate) struct OpenKeys {
     /// The most memory that trying a passphrase may take [default: 1024]
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
+}
+
+impl OpenKeys {
+    /// The names of key files.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &OsStr> {
+        self.keys.iter().map(AsRef::as_ref)
+    }
 }
 
 // What an object has to be.
@@ -144,7 +151,7 @@ pub(crate) enum Check {
     after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output has the time of its input, which it was given, and its length, and opens with the given keys under the given context; rewrap and reencrypt make an object's time one second later, so one that is later by up to 60 whole seconds is done, too. An older one is an error, unless --update or --force says otherwise, and so is any other, unless --force does; the error names what differs.\n\nWhere times were lost, --check content compares what is there instead: where a key given opens the object, its plaintext, byte for byte; otherwise its length, its context and its key ids, which prove nothing, so an object that is older than its input is an error then. What is the same is done, and gets the time of its input again. With --force, only what differs is replaced.\n\nA new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
 )]
 pub(crate) struct Encrypt {
-    /// A key file, a public-key file or a public key; any of several opens
+    /// A key file, a public-key file, a public key, or `-` for stdin; any of several opens
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<OsString>,
     /// A file of public keys, one a line

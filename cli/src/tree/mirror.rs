@@ -10,6 +10,7 @@ use super::folder::Folder;
 use super::place::Place;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::guard;
 use crate::output::folder_of;
 use crate::platform;
 use crate::report::shown;
@@ -88,10 +89,12 @@ impl Mirror {
         limits: Limits,
     ) -> Result<(Arc<Self>, Branch)> {
         let real = input.canonicalize().map_err(|error| Failure::io(input, error))?;
-        if resolved(root)?.starts_with(&real) {
+        let place = resolved(root)?;
+        if place.starts_with(&real) {
             let what = format!("{}: the output folder is in the input folder", shown(root));
             return Err(Failure::usage(what).hint("name a folder elsewhere with -o"));
         }
+        guard::check_outside(root, &place)?;
         // Without a slash behind it.
         let root: PathBuf = root.components().collect();
         platform::open_many();
@@ -310,6 +313,9 @@ impl Branch {
         let parent = Arc::clone(self.at(below));
         let folder = match parent.folder(name, &path) {
             Ok(folder) => {
+                if let Ok(Some(found)) = parent.status(name, &path) {
+                    guard::check_folder(&path, &found.id)?;
+                }
                 temp::sweep(&path);
                 folder
             }

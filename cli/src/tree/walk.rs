@@ -31,8 +31,12 @@ impl Entry {
 
     /// What lies there by now, which may be something else than a file.
     pub(crate) fn open(&self) -> Result<File> {
-        let opened = self.folder.file(&self.name, &self.path);
-        opened.map_err(|error| Failure::io(&self.path, error))
+        self.open_file().map_err(|error| Failure::io(&self.path, error))
+    }
+
+    /// [`open`](Self::open), with the system's error.
+    pub(crate) fn open_file(&self) -> std::io::Result<File> {
+        self.folder.file(&self.name, &self.path)
     }
 
     /// Its length at this moment.

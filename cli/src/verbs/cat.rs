@@ -13,7 +13,6 @@ use crate::input::Input;
 use crate::keys;
 use crate::object::{Object, Plaintext};
 use crate::output::{Manner, Output, Target};
-use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::Report;
 
@@ -36,11 +35,12 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     })?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let demands = Demands::of(&args.demands, 1, false)?;
-    let input = args.input.as_deref().map_or(Input::Stdin, Input::of);
-    Passphrases::check_apart(args.keys.passphrase_fd, std::slice::from_ref(&input))?;
+    let inputs = Input::list(args.input.as_slice())?;
+    keys::check_apart(args.keys.names(), args.keys.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
-    let object = Object::open(&input).map_err(files_only)?;
+    let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };
+    let object = Object::open(input).map_err(files_only)?;
     let manner =
         Manner { force: false, sync: false, mode: PRIVATE, not: None, modified: None, text: true };
     let mut out = Output::open(&Target::Stdout, manner)?;

@@ -14,11 +14,11 @@ use super::many::{Folders, Many, Outputs, Task, Told};
 use super::{check_single_output, check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
 use crate::failure::{Failure, Result};
+use crate::guard;
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
 use crate::output::{Manner, Output, Target};
-use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
 use crate::small::Buffers;
@@ -29,12 +29,15 @@ const INCOMPLETE: &str =
     "what was written to stdout is incomplete; --buffer holds it back until all of it verified";
 
 pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u8> {
-    let inputs = Input::list(&args.inputs)?;
+    let inputs = Input::list_once(&args.inputs)?;
     check_single_output(args.writing.output.as_deref(), &inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.writing.recursive)?;
-    Passphrases::check_apart(args.keys.passphrase_fd, &inputs)?;
+    keys::check_apart(args.keys.names(), args.keys.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
+    if args.writing.force || args.writing.recursive {
+        guard::keep_inputs(&inputs);
+    }
     let root = args.writing.output.as_deref();
     let outputs = Outputs { root, name: without_ks, sync: !args.writing.no_sync };
     let each = for_each(&inputs, args.writing.recursive, threads);

@@ -17,6 +17,7 @@ use super::{
 use crate::args::Encrypt;
 use crate::bulk::From;
 use crate::failure::{Failure, Result};
+use crate::guard;
 use crate::input::{Input, Opened, Reader};
 use crate::keys::{self, Wanted};
 use crate::output::{Manner, Output, Target};
@@ -29,15 +30,20 @@ use crate::tree::Making;
 const MAX_ARMORED: usize = 128 * 1024 * 1024;
 
 pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
-    let inputs = Input::list(&args.inputs)?;
+    let inputs = Input::list_once(&args.inputs)?;
     check_single_output(args.writing.output.as_deref(), &inputs)?;
     let context = context(&args.context)?;
-    Passphrases::check_apart(args.passphrase_fd, &inputs)?;
+    let names = args.keys.iter().map(AsRef::as_ref);
+    let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
+    keys::check_apart(names, args.passphrase_fd, &inputs)?;
     let passphrases = Passphrases::new(args.passphrase_fd)?;
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let keys = records(keys::to_encrypt(&wanted, &passphrases)?, &args.records);
     passphrases.check_used()?;
+    if args.writing.force || args.writing.recursive {
+        guard::keep_inputs(&inputs);
+    }
     let root = args.writing.output.as_deref();
     let outputs = Outputs { root, name: with_ks, sync: !args.writing.no_sync };
     let each = for_each(&inputs, args.writing.recursive, threads);

@@ -13,6 +13,7 @@ use crate::output::{Manner, Output, Target, folder_of};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
+use crate::stdio::Stream;
 use crate::temp;
 
 /// Permissions of a public half.
@@ -62,7 +63,8 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         }))?;
         return Ok(0);
     }
-    if let Some(public) = &public {
+    // It is in a file, too, for whoever closes stdout.
+    if let Some(public) = public.as_ref().filter(|_| !Stream::Stdout.was_closed()) {
         report.print(&format!("{public}\n"))?;
     }
     let name = shown(&args.output);

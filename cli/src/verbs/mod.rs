@@ -33,8 +33,8 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::object::Plaintext;
 use crate::output::Output;
-use crate::platform;
 use crate::report::Report;
+use crate::stdio;
 
 /// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a
 /// copy).
@@ -115,9 +115,10 @@ fn check_single_output(output: Option<&std::path::Path>, inputs: &[Input]) -> Re
 
 /// Results and plaintext cannot share stdout, and an output that nobody gets is not written.
 fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
-    if to_stdout && platform::was_closed(io::stdout()) {
-        return Err(Failure::new(ErrorClass::Io, "stdout is closed")
-            .hint("-o FILE writes the output to a file; `> /dev/null` throws it away"));
+    if to_stdout {
+        stdio::check_stdout().map_err(|failure| {
+            failure.hint("-o FILE writes the output to a file; `> /dev/null` throws it away")
+        })?;
     }
     if to_stdout && report.json {
         return Err(Failure::usage("--json and the output cannot both go to stdout")

@@ -18,7 +18,7 @@ use crate::sidefile;
 use crate::times;
 
 pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result<u8> {
-    let inputs = Input::list(&args.place.inputs)?;
+    let inputs = Input::list_once(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(Failure::usage("reencrypt replaces files; stdin is none")
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
@@ -41,6 +41,7 @@ fn one(
 ) -> Result<Told> {
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
+    object.refuse_key_file()?;
     let (name, prefix, sync) = (object.name.clone(), object.prefix.clone(), !args.place.no_sync);
     if object.armored || !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: only binary objects in files are replaced"))

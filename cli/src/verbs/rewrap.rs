@@ -76,7 +76,7 @@ impl Job<'_> {
 }
 
 pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8> {
-    let inputs = Input::list(&args.place.inputs)?;
+    let inputs = Input::list_once(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
         return Err(
             Failure::usage("rewrap changes files in place; stdin is none").hint("name the files")
@@ -153,6 +153,7 @@ fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
     temp::sweep(folder_of(path));
     let object = Object::open(input)?;
+    object.refuse_key_file()?;
     let (name, mode, id) = (object.name.clone(), object.mode, object.id.clone());
     // A side file is looked into, whoever has done what.
     let side = side_path(path).symlink_metadata().is_ok();

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
 fn backup(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
     let bytes = keys::read(path)?;
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| paper::is_paper(text)) else {
-        return keys::file(path, passphrases);
+        return keys::parse(path, &bytes, passphrases);
     };
     let mut reader = paper::Reader::default();
     for line in text.lines() {

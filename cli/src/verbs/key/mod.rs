@@ -4,13 +4,14 @@ pub(super) mod check;
 pub(super) mod paper;
 
 use std::io::Write as _;
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::args::KeyFile;
 use crate::failure::{Failure, Result};
 use crate::keys;
-use crate::output::{Manner, Output, Target};
+use crate::output::{Manner, Output};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
@@ -39,6 +40,7 @@ pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
 
 /// Writes the key file anew under a passphrase; the old one stays until the new one is complete.
 pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
+    check_is_file(&args.file)?;
     let passphrases = Passphrases::new(args.passphrase_fd)?;
     let keys = keys::file(&args.file, &passphrases)?;
     if keys.iter().any(|key| !key.opens()) {
@@ -52,10 +54,20 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
     let manner =
         Manner { force: true, sync: true, mode: PRIVATE, not: None, modified: None, text: true };
-    let mut out = Output::open(&Target::File(path.clone()), manner)?;
+    let mut out = Output::replace(&path, manner)?;
     out.write_all(text.as_bytes()).map_err(|error| Failure::io(&path, error))?;
     out.commit()?;
     report.result(&json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) }))?;
     report.hint("the old bytes may still be on the disk and in backups");
     Ok(0)
+}
+
+/// Only a file can be written anew. Known before a passphrase is asked for.
+fn check_is_file(path: &Path) -> Result<()> {
+    let found = if path == Path::new("-") { None } else { path.metadata().ok() };
+    if found.is_some_and(|found| !found.is_file() && !found.is_dir()) || path == Path::new("-") {
+        let what = format!("{}: not a regular file, so it cannot be written anew", shown(path));
+        return Err(Failure::usage(what).hint("name the key file itself"));
+    }
+    Ok(())
 }

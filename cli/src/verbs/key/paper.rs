@@ -8,6 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::args::{KeyFile, KeyImport};
 use crate::failure::{Failure, Result};
+use crate::guard;
+use crate::input::Once;
 use crate::keys;
 use crate::paper;
 use crate::passphrase::Passphrases;
@@ -57,6 +59,7 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
         return Err(Failure::usage("--passphrase-fd 0: stdin is what the key is read from")
             .hint("--passphrase-fd 3 3< FILE"));
     }
+    guard::take_stdin("the key")?;
     if io::stdin().is_terminal() {
         report.hint("type the lines of the paper, each with its letter and number");
     }
@@ -80,7 +83,7 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
 /// Lines from stdin, up to the last one of the paper.
 fn typed() -> Result<Keyring> {
     let mut reader = paper::Reader::default();
-    let mut stdin = io::stdin().lock().take(MAX_TYPED);
+    let mut stdin = Once::new(io::stdin().lock()).take(MAX_TYPED);
     let mut line = Zeroizing::new(String::with_capacity(1_024));
     loop {
         line.clear();

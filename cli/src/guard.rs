@@ -1,0 +1,266 @@
+//! Keeps what a run reads apart from what it writes: an output is never an input, a key file or a
+//! file with a secret key in it, whatever name leads there; and what can be read once is read once.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::keys;
+use crate::output;
+use crate::platform::{self, FileId};
+use crate::report::shown;
+use crate::stdio::{self, Kind, Stream};
+
+/// What a file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Input,
+    KeyFile,
+    PublicHalf,
+    Passphrases,
+}
+
+impl Role {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Input => "the input",
+            Self::KeyFile => "the key file",
+            Self::PublicHalf => "the public half",
+            Self::Passphrases => "the passphrases in",
+        }
+    }
+}
+
+/// Files that this run reads, and which no output of it replaces.
+static KEPT: LazyLock<Mutex<HashMap<FileId, (Role, String)>>> = LazyLock::new(Mutex::default);
+/// Folders that this run reads, by their real paths.
+static TREES: Mutex<Vec<(PathBuf, FileId)>> = Mutex::new(Vec::new());
+/// Pipes that were opened.
+static PIPES: LazyLock<Mutex<HashSet<FileId>>> = LazyLock::new(Mutex::default);
+/// What stdin is read for.
+static STDIN: Mutex<Option<&'static str>> = Mutex::new(None);
+
+/// Remembers a file that this run reads.
+pub(crate) fn keep(role: Role, name: &str, id: FileId) {
+    locked(&KEPT).entry(id).or_insert_with(|| (role, name.to_owned()));
+}
+
+/// Remembers the inputs that were named: one of them may lie where the output of another goes.
+pub(crate) fn keep_inputs(inputs: &[Input]) {
+    for path in inputs.iter().filter_map(Input::path) {
+        let Ok(found) = path.metadata() else { continue };
+        let Ok(id) = platform::file_id(path, &found) else { continue };
+        match path.canonicalize() {
+            Ok(real) if found.is_dir() => locked(&TREES).push((real, id)),
+            _ => keep(Role::Input, &shown(path), id),
+        }
+    }
+}
+
+/// Fails where an output goes into a folder that this run reads. `real` is its path without links.
+pub(crate) fn check_outside(path: &Path, real: &Path) -> Result<()> {
+    match locked(&TREES).iter().any(|(tree, _)| real.starts_with(tree)) {
+        true => Err(in_input(path)),
+        false => Ok(()),
+    }
+}
+
+/// Fails where the output with this name goes into a folder that this run reads.
+pub(crate) fn check_place(path: &Path) -> Result<()> {
+    if locked(&TREES).is_empty() {
+        return Ok(());
+    }
+    // Where its folder is not, the output cannot be made.
+    output::folder_of(path).canonicalize().map_or(Ok(()), |real| check_outside(path, &real))
+}
+
+/// Fails where a folder for outputs is one that this run reads.
+pub(crate) fn check_folder(path: &Path, id: &FileId) -> Result<()> {
+    match locked(&TREES).iter().any(|(_, tree)| tree == id) {
+        true => Err(in_input(path)),
+        false => Ok(()),
+    }
+}
+
+fn in_input(path: &Path) -> Failure {
+    Failure::usage(format!("{}: the output is in the input folder", shown(path)))
+        .hint("name another place with -o")
+}
+
+/// Fails where stdout or stderr is written to one of the inputs that were named. That is known
+/// before the first message, which would change the input.
+pub(crate) fn check_inputs(inputs: &[Input]) -> Result<()> {
+    if stdio::file(Stream::Stdout).is_none() && stdio::file(Stream::Stderr).is_none() {
+        return Ok(());
+    }
+    for input in inputs {
+        let id = match input {
+            Input::Stdin => stdio::file(Stream::Stdin).map(|target| target.id.clone()),
+            Input::File(path) => path.metadata().ok().and_then(|found| id_of(path, &found)),
+            Input::Entry(_) => None,
+        };
+        if let Some(id) = id {
+            check_source(&input.shown(), &id)?;
+        }
+        input.path().map_or(Ok(()), check_object_below)?;
+    }
+    Ok(())
+}
+
+/// Fails where stderr is written to an object in this folder. What is said of the files before it
+/// would change it.
+fn check_object_below(folder: &Path) -> Result<()> {
+    let Some(_) = stdio::file(Stream::Stderr).filter(|_| folder.is_dir()) else { return Ok(()) };
+    let Some(written) = stdio::path(Stream::Stderr).filter(|path| is_object(path)) else {
+        return Ok(());
+    };
+    if !folder.canonicalize().is_ok_and(|real| written.starts_with(real)) {
+        return Ok(());
+    }
+    stdio::mute_stderr();
+    let what = format!("{}: stderr is written to an object in it", shown(folder));
+    Err(Failure::usage(what).hint("redirect stderr to another file"))
+}
+
+fn is_object(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("ks"))
+}
+
+/// Fails where stdout or stderr is written to a file that is found in a folder. What is said of a log
+/// goes into the log, but nothing goes into an object.
+pub(crate) fn check_found(path: &Path, id: &FileId) -> Result<()> {
+    check(&shown(path), id, !is_object(path))
+}
+
+/// Fails where stdout or stderr is written to a file that is read.
+pub(crate) fn check_source(name: &str, id: &FileId) -> Result<()> {
+    check(name, id, false)
+}
+
+fn check(name: &str, id: &FileId, is_log: bool) -> Result<()> {
+    let leads_here = |stream| stdio::file(stream).filter(|target| target.id == *id);
+    let stderr = leads_here(Stream::Stderr).is_some();
+    if stderr && !is_log {
+        // The message itself would change the file.
+        stdio::mute_stderr();
+    }
+    if let Some(target) = leads_here(Stream::Stdout) {
+        let hint = match target.len {
+            0 => "redirect stdout to another file; the shell emptied this one",
+            _ => "redirect stdout to another file",
+        };
+        let what = format!("{name}: stdout is written to this file, which is read");
+        return Err(Failure::usage(what).hint(hint));
+    }
+    if stderr {
+        let what = format!("{name}: stderr is written to this file, which is read");
+        return Err(Failure::usage(what).hint("redirect stderr to another file"));
+    }
+    Ok(())
+}
+
+/// Fails where stdout or stderr is the side file of a rewrap, whose bytes are a header.
+pub(crate) fn check_streams() -> Result<()> {
+    for (stream, name) in [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")] {
+        if stdio::file(stream).is_some() && stdio::path(stream).is_some_and(|path| is_side(&path)) {
+            if stream == Stream::Stderr {
+                stdio::mute_stderr();
+            }
+            let what = format!("{name} is written to the side file of a rewrap");
+            return Err(Failure::usage(what).hint(format!("redirect {name} to another file")));
+        }
+    }
+    Ok(())
+}
+
+/// Fails where an output must not have this name: it would be taken for the side file of a rewrap.
+pub(crate) fn check_name(path: &Path) -> Result<()> {
+    if !is_side(path) {
+        return Ok(());
+    }
+    let what = format!("{}: the name is that of the side file of a rewrap", shown(path));
+    Err(Failure::usage(what).hint("name another output with -o"))
+}
+
+fn is_side(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("ks-rewrap"))
+}
+
+/// Fails where an output would replace a file that this run reads or writes otherwise, or one that
+/// holds a secret key. `open` opens what is there.
+pub(crate) fn check_replaced(
+    path: &Path,
+    (id, len): (&FileId, u64),
+    open: impl FnOnce() -> io::Result<File>,
+) -> Result<()> {
+    if let Some((role, name)) = locked(&KEPT).get(id) {
+        let what = format!("{}: the output would replace {} {name}", shown(path), role.text());
+        return Err(Failure::usage(what).hint("name another output with -o"));
+    }
+    for (stream, name) in [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")] {
+        if stdio::file(stream).is_some_and(|target| target.id == *id) {
+            let what = format!("{}: {name} is written to this file, too", shown(path));
+            return Err(Failure::usage(what).hint("name another output with -o"));
+        }
+    }
+    // What cannot be read holds no key that anybody uses here.
+    if open().is_ok_and(|mut file| keys::holds_secret(&mut file, len)) {
+        let what = format!("{}: the output would replace a secret key", shown(path));
+        return Err(Failure::usage(what).hint(
+            "what the key opens would be lost with it: name another output with -o, or move the key away",
+        ));
+    }
+    Ok(())
+}
+
+/// Fails where a pipe was opened before: its bytes are gone, and nobody may ever write more. To be
+/// asked before it is opened.
+pub(crate) fn check_once(path: &Path) -> Result<()> {
+    let Ok(found) = path.metadata() else { return Ok(()) };
+    match id_of(path, &found) {
+        Some(id) if platform::is_pipe(&found) => open_pipe(&shown(path), id),
+        _ => Ok(()),
+    }
+}
+
+/// Fails where stdin is read already, for another purpose.
+pub(crate) fn take_stdin(purpose: &'static str) -> Result<()> {
+    stdio::check_stdin()?;
+    if let Some(other) = locked(&STDIN).replace(purpose) {
+        return Err(both(other, purpose));
+    }
+    match stdio::target(Stream::Stdin) {
+        Some(target) if target.kind == Kind::Pipe => open_pipe("stdin", target.id.clone()),
+        _ => Ok(()),
+    }
+}
+
+/// One stdin cannot be read for two purposes.
+pub(crate) fn both(one: &str, other: &str) -> Failure {
+    let what = match one == other {
+        true => format!("stdin can be read only once, and is named twice as {one}"),
+        false => format!("stdin cannot hold both {one} and {other}"),
+    };
+    Failure::usage(what).hint("put one of them in a file and name that")
+}
+
+fn open_pipe(name: &str, id: FileId) -> Result<()> {
+    if locked(&PIPES).insert(id) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{name}: a pipe can be read only once, and is named twice"))
+        .hint("put its bytes in a file and name that"))
+}
+
+fn id_of(path: &Path, found: &Metadata) -> Option<FileId> {
+    if found.is_dir() { None } else { platform::file_id(path, found).ok() }
+}
+
+fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
