@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod attributes;
 mod brief;
 mod bulk;
 mod cancel;

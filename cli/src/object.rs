@@ -41,7 +41,6 @@ pub(crate) struct Object {
     /// Length of the binary object, where it is known.
     pub(crate) len: Option<u64>,
     pub(crate) id: Option<FileId>,
-    pub(crate) mode: u32,
     /// When its file was last written.
     pub(crate) modified: Option<SystemTime>,
     pub(crate) armored: bool,
@@ -97,7 +96,7 @@ impl Object {
     /// What an input holds that was opened.
     pub(crate) fn of(input: &Input, opened: Opened) -> Result<Self> {
         let name = input.shown();
-        let Opened { mut reader, len, id, mode, modified } = opened;
+        let Opened { mut reader, len, id, modified, .. } = opened;
         let failed = |error| Failure::at(&name, Error::from_io(error));
         let mut prefix = read_start(&mut reader).map_err(failed)?;
         if keystead::is_armored(&prefix) {
@@ -111,7 +110,6 @@ impl Object {
                 name,
                 len,
                 id,
-                mode,
                 modified,
                 armored: true,
                 prefix,
@@ -123,7 +121,7 @@ impl Object {
             (Reader::Regular(file), Some(path)) => Bytes::File(path.to_owned(), file),
             (reader, _) => Bytes::Stream(reader),
         };
-        Ok(Self { name, len, id, mode, modified, armored: false, prefix, bytes })
+        Ok(Self { name, len, id, modified, armored: false, prefix, bytes })
     }
 
     /// Whether it is no object at all: it does not begin as one.

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::attributes::Attributes;
 use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
@@ -155,6 +156,19 @@ impl Output {
         }
     }
 
+    /// Gives a file the attributes of the one whose name it takes; returns what could not be kept.
+    pub(crate) fn keep(&mut self, attributes: &Attributes) -> Vec<String> {
+        match self {
+            Self::Stream { .. } => Vec::new(),
+            Self::File(file) => {
+                let applied = attributes.apply(file.temp.file());
+                file.manner.mode = applied.mode;
+                applied.lost
+            }
+            Self::Made(made) => made.keep(attributes),
+        }
+    }
+
     /// Makes the output visible under its name.
     pub(crate) fn commit(self) -> Result<()> {
         self.finish().map(drop)
@@ -263,6 +277,12 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
         return Ok(());
     }
     Err(is_input(path))
+}
+
+/// Another process gave the name to another file.
+pub(crate) fn is_replaced(path: &Path) -> Failure {
+    let what = format!("{}: another process replaced it", shown(path));
+    Failure::new(ErrorClass::Io, what).hint("nothing was changed; run it again")
 }
 
 pub(crate) fn is_input(path: &Path) -> Failure {

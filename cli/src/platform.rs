@@ -45,7 +45,7 @@ mod unix {
     use super::*;
 
     /// Device and inode: the same for every alias of a file.
-    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(crate) struct FileId(u64, u64);
 
     impl FileId {
@@ -154,10 +154,12 @@ mod unix {
     }
 
     /// Lets this run hold as many files open as it may: a deep tree holds each of its levels.
-    pub(crate) fn open_many() {
+    /// Returns how many that are.
+    pub(crate) fn open_many() -> u64 {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
     }
 
     /// Whether it belongs to the user who runs this.
@@ -263,7 +265,7 @@ mod other {
     use super::*;
 
     /// The resolved path: sees through links and spellings, not through hard links.
-    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(crate) struct FileId(PathBuf);
 
     pub(crate) fn file_id(path: &Path, _metadata: &Metadata) -> io::Result<FileId> {
@@ -327,7 +329,10 @@ mod other {
         std::fs::rename(from, to)
     }
 
-    pub(crate) fn open_many() {}
+    /// A limit that no run here reaches.
+    pub(crate) fn open_many() -> u64 {
+        u64::MAX
+    }
 
     pub(crate) fn is_mine(_metadata: &Metadata) -> bool {
         true

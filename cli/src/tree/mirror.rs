@@ -22,6 +22,10 @@ pub(crate) struct Mirror {
     root: PathBuf,
     pub(super) sync: bool,
     pub(super) limits: Limits,
+    /// Whether it is the folder that is walked: outputs take the names of their inputs.
+    in_place: bool,
+    /// How many files get their names after one sync.
+    batch: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -34,6 +38,9 @@ pub(crate) struct Limits {
     /// A longer file is not waited for: what is made appears before it is begun.
     pub(crate) file: u64,
 }
+
+/// So many files at most get their names after one sync, which waits for the whole file system.
+const BATCH: usize = 2_048;
 
 /// Of a run.
 pub(crate) const LIMITS: Limits = Limits { files: 20_000, bytes: 1 << 30, file: 64 << 20 };
@@ -117,10 +124,45 @@ impl Mirror {
         let dirty = matches!(phase, Phase::Private(..)) || !cfg!(unix);
         let state =
             State { phase, writing: 0, files: 0, bytes: 0, dirty, touched: vec![root.clone()] };
-        let state = Mutex::new(state);
-        let mirror = Arc::new(Self { root, sync, limits, state, changed: Condvar::new() });
+        let mirror = Self {
+            root,
+            sync,
+            limits,
+            in_place: false,
+            batch: BATCH,
+            state: state.into(),
+            changed: Condvar::new(),
+        };
+        Ok(mirror.with_root(folder))
+    }
+
+    /// The folder `root` itself: each output takes the name of its input.
+    pub(crate) fn in_place(root: &Path, sync: bool, limits: Limits) -> Result<(Arc<Self>, Branch)> {
+        let root: PathBuf = root.components().collect();
+        // Each file that waits for its name holds the lock of the one that it replaces.
+        let open = platform::open_many() / 4;
+        let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
+        temp::sweep(&root);
+        let folder = Folder::open(&root).map_err(|error| Failure::io(&root, error))?;
+        let phase = Phase::Public(None);
+        let state =
+            State { phase, writing: 0, files: 0, bytes: 0, dirty: false, touched: Vec::new() };
+        let mirror = Self {
+            root,
+            sync,
+            limits,
+            in_place: true,
+            batch,
+            state: state.into(),
+            changed: Condvar::new(),
+        };
+        Ok(mirror.with_root(folder))
+    }
+
+    fn with_root(self, folder: Folder) -> (Arc<Self>, Branch) {
+        let mirror = Arc::new(self);
         let levels = vec![(PathBuf::new(), Arc::new(folder))];
-        Ok((Arc::clone(&mirror), Branch { mirror, levels }))
+        (Arc::clone(&mirror), Branch { mirror, levels })
     }
 
     /// Whether nobody sees it yet.
@@ -182,6 +224,11 @@ impl Mirror {
             platform::sync_dir(folder_of(&self.root))?;
         }
         Ok(())
+    }
+
+    /// How many files get their names after one sync.
+    pub(crate) const fn batch(&self) -> usize {
+        self.batch
     }
 
     /// Its name for people.
@@ -319,7 +366,7 @@ impl Branch {
                 temp::sweep(&path);
                 folder
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.mirror.in_place => {
                 make(&parent, name, &path, mode)?
             }
             Err(error) => match parent.status(name, &path) {

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use super::folder::{Folder, Status};
 use super::mirror::{Bench, Mirror, Workshop};
 use super::walk::Entry;
+use crate::attributes::Attributes;
 use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
@@ -38,6 +39,8 @@ pub(crate) struct Making {
     pub(crate) len: Option<u64>,
     /// When it was last written, as it is to say.
     pub(crate) modified: Option<SystemTime>,
+    /// The file whose name it takes, locked: it must still be there then.
+    pub(crate) replaces: Option<Arc<File>>,
 }
 
 impl Place {
@@ -67,6 +70,20 @@ impl Place {
         };
         let file = file.map_err(|error| self.failure(error))?;
         Ok(Made { file, rest: Some(Rest { place: self.clone(), bench }), making, written: 0 })
+    }
+
+    /// Another process may have given the name to another file meanwhile: what it wrote stays.
+    fn check_same(&self, file: &File) -> Result<()> {
+        let failed = |error| Failure::io(&self.path, error);
+        let expected = file
+            .metadata()
+            .and_then(|metadata| platform::file_id(&self.path, &metadata))
+            .map_err(failed)?;
+        let found = self.folder.status(&self.name, &self.path).map_err(failed)?;
+        if found.is_some_and(|found| found.id == expected) {
+            return Ok(());
+        }
+        Err(output::is_replaced(&self.path))
     }
 
     fn failure(&self, error: io::Error) -> Failure {
@@ -129,6 +146,7 @@ impl Made {
                     shop: Arc::clone(shop),
                     name: name.clone(),
                     force: self.making.force,
+                    replaces: self.making.replaces.take(),
                     len: self.written,
                 };
                 if sync {
@@ -145,6 +163,11 @@ impl Made {
 }
 
 impl Made {
+    /// Gives it the attributes of the file whose name it takes; returns what could not be kept.
+    pub(crate) fn keep(&self, attributes: &Attributes) -> Vec<String> {
+        attributes.apply(&self.file).lost
+    }
+
     /// For so many bytes that are written at any place.
     pub(crate) fn place(&mut self, len: u64) -> To<'_> {
         self.written = len;
@@ -183,6 +206,7 @@ pub(crate) struct StagedFile {
     shop: Arc<Workshop>,
     name: String,
     force: bool,
+    replaces: Option<Arc<File>>,
     pub(crate) len: u64,
 }
 
@@ -193,6 +217,9 @@ impl StagedFile {
         let from = shop.temp.path().join(name);
         place.mirror.touch(output::folder_of(&place.path));
         let hold = cancel::hold();
+        if let Some(replaced) = &self.replaces {
+            place.check_same(replaced)?;
+        }
         let to = (&*place.name, &*place.path);
         let renamed = shop.folder.rename((name.as_ref(), &from), &place.folder, to, self.force);
         drop(hold);
@@ -217,7 +244,7 @@ fn carry_over(mut file: File, path: &Path, force: bool, sync: bool) -> io::Resul
     let folder = output::folder_of(path);
     let mut temp = Temp::create(folder)?;
     io::copy(&mut file, temp.file_mut())?;
-    platform::set_mode(temp.file(), platform::mode(&metadata))?;
+    Attributes::of(&file)?.apply(temp.file());
     times::set(temp.file(), path, platform::modified(&metadata));
     if sync {
         temp.file().sync_all()?;
@@ -232,7 +259,8 @@ mod tests {
     use super::*;
 
     fn written(place: &Place) -> Option<Staged> {
-        let making = Making { mode: 0o600, force: false, len: Some(4), modified: None };
+        let making =
+            Making { mode: 0o600, force: false, len: Some(4), modified: None, replaces: None };
         let mut made = place.make(making).ok()?;
         made.write_all(b"text").ok()?;
         made.finish().ok()?
@@ -248,7 +276,8 @@ mod tests {
         let mut place = |name: &str| branch.place(Path::new(name));
         drop(written(&place("a")).unwrap());
         // A file that fails is gone, and counts for nothing.
-        let failing = Making { mode: 0o600, force: false, len: Some(4), modified: None };
+        let failing =
+            Making { mode: 0o600, force: false, len: Some(4), modified: None, replaces: None };
         drop(place("failed").make(failing).unwrap());
         assert!(mirror.is_private() && !mirror.is_full() && !root.exists());
         mirror.appear().unwrap();
@@ -272,7 +301,8 @@ mod tests {
         assert!(!mirror.is_full() && mirror.is_private());
         drop(written(&branch.place(Path::new("b"))).unwrap());
         assert!(mirror.is_full() && mirror.is_private());
-        let long = Making { mode: 0o600, force: false, len: Some(101), modified: None };
+        let long =
+            Making { mode: 0o600, force: false, len: Some(101), modified: None, replaces: None };
         drop(branch.place(Path::new("c")).make(long));
         assert!(root.join("b").exists() && !root.join("c").exists());
     }

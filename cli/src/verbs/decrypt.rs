@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::compare::{Comparison, Rules};
 use super::demands::Demands;
 use super::existing;
-use super::many::{Folders, Many, Outputs, Task, Told};
+use super::many::{Destination, Folders, Many, Outputs, Task, Told};
 use super::{check_single_output, check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
 use crate::failure::{Failure, Result};
@@ -41,7 +41,11 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     let root = args.writing.output.as_deref();
     let outputs = Outputs { root, name: without_ks, sync: !args.writing.no_sync };
     let each = for_each(&inputs, args.writing.recursive, threads);
-    let folders = Folders { taken: args.writing.recursive, objects: true, outputs: Some(outputs) };
+    let folders = Folders {
+        taken: args.writing.recursive,
+        objects: true,
+        destination: Destination::Mirror(outputs),
+    };
     Many { verb: "decrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
         one(args, task, buffers, &keys, demands.expected(), (each, report))
     })
@@ -78,7 +82,7 @@ fn one(
             force = true;
         }
         let (len, modified) = (opened.len, opened.modified);
-        Output::make(place, Making { mode, force, len, modified })?
+        Output::make(place, Making { mode, force, len, modified, replaces: None })?
     } else {
         let not = opened.id.clone();
         let manner =

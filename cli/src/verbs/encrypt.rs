@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::compare::{Comparison, Rules, Source};
 use super::existing::{self, Exchanged};
-use super::many::{Folders, Many, Outputs, Task, Told};
+use super::many::{Destination, Folders, Many, Outputs, Task, Told};
 use super::{
     about_input, check_single_output, check_stdout, context, copy_in, for_each, records, room,
 };
@@ -47,7 +47,11 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let root = args.writing.output.as_deref();
     let outputs = Outputs { root, name: with_ks, sync: !args.writing.no_sync };
     let each = for_each(&inputs, args.writing.recursive, threads);
-    let folders = Folders { taken: args.writing.recursive, objects: false, outputs: Some(outputs) };
+    let folders = Folders {
+        taken: args.writing.recursive,
+        objects: false,
+        destination: Destination::Mirror(outputs),
+    };
     Many { verb: "encrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
         one(args, task, buffers, &keys, &context, (each, report))
     })
@@ -91,7 +95,7 @@ fn one(
             force = true;
             exchanged = existing::exchanged(place, keys);
         }
-        Output::make(place, Making { mode, force, len, modified })?
+        Output::make(place, Making { mode, force, len, modified, replaces: None })?
     } else {
         let manner = Manner {
             force,

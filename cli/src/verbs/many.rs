@@ -60,8 +60,19 @@ pub(crate) struct Folders<'a> {
     pub(crate) taken: bool,
     /// Only names that end in `.ks`.
     pub(crate) objects: bool,
-    /// Where the outputs go; without, there are none.
-    pub(crate) outputs: Option<Outputs<'a>>,
+    /// Where the outputs go.
+    pub(crate) destination: Destination<'a>,
+}
+
+/// Where the outputs of a folder's files go.
+#[derive(Clone, Copy)]
+pub(crate) enum Destination<'a> {
+    /// There are none.
+    Nowhere,
+    /// Into a folder with the same folders in it.
+    Mirror(Outputs<'a>),
+    /// To the names of their inputs, in batches that are synced together.
+    InPlace { sync: bool },
 }
 
 /// Outputs in a folder of their own.
@@ -119,7 +130,7 @@ impl Many<'_> {
     ) -> Result<Tally> {
         // Asked for by changing it, which no other thread should meet.
         #[cfg(unix)]
-        if self.folders.taken && self.folders.outputs.is_some() {
+        if self.folders.taken && !matches!(self.folders.destination, Destination::Nowhere) {
             crate::platform::umask();
         }
         let mut settle = Settle::new(self.verb, self.report);
@@ -190,15 +201,16 @@ impl Many<'_> {
     /// The jobs of a folder. Its mirror is made on the way, each folder before what goes into it.
     fn folder<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
         let mut walk = Walk::new(root)?;
-        let (mirror, mut branch) = match self.folders.outputs {
-            Some(outputs) => {
+        let mirror = match self.folders.destination {
+            Destination::Mirror(outputs) => {
                 let mode = walk.root_mode().map_err(|error| Failure::io(root, error))?;
                 let mode = self.folder_mode(mode);
-                let made = Mirror::new(root, mode, &outputs.place(root)?, outputs.sync, LIMITS)?;
-                (Some(made.0), Some(made.1))
+                Some(Mirror::new(root, mode, &outputs.place(root)?, outputs.sync, LIMITS)?)
             }
-            None => (None, None),
+            Destination::InPlace { sync } => Some(Mirror::in_place(root, sync, LIMITS)?),
+            Destination::Nowhere => None,
         };
+        let (mirror, mut branch) = mirror.unzip();
         let jobs = std::iter::from_fn(move || {
             loop {
                 let found = walk.next()?;
@@ -226,13 +238,15 @@ impl Many<'_> {
                 Some(Job::Skipped(entry.path, "its name does not end in .ks"))
             }
             Found::File(entry) => {
-                let place = match (branch, self.folders.outputs) {
-                    (Some(branch), Some(outputs)) => match (outputs.name)(&entry.below) {
-                        Ok(below) => Some(branch.place(&below)),
-                        Err(failure) => return Some(Job::Failed(shown(&entry.path), failure)),
-                    },
-                    _ => None,
+                let below = match self.folders.destination {
+                    Destination::Mirror(outputs) => (outputs.name)(&entry.below),
+                    Destination::InPlace { .. } | Destination::Nowhere => Ok(entry.below.clone()),
                 };
+                let below = match below {
+                    Ok(below) => below,
+                    Err(failure) => return Some(Job::Failed(shown(&entry.path), failure)),
+                };
+                let place = branch.map(|branch| branch.place(&below));
                 Some(Job::Work(Task { input: Input::Entry(entry), place }))
             }
         }

@@ -1,6 +1,5 @@
 //! The verbs, one a file, and what they share: the context asked for, copying.
 
-mod alone;
 mod cat;
 mod compare;
 mod decrypt;
@@ -11,8 +10,10 @@ mod generate;
 mod inspect;
 mod key;
 mod keygen;
+mod lock;
 mod many;
 mod reencrypt;
+mod replacement;
 mod rewrap;
 mod settle;
 mod tally;

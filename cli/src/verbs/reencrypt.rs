@@ -4,15 +4,15 @@ use keystead::{Error, Expected, Inspection, Keyring, Threads};
 use serde_json::json;
 
 use super::demands::Demands;
-use super::many::{Folders, Many, Told};
-use super::{alone, existing};
+use super::many::{Destination, Folders, Many, Task, Told};
+use super::replacement::{Remarks, Replacement};
 use super::{details_json, for_each, records, room};
+use super::{existing, lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{Object, explained};
-use crate::output::{Manner, Output, Target};
 use crate::report::Report;
 use crate::sidefile;
 use crate::times;
@@ -27,18 +27,23 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let new = records(keys::load(&args.to, &passphrases)?, &args.records);
     let each = for_each(&inputs, args.place.recursive, threads);
-    let folders = Folders { taken: args.place.recursive, objects: true, outputs: None };
-    Many { verb: "reencrypt", threads, folders, report }
-        .run(&inputs, |task| one((args, each), &task.input, &old, &new, demands.expected()))
+    let remarks = Remarks::default();
+    let destination = Destination::InPlace { sync: !args.place.no_sync };
+    let folders = Folders { taken: args.place.recursive, objects: true, destination };
+    let code = Many { verb: "reencrypt", threads, folders, report }
+        .run(&inputs, |task| one((args, each), task, (&old, &new), demands.expected(), &remarks))?;
+    remarks.report(report);
+    Ok(code)
 }
 
 fn one(
     (args, threads): (&Reencrypt, Threads),
-    input: &Input,
-    old: &Keyring,
-    new: &Keyring,
+    task: &Task,
+    (old, new): (&Keyring, &Keyring),
     expected: Expected<'_>,
+    remarks: &Remarks,
 ) -> Result<Told> {
+    let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
     object.refuse_key_file()?;
@@ -54,23 +59,25 @@ fn one(
         let proven = existing::proven(&object, [new, old], expected)?;
         return Ok(existing::told_changed(&name, proven));
     }
-    let (len, mode, id, modified) = (object.len, object.mode, object.id.clone(), object.modified);
+    let (len, id, modified) = (object.len, object.id.clone(), object.modified);
     let Some((_, file)) = object.into_file() else {
         return Err(Failure::usage(format!("{name}: not a file")));
     };
-    alone::hold(&file, path, id)?;
+    let file = &file;
+    let lock = lock::lock(file, path, id.as_ref())?;
     let failed = |error| explained(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
-    let (found, side) = sidefile::open(path, &file, &prefix, |overlay| {
+    let (found, side) = sidefile::open(path, file, &prefix, |overlay| {
         keystead::Decryptor::new(overlay, old, expected)
             .map(|reader| reader.details().context.clone())
     })
     .map_err(failed)?;
-    let modified = times::after_change(sidefile::time(path, &file, side.as_deref()).or(modified));
+    let modified = times::after_change(sidefile::time(path, file, side.as_deref()).or(modified));
     // What opened, not what a crash may have torn, says what the old object was.
     let header = side.clone().unwrap_or(prefix.clone());
-    let whole = sidefile::Overlay::new(file, side).map_err(|error| Failure::io(path, error))?;
+    let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
+    let whole = whole.map_err(|error| Failure::io(path, error))?;
     // The header's own length is within the object's: near enough for the choice of room.
     let mut options = room(new, &found, len, &args.records)?;
     if let Ok(stated) = keystead::inspect(&header, len) {
@@ -79,16 +86,21 @@ fn one(
             None => options,
         };
     }
-    let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
-    let manner = Manner { force: true, sync, mode, not: None, modified, text: true };
-    let out = Output::open(&Target::File(target), manner)?;
+    // An object with a side file is not replaced together with others: the side file goes when the
+    // new object has the name.
+    let has_side = sidefile::side_path(path).symlink_metadata().is_ok();
+    let place = task.place.as_ref().filter(|_| !has_side);
+    let replacement = Replacement::of(path, place, (file, lock), sync)?;
+    let out = replacement.open(len, modified)?;
     let made = threads.reencrypt(whole, old, expected, new, &options, out);
     let made = made.map_err(|error| match error {
         Error::Io(_) => Failure::at(&name, error),
         error => failed(error),
     })?;
-    made.out.commit()?;
-    sidefile::remove(path, sync)?;
+    let finished = replacement.finish(made.out, remarks)?;
+    if has_side {
+        sidefile::remove(path, sync)?;
+    }
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
     // R47: who is not named again is out, and it says so; the key that was given is meant to be.
     let by = made.old.opened_by.key_id.to_string();
@@ -103,6 +115,8 @@ fn one(
     told.value["output"] = json!(name);
     told.value["key_ids"] = json!(ids);
     told.value["dropped"] = json!(dropped);
+    finished.describe(&mut told.value);
+    told.staged = finished.staged;
     Ok(told)
 }
 

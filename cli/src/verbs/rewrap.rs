@@ -6,28 +6,29 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use keystead::{
     Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey, OpenedBy,
     RecordInspection, Rewrapped, Threads,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::demands::Demands;
-use super::many::{Folders, Many, Told};
+use super::many::{Destination, Folders, Many, Task, Told};
+use super::replacement::{Finished, Remarks, Replacement};
 use super::{ROOM, ROOM_FROM, records};
-use super::{alone, existing};
+use super::{existing, lock};
 use crate::args::Rewrap;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{self, Object, explained};
-use crate::output::{Manner, Output, Target, folder_of};
+use crate::output::folder_of;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
+use crate::small::SMALL;
 use crate::temp;
 use crate::times;
 
@@ -44,6 +45,7 @@ struct Job<'a> {
     fresh_run: bool,
     drop: &'a Dropped,
     sync: bool,
+    remarks: &'a Remarks,
 }
 
 /// What is to be taken away.
@@ -93,6 +95,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let drop = dropped(&args.drop, &passphrases)?;
     let new = records(keys::load(&args.to, &passphrases)?, &args.records);
+    let remarks = Remarks::default();
     let job = Job {
         old: &old,
         new: &new,
@@ -102,12 +105,14 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         fresh_run: args.records.fresh_run,
         drop: &drop,
         sync: !args.place.no_sync,
+        remarks: &remarks,
     };
     let ended = AtomicBool::new(false);
     let unknown = AtomicBool::new(false);
-    let folders = Folders { taken: args.place.recursive, objects: true, outputs: None };
+    let destination = Destination::InPlace { sync: job.sync };
+    let folders = Folders { taken: args.place.recursive, objects: true, destination };
     let code = Many { verb: "rewrap", threads, folders, report }.run(&inputs, |task| {
-        let told = one(&job, &task.input, report)?;
+        let told = one(&job, task, report)?;
         if !args.drop.is_empty() || !(job.add || job.new.is_empty()) {
             ended.store(true, Ordering::Relaxed);
         }
@@ -116,6 +121,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         }
         Ok(told)
     })?;
+    remarks.report(report);
     if ended.into_inner() {
         report.hint("who kept an old header still opens this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
     }
@@ -149,60 +155,80 @@ fn dropped(names: &[OsString], passphrases: &Passphrases) -> Result<Dropped> {
     Ok(dropped)
 }
 
-fn one(job: &Job<'_>, input: &Input, report: &Report) -> Result<Told> {
+fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
+    let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
-    temp::sweep(folder_of(path));
+    if task.place.is_none() {
+        temp::sweep(folder_of(path));
+    }
     let object = Object::open(input)?;
     object.refuse_key_file()?;
-    let (name, mode, id) = (object.name.clone(), object.mode, object.id.clone());
+    let name = object.name.clone();
     // A side file is looked into, whoever has done what.
     let side = side_path(path).symlink_metadata().is_ok();
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
         let proven = existing::proven(&object, [job.new, job.old], job.demands.expected())?;
         return Ok(existing::told_changed(&name, proven));
     }
-    if object.armored {
-        let modified = times::after_change(object.modified);
-        let bytes = object.into_memory().unwrap_or_default();
-        return armored(job, path, &bytes, (mode, modified)).map(Told::from);
-    }
-    if !object.is_seekable() {
+    if !object.armored && !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
             .hint("rewrap the file that it comes from"));
     }
-    let len = object.len;
+    let (len, modified) = (object.len, times::after_change(object.modified));
     let file = OpenOptions::new().read(true).write(true).open(path);
     let file = &file.map_err(|error| Failure::io(path, error))?;
-    alone::hold(file, path, id)?;
-    let failed = |error| Failure::io(path, error);
-
+    let lock = lock::lock(file, path, object.id.as_ref())?;
+    // An object that needs its side file is not replaced together with others.
+    let place = task.place.as_ref().filter(|_| !side);
+    let replacement = Replacement::of(path, place, (file, lock), job.sync)?;
+    if object.armored {
+        let bytes = object.into_memory().unwrap_or_default();
+        let rewrapped =
+            rewrap(job, &bytes, len).map_err(|error| explained(&name, error, &bytes, job.old))?;
+        let body = bytes.get(rewrapped.old_len..).unwrap_or_default();
+        let text = keystead::armor(&[&rewrapped.header, body].concat());
+        let mut out = replacement.open(u64::try_from(text.len()).ok(), modified)?;
+        out.write_all(text.as_bytes()).map_err(|e| Failure::at(&name, Error::from_io(e)))?;
+        let finished = replacement.finish(out, job.remarks)?;
+        return Ok(told(&name, &rewrapped, text.len(), Some(finished)));
+    }
     if finish_interrupted(job, path, file, report)? {
         return Ok(json!({ "output": name, "finished_earlier": true }).into());
     }
-    let prefix = prefix(file).map_err(failed)?;
+    let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
     let rewrapped = rewrap(job, &prefix, len)
         .map_err(|error| with_side_hint(path, explained(&name, error, &prefix, job.old)))?;
-    let in_place = rewrapped.header.len() == rewrapped.old_len && side_fits(path);
-    let written = if in_place {
+    // A header is written over the old one where the body is worth it: together with others, a
+    // small object is replaced at less cost than two syncs of its own.
+    let small = len.and_then(|len| usize::try_from(len).ok()).is_some_and(|len| len < SMALL);
+    let in_place = rewrapped.header.len() == rewrapped.old_len
+        && side_fits(path)
+        && !replacement.has_other_names()
+        && !(small && replacement.is_batched());
+    if in_place {
         replace_header(path, file, &rewrapped.header, job.sync)?;
-        rewrapped.header.len()
-    } else {
-        let copied = copy(job, path, file, &rewrapped, mode)?;
-        usize::try_from(copied).unwrap_or(usize::MAX)
-    };
-    Ok(told(&name, &rewrapped, in_place, written).into())
+        return Ok(told(&name, &rewrapped, rewrapped.header.len(), None));
+    }
+    let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
+    let written = usize::try_from(copied).unwrap_or(usize::MAX);
+    Ok(told(&name, &rewrapped, written, Some(finished)))
 }
 
-fn told(name: &str, rewrapped: &Rewrapped, in_place: bool, written: usize) -> Value {
-    json!({
+/// `finished` is the new file, where the header was not written over the old one.
+fn told(name: &str, rewrapped: &Rewrapped, written: usize, finished: Option<Finished>) -> Told {
+    let mut value = json!({
         "output": name,
-        "in_place": in_place,
+        "in_place": finished.is_none(),
         "bytes_written": written,
         "generation": rewrapped.floor.generation,
         "floor": rewrapped.floor.to_string(),
         "unknown_ways_in": rewrapped.unknown_ways_in,
         "origin_dropped": rewrapped.origin_dropped,
-    })
+    });
+    if let Some(finished) = &finished {
+        finished.describe(&mut value);
+    }
+    Told { staged: finished.and_then(|finished| finished.staged), ..Told::from(value) }
 }
 
 /// The library's rewrap; a header that grows in a large object gets room, so that it grows once.
@@ -292,38 +318,26 @@ fn prefix(file: &File) -> io::Result<Vec<u8>> {
     Ok(prefix)
 }
 
-/// A header of another length: the whole object, once, in a new file.
-fn copy(job: &Job<'_>, path: &Path, file: &File, new: &Rewrapped, mode: u32) -> Result<u64> {
-    let mut body = file.try_clone().map_err(|error| Failure::io(path, error))?;
-    let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
-    let modified = times::after_change(modified);
-    cancel::listen()?;
-    let old_len = u64::try_from(new.old_len).unwrap_or(u64::MAX);
-    body.seek(SeekFrom::Start(old_len)).map_err(|error| Failure::io(path, error))?;
-    let manner = Manner { force: true, sync: job.sync, mode, not: None, modified, text: true };
-    let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
-    let mut out = Output::open(&Target::File(target), manner)?;
-    out.write_all(&new.header).map_err(|error| Failure::io(path, error))?;
-    let copied = io::copy(&mut body, &mut out).map_err(|error| Failure::io(path, error))?;
-    out.commit()?;
-    Ok(copied + u64::try_from(new.header.len()).unwrap_or(0))
-}
-
-fn armored(
+/// The whole object with another header, once, in a new file. Returns its length.
+fn copy(
     job: &Job<'_>,
     path: &Path,
-    object: &[u8],
-    (mode, modified): (u32, Option<SystemTime>),
-) -> Result<Value> {
-    let name = shown(path);
-    let rewrapped = rewrap(job, object, u64::try_from(object.len()).ok())
-        .map_err(|error| explained(&name, error, object, job.old))?;
-    let body = object.get(rewrapped.old_len..).unwrap_or_default();
-    let text = keystead::armor(&[&rewrapped.header, body].concat());
-    let manner = Manner { force: true, sync: job.sync, mode, not: None, modified, text: true };
-    let target = path.canonicalize().map_err(|error| Failure::io(path, error))?;
-    let mut out = Output::open(&Target::File(target), manner)?;
-    out.write_all(text.as_bytes()).map_err(|e| Failure::at(&name, Error::from_io(e)))?;
-    out.commit()?;
-    Ok(told(&name, &rewrapped, false, text.len()))
+    file: &File,
+    replacement: &Replacement<'_>,
+    new: &Rewrapped,
+) -> Result<(u64, Finished)> {
+    let failed = |error| Failure::io(path, error);
+    let mut body = file.try_clone().map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let modified = times::after_change(metadata.modified().ok());
+    if !replacement.is_batched() {
+        cancel::listen()?;
+    }
+    let old_len = u64::try_from(new.old_len).unwrap_or(u64::MAX);
+    body.seek(SeekFrom::Start(old_len)).map_err(failed)?;
+    let mut out = replacement.open(Some(metadata.len()), modified)?;
+    out.write_all(&new.header).map_err(failed)?;
+    let copied = io::copy(&mut body, &mut out).map_err(failed)?;
+    let finished = replacement.finish(out, job.remarks)?;
+    Ok((copied + u64::try_from(new.header.len()).unwrap_or(0), finished))
 }

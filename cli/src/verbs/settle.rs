@@ -32,8 +32,7 @@ pub(super) struct Settle<'a> {
     waiting: u64,
 }
 
-/// So many files, or bytes, get their names after one sync.
-const BATCH: usize = 256;
+/// After so many bytes, files get their names at the latest.
 const BATCH_BYTES: u64 = 64 << 20;
 
 impl<'a> Settle<'a> {
@@ -66,7 +65,7 @@ impl<'a> Settle<'a> {
         if mirror.is_private() {
             return if mirror.is_full() { self.appear(&mirror).map(|_| ()) } else { Ok(()) };
         }
-        if self.held.len() - self.named >= BATCH || self.waiting >= BATCH_BYTES {
+        if self.held.len() - self.named >= mirror.batch() || self.waiting >= BATCH_BYTES {
             return self.settle(&mirror);
         }
         Ok(())

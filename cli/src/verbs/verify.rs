@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use keystead::{Expected, Grade, Keyring, Kind, Threads};
 
 use super::demands::Demands;
-use super::many::{Folders, Many, Told};
+use super::many::{Destination, Folders, Many, Told};
 use super::{details_json, for_each};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
@@ -22,7 +22,8 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let each = for_each(&inputs, args.recursive, threads);
-    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    let folders =
+        Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     // A floor is of one object; where there are many, --json tells them.
     let single = inputs.len() == 1 && !args.recursive;
     let floor = OnceLock::new();

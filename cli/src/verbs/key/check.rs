@@ -15,14 +15,15 @@ use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::verbs::for_each;
-use crate::verbs::many::{Folders, Many};
+use crate::verbs::many::{Destination, Folders, Many};
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let keys = backup(&args.file, &Passphrases::new(args.passphrase_fd)?)?;
     let inputs = Input::list(&args.inputs)?;
     let each = for_each(&inputs, args.recursive, threads);
-    let folders = Folders { taken: args.recursive, objects: true, outputs: None };
+    let folders =
+        Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     let many = Many { verb: "key check", threads, folders, report };
     let tally = many
         .counted(&inputs, |task, _| verify::one(each, &task.input, &keys, Context::unchecked()))?;

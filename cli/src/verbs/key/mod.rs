@@ -3,12 +3,14 @@
 pub(super) mod check;
 pub(super) mod paper;
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::args::KeyFile;
+use crate::attributes::Attributes;
 use crate::failure::{Failure, Result};
 use crate::keys;
 use crate::output::{Manner, Output};
@@ -52,12 +54,24 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     let text = keystead::encrypt_key_file(&text, passphrases.ask_new(&name)?)?;
     // A link is followed: the secret that it leads to is what must not stay behind.
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
+    let failed = |error| Failure::io(&path, error);
+    let old = File::open(&path).and_then(|old| Attributes::of(&old)).map_err(failed)?.private();
     let manner =
         Manner { force: true, sync: true, mode: PRIVATE, not: None, modified: None, text: true };
     let mut out = Output::replace(&path, manner)?;
-    out.write_all(text.as_bytes()).map_err(|error| Failure::io(&path, error))?;
+    out.write_all(text.as_bytes()).map_err(failed)?;
+    let not_kept = out.keep(&old);
     out.commit()?;
     report.result(&json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) }))?;
+    if old.other_names > 0 {
+        report.hint(&format!(
+            "{}: its other names (hard links) still lead to the key file as it was; remove them",
+            shown(&args.file)
+        ));
+    }
+    if !not_kept.is_empty() {
+        report.hint(&format!("the key file could not keep: {}", not_kept.join(", ")));
+    }
     report.hint("the old bytes may still be on the disk and in backups");
     Ok(0)
 }

@@ -1,0 +1,232 @@
+//! What a file keeps when a new one takes its name: owner, group, permissions and extended
+//! attributes, as far as this process may set them.
+
+use std::fs::{File, Metadata};
+use std::io;
+
+#[cfg(not(unix))]
+pub(crate) use other::{Attributes, other_names};
+#[cfg(unix)]
+pub(crate) use unix::{Attributes, other_names};
+
+/// What a new file got of the attributes of the one whose name it takes.
+pub(crate) struct Applied {
+    /// Permissions that the new file has.
+    pub(crate) mode: u32,
+    /// Names of what could not be kept: `owner`, `group`, `permissions`, `user.comment`.
+    pub(crate) lost: Vec<String>,
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use rustix::fs::{Gid, Uid};
+
+    use super::*;
+    use crate::platform;
+
+    /// Names (hard links) that lead to the file beside the one it was opened by.
+    pub(crate) fn other_names(file: &Metadata) -> u64 {
+        file.nlink().saturating_sub(1)
+    }
+
+    /// Owner, group, permissions and extended attributes of an open file.
+    #[derive(Debug, Clone)]
+    pub(crate) struct Attributes {
+        owner: u32,
+        group: u32,
+        mode: u32,
+        extended: Vec<(OsString, Vec<u8>)>,
+        /// Extended attributes that cannot be read, or are larger than any system's limit.
+        unread: Vec<String>,
+        /// See [`other_names`].
+        pub(crate) other_names: u64,
+    }
+
+    impl Attributes {
+        pub(crate) fn of(file: &File) -> io::Result<Self> {
+            let metadata = file.metadata()?;
+            let mut attributes = Self {
+                owner: metadata.uid(),
+                group: metadata.gid(),
+                mode: metadata.mode() & ALL_RIGHTS,
+                extended: Vec::new(),
+                unread: Vec::new(),
+                other_names: other_names(&metadata),
+            };
+            attributes.read_extended(file);
+            Ok(attributes)
+        }
+
+        /// Permissions of the file.
+        pub(crate) const fn mode(&self) -> u32 {
+            self.mode
+        }
+
+        /// Removes what group and others may do.
+        pub(crate) const fn private(mut self) -> Self {
+            self.mode &= OWNER_RIGHTS;
+            self
+        }
+
+        /// Gives these attributes to the file that takes the name. What the system refuses is
+        /// listed, never fatal: the content is what must not be lost.
+        pub(crate) fn apply(&self, file: &File) -> Applied {
+            let mut lost = self.unread.clone();
+            let (owner_kept, group_kept) = self.give_owner(file);
+            let mut mode = self.mode;
+            if !owner_kept {
+                lost.push("owner".to_owned());
+                mode &= !SET_ID;
+            }
+            if !group_kept {
+                // The group that these rights were for is another one.
+                lost.push("group".to_owned());
+                mode &= !(SET_ID | GROUP_RIGHTS);
+            }
+            if platform::set_mode(file, mode).is_err() {
+                lost.push("permissions".to_owned());
+            }
+            for (name, value) in &self.extended {
+                let for_another_group = !group_kept && name == ACCESS_LIST;
+                if for_another_group || set_extended(file, name, value).is_err() {
+                    lost.push(shown(name));
+                }
+            }
+            Applied { mode, lost }
+        }
+
+        /// Returns whether the file belongs to the same owner, and to the same group.
+        fn give_owner(&self, file: &File) -> (bool, bool) {
+            let Ok(found) = file.metadata() else { return (false, false) };
+            let (owner, group) = (Uid::from_raw(self.owner), Gid::from_raw(self.group));
+            if (found.uid(), found.gid()) == (self.owner, self.group)
+                || rustix::fs::fchown(file, Some(owner), Some(group)).is_ok()
+            {
+                return (true, true);
+            }
+            // Giving a file away takes root; giving it to a group of one's own does not.
+            let group_kept =
+                found.gid() == self.group || rustix::fs::fchown(file, None, Some(group)).is_ok();
+            (found.uid() == self.owner, group_kept)
+        }
+
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        fn read_extended(&mut self, file: &File) {
+            let Ok(len @ 1..) = rustix::fs::flistxattr_query(file) else { return };
+            let mut names = vec![0; len.min(MAX_EXTENDED)];
+            let Ok(len) = rustix::fs::flistxattr(file, &mut names[..]) else { return };
+            let names = names[..len].split(|byte| *byte == 0).filter(|name| !name.is_empty());
+            for name in names.map(OsStr::from_bytes) {
+                let value = rustix::fs::fgetxattr_query(file, name).and_then(|len| {
+                    let mut value = vec![0; len.min(MAX_EXTENDED)];
+                    let len = rustix::fs::fgetxattr(file, name, &mut value[..])?;
+                    value.truncate(len);
+                    Ok(value)
+                });
+                match value {
+                    Ok(value) => self.extended.push((name.to_owned(), value)),
+                    Err(_) => self.unread.push(shown(name)),
+                }
+            }
+        }
+
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+        fn read_extended(&mut self, _file: &File) {}
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    fn set_extended(file: &File, name: &OsStr, value: &[u8]) -> io::Result<()> {
+        let set = rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty());
+        // The system labels new files by its own policy.
+        if name == "security.selinux" { Ok(()) } else { Ok(set?) }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    fn set_extended(_file: &File, _name: &OsStr, _value: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shown(name: &OsStr) -> String {
+        crate::report::shown(std::path::Path::new(name))
+    }
+
+    /// POSIX access control list: it speaks of the file's own group, too.
+    const ACCESS_LIST: &str = "system.posix_acl_access";
+    const ALL_RIGHTS: u32 = 0o7777;
+    const SET_ID: u32 = 0o6000;
+    const GROUP_RIGHTS: u32 = 0o070;
+    const OWNER_RIGHTS: u32 = 0o700;
+    /// Linux takes 64 KiB for a value and for the list of names; others may take more.
+    const MAX_EXTENDED: usize = 1 << 20;
+
+    #[cfg(test)]
+    mod tests {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        use super::*;
+
+        #[test]
+        fn attributes_go_over_to_the_file_that_takes_the_name() {
+            let dir = tempfile::tempdir().unwrap();
+            let (old, new) = ["old", "new"].map(|name| dir.path().join(name)).into();
+            let (old, new) = (File::create(old).unwrap(), File::create(new).unwrap());
+            old.set_permissions(std::fs::Permissions::from_mode(0o2640)).unwrap();
+            let extended = set_extended(&old, OsStr::new("user.comment"), b"kept").is_ok();
+            // Root alone gives files away.
+            let root = rustix::process::geteuid().is_root();
+            if root {
+                rustix::fs::fchown(&old, Some(Uid::from_raw(12)), Some(Gid::from_raw(34))).unwrap();
+                old.set_permissions(std::fs::Permissions::from_mode(0o2640)).unwrap();
+            }
+            let attributes = Attributes::of(&old).unwrap();
+            let applied = attributes.apply(&new);
+            assert_eq!((applied.mode, applied.lost), (0o2640, Vec::new()));
+            let found = new.metadata().unwrap();
+            assert_eq!(found.mode() & 0o7777, 0o2640);
+            if root {
+                assert_eq!((found.uid(), found.gid()), (12, 34));
+            }
+            let kept = &Attributes::of(&new).unwrap().extended;
+            assert_eq!(kept.iter().any(|(_, value)| value == b"kept"), extended);
+            assert_eq!(attributes.private().mode(), 0o600);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use super::*;
+
+    /// Not known here.
+    pub(crate) fn other_names(_file: &Metadata) -> u64 {
+        0
+    }
+
+    /// Here a new file has the rights that its folder hands down.
+    #[derive(Debug, Clone)]
+    pub(crate) struct Attributes {
+        pub(crate) other_names: u64,
+    }
+
+    impl Attributes {
+        pub(crate) fn of(_file: &File) -> io::Result<Self> {
+            Ok(Self { other_names: 0 })
+        }
+
+        pub(crate) const fn mode(&self) -> u32 {
+            crate::platform::PRIVATE
+        }
+
+        pub(crate) const fn private(self) -> Self {
+            self
+        }
+
+        pub(crate) fn apply(&self, _file: &File) -> Applied {
+            Applied { mode: self.mode(), lost: Vec::new() }
+        }
+    }
+}

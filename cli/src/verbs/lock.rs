@@ -1,0 +1,65 @@
+//! One process at a time changes an object, and it changes the one that it read.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata, TryLockError};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use keystead::ErrorClass;
+
+use crate::attributes;
+use crate::failure::{Failure, Result};
+use crate::output;
+use crate::platform::{self, FileId};
+use crate::report::shown;
+
+/// The lock of a file: no other process changes it while a clone of this lives.
+pub(super) type Lock = Arc<File>;
+
+/// Files that this run has locked. One that is met again under another name (a hard link) shares
+/// the lock, for it is read only: what has other names is never changed in place.
+static LOCKED: Mutex<BTreeMap<FileId, Weak<File>>> = Mutex::new(BTreeMap::new());
+
+/// Locks a file. `read` is the file that was looked at before.
+pub(super) fn lock(file: &File, path: &Path, read: Option<&FileId>) -> Result<Lock> {
+    let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
+    let id = id_of(&metadata, path)?;
+    let lock = lock_once(file, path, &id, attributes::other_names(&metadata) > 0)?;
+    let named = path.metadata().map_err(|error| Failure::io(path, error))?;
+    if id == id_of(&named, path)? && read.is_none_or(|read| *read == id) {
+        return Ok(lock);
+    }
+    // Another process replaced the file before it was locked.
+    Err(output::is_replaced(path))
+}
+
+fn lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Result<Lock> {
+    let mut locked = LOCKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (Some(lock), true) = (locked.get(id).and_then(Weak::upgrade), may_share) {
+        return Ok(lock);
+    }
+    try_lock(file, path)?;
+    let lock = Arc::new(file.try_clone().map_err(|error| Failure::io(path, error))?);
+    locked.retain(|_, lock| lock.strong_count() > 0);
+    locked.insert(id.clone(), Arc::downgrade(&lock));
+    Ok(lock)
+}
+
+/// Two rewraps of one file at a time would tear it.
+fn try_lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("{}: another process is changing it", shown(path));
+            Err(Failure::new(ErrorClass::Io, what).hint("wait for it, and try again"))
+        }
+        // A file system without locks: the side file is made exclusively all the same.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
+    }
+}
+
+fn id_of(metadata: &Metadata, path: &Path) -> Result<FileId> {
+    platform::file_id(path, metadata).map_err(|error| Failure::io(path, error))
+}

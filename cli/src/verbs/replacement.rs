@@ -1,0 +1,126 @@
+//! The new file of an object that takes the name of the old one: complete, on disk first where
+//! that is wanted, and with the attributes of the old one.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::lock::Lock;
+use crate::attributes::Attributes;
+use crate::demo::count;
+use crate::failure::{Failure, Result};
+use crate::output::{Manner, Output, Target};
+use crate::report::Report;
+use crate::tree::{Making, Place, Staged};
+
+/// An old file, and how another takes its name.
+pub(super) struct Replacement<'a> {
+    path: &'a Path,
+    /// Its place in the folder that is walked; there, files wait for a common sync.
+    place: Option<&'a Place>,
+    lock: Lock,
+    attributes: Attributes,
+    sync: bool,
+}
+
+impl<'a> Replacement<'a> {
+    pub(super) fn of(
+        path: &'a Path,
+        place: Option<&'a Place>,
+        (old, lock): (&File, Lock),
+        sync: bool,
+    ) -> Result<Self> {
+        let attributes = Attributes::of(old).map_err(|error| Failure::io(path, error))?;
+        Ok(Self { path, place, lock, attributes, sync })
+    }
+
+    /// Whether the file has other names (hard links). They lead to the old object afterwards: what
+    /// shares a file, as snapshots do, is not changed through another name.
+    pub(super) const fn has_other_names(&self) -> bool {
+        self.attributes.other_names > 0
+    }
+
+    /// Whether files are replaced in batches here.
+    pub(super) const fn is_batched(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Opens the new file, for about `len` bytes.
+    pub(super) fn open(&self, len: Option<u64>, modified: Option<SystemTime>) -> Result<Output> {
+        let mode = self.attributes.mode();
+        if let Some(place) = self.place {
+            let replaces = Some(Arc::clone(&self.lock));
+            return Output::make(place, Making { mode, force: true, len, modified, replaces });
+        }
+        let manner = Manner { force: true, sync: self.sync, mode, not: None, modified, text: true };
+        let target = self.path.canonicalize().map_err(|error| Failure::io(self.path, error))?;
+        Output::open(&Target::File(target), manner)
+    }
+
+    /// Gives the new file attributes and name, or says what it still waits for.
+    pub(super) fn finish(&self, mut out: Output, remarks: &Remarks) -> Result<Finished> {
+        let not_kept = out.keep(&self.attributes);
+        let staged = out.finish()?;
+        remarks.add(self.attributes.other_names, &not_kept);
+        Ok(Finished { staged, other_names: self.attributes.other_names, not_kept })
+    }
+}
+
+/// A new file that has its name, or waits for it.
+pub(super) struct Finished {
+    pub(super) staged: Option<Staged>,
+    other_names: u64,
+    not_kept: Vec<String>,
+}
+
+impl Finished {
+    /// Adds to the result of an object what its user should know.
+    pub(super) fn describe(&self, value: &mut Value) {
+        value["other_names"] = json!(self.other_names);
+        value["not_kept"] = json!(self.not_kept);
+    }
+}
+
+/// What the user of a run should know of the files that were replaced.
+#[derive(Default)]
+pub(super) struct Remarks {
+    linked: AtomicU64,
+    not_kept: Mutex<BTreeSet<String>>,
+}
+
+impl Remarks {
+    fn add(&self, other_names: u64, not_kept: &[String]) {
+        self.linked.fetch_add(u64::from(other_names > 0), Ordering::Relaxed);
+        if !not_kept.is_empty() {
+            let mut all = self.not_kept.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(not_kept.iter().cloned());
+        }
+    }
+
+    /// Says it, once for a run.
+    pub(super) fn report(self, report: &Report) {
+        match self.linked.into_inner() {
+            0 => {}
+            linked => {
+                let objects = if linked == 1 { "object has" } else { "objects have" };
+                report.hint(&format!(
+                    "{} {objects} other names (hard links), which were left as they were: keys that opened the old object still open it there",
+                    count(linked)
+                ));
+            }
+        }
+        let not_kept = self.not_kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !not_kept.is_empty() {
+            let names: Vec<_> = not_kept.into_iter().collect();
+            report.hint(&format!(
+                "the new file could not keep of the old one: {}; set it again where it matters, or run this as root",
+                names.join(", ")
+            ));
+        }
+    }
+}
