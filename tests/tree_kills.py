@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills `encrypt -r` and `decrypt -r` of a tree at random moments, again and again; the last run completes what is missing.
+"""Kills runs over a tree at random moments, again and again; the last run completes what is missing.
 
     python3 tests/tree_kills.py --keystead PATH [--files 1000] [--kills 10] [--seed N]
 
@@ -8,6 +8,9 @@ kill, every file under its final name must be whole (some are decrypted or compa
 beside the output folder or in it. In the end every file decrypts to what it was, has its input's time, names and empty folders
 are kept, and nothing private is left. A run that ends before it is killed is no kill: its output is checked, removed, and made
 again.
+
+`rewrap -r` and `reencrypt -r` change the tree of objects from one key to another and, when that is done, back. After each kill
+every object is there and opens, whole, with one of the two keys; in the end all open with the last one alone.
 """
 import argparse
 import os
@@ -151,6 +154,59 @@ def attack(direction, kills, dice):
     return wrong
 
 
+def change(keystead, verb, folder, kills, dice):
+    """Kills a verb that replaces each object of the tree; returns what is wrong."""
+    sealed = folder / "sealed"
+    names = {path for path, status in listing(sealed).items() if status}
+    key, other = "key", "other"
+
+    def start():
+        command = [keystead, verb, "-q", "-r", "-k", key, "--to", other, "sealed"]
+        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def finish():
+        told = (process := start()).communicate()[1].decode(errors="replace")
+        if process.returncode != 0:
+            sys.exit(f"{verb} -r failed ({process.returncode}): {told}")
+
+    def lost(*keys):
+        found = {path for path, status in listing(sealed).items() if status and not is_private(path)}
+        wrong = [f"{path} is missing" for path in names - found] + [f"{path} is too much" for path in found - names]
+        keys = [word for name in keys for word in ("-k", name)]
+        done = subprocess.run([keystead, "verify", "-q", "-r", *keys, "sealed"], cwd=folder, capture_output=True)
+        return wrong + ([] if done.returncode == 0 else [done.stderr.decode(errors="replace").strip()])
+
+    began = time.monotonic()
+    finish()
+    whole = time.monotonic() - began
+    key, other = other, key
+    wrong, landed, most, faster = [], 0, 0, 0
+    while landed < kills:
+        process = start()
+        time.sleep(dice.uniform(0, whole))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if process.returncode == 0:                         # it was faster: now the other way
+            key, other = other, key
+            faster += 1
+            continue
+        if process.returncode != -signal.SIGKILL:
+            wrong.append(f"it ended with {process.returncode}")
+        landed += 1
+        most = max(most, len(private(folder, listing(sealed))))
+        wrong += lost("key", "other")
+    finish()
+    wrong += lost(other) + [f"{path} is left" for path in private(folder, listing(sealed))]
+    if other != "key":
+        key, other = other, key
+        finish()
+    if most > 1:
+        wrong.append(f"a kill left {most} private entries")
+    print(f"{verb} -r: {landed} kills, {faster} runs were faster; one whole run {whole:.1f} s; {len(names)} objects opened after "
+          f"each; at most {most} private entr{'ies' if most != 1 else 'y'} after a kill", flush=True)
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keystead", required=True, type=pathlib.Path)
@@ -162,12 +218,15 @@ def main():
     keystead = str(options.keystead.resolve())
     with tempfile.TemporaryDirectory(prefix="keystead-kills-") as root:
         folder = pathlib.Path(root)
-        subprocess.run([keystead, "keygen", "-q", "-o", "key"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        for key in ("key", "other"):
+            subprocess.run([keystead, "keygen", "-q", "-o", key], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         plant(folder / "tree", options.files, dice)
         before = listing(folder / "tree")
         encrypt = Direction(keystead, "encrypt", folder, "tree", "sealed", "sealed")
         decrypt = Direction(keystead, "decrypt", folder, "tree", "sealed", "back")
         wrong = attack(encrypt, options.kills, dice)
+        for verb in ("rewrap", "reencrypt"):
+            wrong += change(keystead, verb, folder, options.kills, dice)
         wrong += attack(decrypt, options.kills, dice)
         compared = [path for path, status in before.items() if status]
         wrong += [f"{path} differs" for path in compared if read(folder / "tree", path) != read(folder / "back", path)]
@@ -176,7 +235,7 @@ def main():
     for what in wrong[:20]:
         print(f"    {what}")
     print(f"{len(compared)} files decrypt equal" if not wrong else f"{len(wrong)} things are wrong")
-    print(f"tree kills: {2 * options.kills if not wrong else 0} passed, {len(wrong)} failed")
+    print(f"tree kills: {4 * options.kills if not wrong else 0} passed, {len(wrong)} failed")
     sys.exit(1 if wrong else 0)
 
 

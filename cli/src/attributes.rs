@@ -162,39 +162,6 @@ mod unix {
     const OWNER_RIGHTS: u32 = 0o700;
     /// Linux takes 64 KiB for a value and for the list of names; others may take more.
     const MAX_EXTENDED: usize = 1 << 20;
-
-    #[cfg(test)]
-    mod tests {
-        use std::os::unix::fs::PermissionsExt as _;
-
-        use super::*;
-
-        #[test]
-        fn attributes_go_over_to_the_file_that_takes_the_name() {
-            let dir = tempfile::tempdir().unwrap();
-            let (old, new) = ["old", "new"].map(|name| dir.path().join(name)).into();
-            let (old, new) = (File::create(old).unwrap(), File::create(new).unwrap());
-            old.set_permissions(std::fs::Permissions::from_mode(0o2640)).unwrap();
-            let extended = set_extended(&old, OsStr::new("user.comment"), b"kept").is_ok();
-            // Root alone gives files away.
-            let root = rustix::process::geteuid().is_root();
-            if root {
-                rustix::fs::fchown(&old, Some(Uid::from_raw(12)), Some(Gid::from_raw(34))).unwrap();
-                old.set_permissions(std::fs::Permissions::from_mode(0o2640)).unwrap();
-            }
-            let attributes = Attributes::of(&old).unwrap();
-            let applied = attributes.apply(&new);
-            assert_eq!((applied.mode, applied.lost), (0o2640, Vec::new()));
-            let found = new.metadata().unwrap();
-            assert_eq!(found.mode() & 0o7777, 0o2640);
-            if root {
-                assert_eq!((found.uid(), found.gid()), (12, 34));
-            }
-            let kept = &Attributes::of(&new).unwrap().extended;
-            assert_eq!(kept.iter().any(|(_, value)| value == b"kept"), extended);
-            assert_eq!(attributes.private().mode(), 0o600);
-        }
-    }
 }
 
 #[cfg(not(unix))]
@@ -228,5 +195,39 @@ mod other {
         pub(crate) fn apply(&self, _file: &File) -> Applied {
             Applied { mode: self.mode(), lost: Vec::new() }
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+
+    use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+
+    use super::*;
+
+    #[test]
+    fn attributes_go_over_to_the_file_that_takes_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| File::create(dir.path().join(name)).unwrap());
+        let has_comment = fsetxattr(&old, "user.comment", b"kept", XattrFlags::empty()).is_ok();
+        // Root alone gives files away.
+        let root = rustix::process::geteuid().is_root();
+        if root {
+            fchown(&old, Some(12), Some(34)).unwrap();
+        }
+        old.set_permissions(std::fs::Permissions::from_mode(0o2640)).unwrap();
+        let attributes = Attributes::of(&old).unwrap();
+        let applied = attributes.apply(&new);
+        assert_eq!((applied.mode, applied.lost), (0o2640, Vec::new()));
+        let found = new.metadata().unwrap();
+        assert_eq!(found.mode() & 0o7777, 0o2640);
+        if root {
+            assert_eq!((found.uid(), found.gid()), (12, 34));
+        }
+        let mut value = [0; 4];
+        let kept = fgetxattr(&new, "user.comment", &mut value) == Ok(4) && &value == b"kept";
+        assert_eq!(kept, has_comment);
+        assert_eq!(attributes.private().mode(), 0o600);
     }
 }

@@ -9,7 +9,7 @@ use super::{Demands, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead rewrap -k old.key --to new.key.pub *.ks           new instead of old\n  keystead rewrap -k home.key --to bob.key.pub --add a.ks    bob can open it, too\n  keystead rewrap -k home.key --drop bob.key.pub a.ks        and now he cannot; key ids do, too\n\nWho kept an old header still opens the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before. Each of the two makes the object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r know it for one."
+    after_help = "Examples:\n  keystead rewrap -k old.key --to new.key.pub *.ks           new instead of old\n  keystead rewrap -k home.key --to bob.key.pub --add a.ks    bob can open it, too\n  keystead rewrap -k home.key --drop bob.key.pub a.ks        and now he cannot; key ids do, too\n\nWho kept an old header still opens the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before. Each of the two makes the object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r know it for one. An object with other names (hard links) gets a new file; the other names keep the old object."
 )]
 pub(crate) struct Rewrap {
     #[command(flatten)]
