@@ -88,12 +88,13 @@ pub use envelope::{
 };
 pub use error::{Detail, Error, ErrorClass, Result};
 pub use format::{
-    Context, Expected, Floor, Grade, KeyId, Kind, Metadata, armor, dearmor, is_armored,
+    Context, Expected, Floor, Grade, KeyId, Kind, Metadata, armor, dearmor, dearmor_in_place,
+    is_armored,
 };
 pub use keys::{Keyring, MasterKey, PassphraseCosts, PublicKey};
 pub use stream::{
-    Decryptor, Details, Encryptor, ObjectBuffer, PlaintextBuffer, PushDecryptor, RangeReader,
-    ReadAt, Reencrypted, Threads, WriteAt, decrypt, decrypt_in_place, decrypt_into,
+    ArmorWriter, Decryptor, Details, Encryptor, ObjectBuffer, PlaintextBuffer, PushDecryptor,
+    RangeReader, ReadAt, Reencrypted, Threads, WriteAt, decrypt, decrypt_in_place, decrypt_into,
     decrypt_with_details, encrypt, encrypt_at, encrypt_in_place, encrypt_into, encrypt_key_file,
     encrypt_with, encrypted_len, header_len, is_encrypted_key_file, key_file_text, read_key_file,
     reencrypt, verify,

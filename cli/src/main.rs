@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod foreign;
 mod guard;
+mod held;
 mod input;
 mod keys;
 mod object;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use keystead::{
-    Decryptor, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt, SealedHeader,
-    Threads,
+    Decryptor, Detail, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt,
+    SealedHeader, Threads,
 };
 
 use crate::cancel;
@@ -70,6 +70,15 @@ impl Plaintext {
         }
     }
 
+    /// Returns its length, where that is known before all of it is read: of a file by its last
+    /// chunk, of a stream by its statement.
+    pub(crate) fn len(&mut self) -> keystead::Result<Option<u64>> {
+        match self {
+            Self::Seekable(reader) => reader.verified_len().map(Some),
+            Self::Stream(reader) => Ok(reader.details().plaintext_len),
+        }
+    }
+
     /// All of it, in order; gives its length when the end has verified.
     pub(crate) fn copy_to(
         &mut self,
@@ -102,8 +111,9 @@ impl Object {
         if keystead::is_armored(&prefix) {
             // All of it is read.
             cancel::listen()?;
-            let object = dearmored(&mut prefix, &mut reader);
-            let object = object.map_err(|error| unparsed(&name, error, &prefix))?;
+            let start = prefix.clone();
+            let object = dearmored(&mut prefix, &mut reader, len);
+            let object = object.map_err(|error| unparsed(&name, error, &start))?;
             let len = u64::try_from(object.len()).ok();
             let prefix = object[..object.len().min(wanted(&object))].to_vec();
             return Ok(Self {
@@ -236,14 +246,46 @@ fn wanted(start: &[u8]) -> usize {
     sidefile::stated_len(start).map_or(0, |len| len + BODY_PREFIX)
 }
 
-fn dearmored(text: &mut Vec<u8>, rest: &mut Reader) -> keystead::Result<Vec<u8>> {
-    rest.take(MAX_ARMOR).read_to_end(text)?;
-    if u64::try_from(text.len()).is_ok_and(|len| len > MAX_ARMOR) {
-        let detail = keystead::Detail::new("armored text above 256 MiB");
-        return Err(Error::Limit(detail.hint("large objects are kept binary, without --armor")));
+/// The object in a text of which `text` is the start, and which has `len` bytes where that is known.
+/// Text and object share their memory.
+fn dearmored(text: &mut Vec<u8>, rest: &mut Reader, len: Option<u64>) -> keystead::Result<Vec<u8>> {
+    check_armor(len.unwrap_or(0))?;
+    let known = len.and_then(|len| usize::try_from(len).ok());
+    reserve(text, known.unwrap_or(0).saturating_sub(text.len()))?;
+    loop {
+        let have = text.len();
+        if have == text.capacity() {
+            reserve(text, (have / 4).max(ARMOR_PART))?;
+        }
+        let part = (text.capacity() - have).min(ARMOR_PART);
+        text.resize(have + part, 0);
+        let read = read_full(rest, &mut text[have..])?;
+        text.truncate(have + read);
+        check_armor(u64::try_from(text.len()).unwrap_or(u64::MAX))?;
+        if read < part {
+            return keystead::dearmor_in_place(std::mem::take(text));
+        }
     }
-    keystead::dearmor(text)
 }
+
+fn check_armor(len: u64) -> keystead::Result<()> {
+    if len <= MAX_ARMOR {
+        return Ok(());
+    }
+    Err(Error::Limit(Detail::new("armored text above 256 MiB").hint(BINARY)))
+}
+
+fn reserve(text: &mut Vec<u8>, more: usize) -> keystead::Result<()> {
+    text.try_reserve_exact(more).map_err(|_| {
+        let len = text.len().saturating_add(more);
+        let what = format!("armored text asks for {len} bytes of memory; there is not as much");
+        Error::Limit(Detail::new(what).hint(BINARY))
+    })
+}
+
+const BINARY: &str = "large objects are kept binary, without --armor";
+/// So much text is read at a time.
+const ARMOR_PART: usize = 1_048_576;
 
 /// Adds to an error of opening what is known: who could open it, or what it is instead.
 pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keyring) -> Failure {

@@ -11,6 +11,7 @@ use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::guard;
+use crate::held::Held;
 use crate::input::Input;
 use crate::platform::{self, FileId};
 use crate::progress;
@@ -20,10 +21,6 @@ use crate::temp::{self, Temp};
 use crate::times;
 use crate::tree::{Made, Making, Place, Staged, Status};
 use keystead::{Detail, Error, ErrorClass};
-use zeroize::Zeroizing;
-
-/// What `--buffer` takes.
-const MAX_HELD: usize = 256 * 1024 * 1024;
 
 /// An output as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +74,7 @@ pub(crate) enum Output {
         out: Box<dyn Write + Send>,
         name: String,
         /// All of it, until it is complete.
-        held: Option<Zeroizing<Vec<u8>>>,
+        held: Option<Held>,
     },
     File(Box<Atomic>),
     /// In the mirror of a folder.
@@ -134,11 +131,13 @@ impl Output {
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
     }
 
-    /// Holds a stream back until [`commit`](Self::commit); a file appears no earlier in any case.
-    pub(crate) fn hold_back(&mut self) {
+    /// Holds a stream back until [`commit`](Self::commit), which may be of `len` bytes; a file
+    /// appears no earlier in any case.
+    pub(crate) fn hold_back(&mut self, len: Option<u64>) -> keystead::Result<()> {
         if let Self::Stream { held, .. } = self {
-            held.get_or_insert_default();
+            *held = Some(Held::new(len)?);
         }
+        Ok(())
     }
 
     /// Whether others see what is written before all of it is.
@@ -179,8 +178,8 @@ impl Output {
         match self {
             Self::Made(made) => return made.finish(),
             Self::Stream { mut out, name, held } => {
-                let held = held.unwrap_or_default();
-                let written = out.write_all(&held).and_then(|()| out.flush());
+                let written = held.map_or(Ok(()), |held| held.write_to(&mut out));
+                let written = written.and_then(|()| out.flush());
                 written.map_err(|error| Failure::at(&name, Error::from_io(error)))
             }
             Self::File(file) => file.commit(),
@@ -192,7 +191,9 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stream { held: Some(held), .. } => hold(held, bytes),
+            Self::Stream { held: Some(held), .. } => {
+                held.push(bytes).map(|()| bytes.len()).map_err(io::Error::from)
+            }
             Self::Stream { out, .. } => out.write(bytes),
             Self::File(file) => file.temp.file_mut().write(bytes),
             Self::Made(made) => made.write(bytes),
@@ -288,23 +289,6 @@ pub(crate) fn is_replaced(path: &Path) -> Failure {
 pub(crate) fn is_input(path: &Path) -> Failure {
     let failure = Failure::usage(format!("{}: the output is the input itself", shown(path)));
     failure.hint("name another output with -o")
-}
-
-fn hold(held: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) -> io::Result<usize> {
-    if held.len() + bytes.len() > MAX_HELD {
-        let detail = Detail::new("more than 256 MiB to be held in memory");
-        return Err(
-            Error::Limit(detail.hint("-o FILE takes any size and appears whole, too")).into()
-        );
-    }
-    if held.capacity() < held.len() + bytes.len() {
-        // Not grown in place: what it leaves behind is wiped.
-        let mut larger = Vec::with_capacity(MAX_HELD.min(2 * (held.len() + bytes.len())));
-        larger.extend_from_slice(held);
-        *held = Zeroizing::new(larger);
-    }
-    held.extend_from_slice(bytes);
-    Ok(bytes.len())
 }
 
 fn stdout(text: bool) -> Result<Output> {

@@ -5,28 +5,32 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::error::{Error, Result};
 
-const BEGIN: &str = "-----BEGIN KEYSTEAD OBJECT-----";
-const END: &str = "-----END KEYSTEAD OBJECT-----";
+pub(crate) const BEGIN: &str = "-----BEGIN KEYSTEAD OBJECT-----";
+pub(crate) const END: &str = "-----END KEYSTEAD OBJECT-----";
 const COLUMNS: usize = 64;
+/// Bytes of the object in a full line.
+pub(crate) const LINE: usize = 48;
 const MAX_BLANK: usize = 1_024;
 
 /// The armored form of an object, lines ending in LF.
 #[must_use]
 pub fn armor(object: &[u8]) -> String {
-    let text = STANDARD.encode(object);
-    let mut out = String::with_capacity(text.len() + text.len() / COLUMNS + 70);
+    let text = object.len().div_ceil(3) * 4;
+    let mut out = String::with_capacity(text + text / COLUMNS + 70);
     out.push_str(BEGIN);
     out.push('\n');
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, tail) = rest.split_at(rest.len().min(COLUMNS));
-        out.push_str(line);
-        out.push('\n');
-        rest = tail;
+    for part in object.chunks(LINE) {
+        push_line(&mut out, part);
     }
     out.push_str(END);
     out.push('\n');
     out
+}
+
+/// Adds a line of at most [`LINE`] bytes; only the last one is shorter.
+pub(crate) fn push_line(out: &mut String, part: &[u8]) {
+    STANDARD.encode_string(part, out);
+    out.push('\n');
 }
 
 /// Whether input begins as armor does, white space aside.
@@ -41,33 +45,71 @@ pub fn is_armored(input: &[u8]) -> bool {
 /// # Errors
 /// `Format` for anything but the one canonical form (SPEC R45).
 pub fn dearmor(text: &[u8]) -> Result<Vec<u8>> {
+    dearmor_in_place(text.to_vec())
+}
+
+/// [`dearmor`] in the memory of the text itself.
+///
+/// # Errors
+/// As [`dearmor`].
+pub fn dearmor_in_place(mut text: Vec<u8>) -> Result<Vec<u8>> {
+    let Lines { start, end, separator } = lines(&text)?;
+    let (mut read, mut written) = (start, 0);
+    while read < end {
+        let line_end = end.min(read + COLUMNS);
+        let mut object = [0; LINE];
+        // Padding inside is padding that does not end the text.
+        let padded = line_end < end && text[read..line_end].contains(&b'=');
+        let len = match STANDARD.decode_slice(&text[read..line_end], &mut object) {
+            Ok(len) if !padded => len,
+            _ => return Err(Error::format("armor that is not canonical Base64")),
+        };
+        // Text is longer than what it holds, so that nothing is overwritten before it is read.
+        text[written..written + len].copy_from_slice(&object[..len]);
+        written += len;
+        read = line_end + separator;
+    }
+    text.truncate(written);
+    Ok(text)
+}
+
+/// Where the lines of Base64 are in a text, and how many bytes end each of them.
+struct Lines {
+    start: usize,
+    /// The end of the last line, without what ends it.
+    end: usize,
+    separator: usize,
+}
+
+/// Checks the form of all lines, of which every one but the last is full.
+fn lines(whole: &[u8]) -> Result<Lines> {
     let wrong = |what: &'static str| Error::format(what);
-    let text = std::str::from_utf8(trim(text)?).map_err(|_| wrong("armor that is not text"))?;
-    let crlf = text.contains('\r');
-    let separator = if crlf { "\r\n" } else { "\n" };
+    let trimmed = trim(whole)?;
+    let blank = whole.iter().take_while(|byte| is_blank(**byte)).count();
+    let text = std::str::from_utf8(trimmed).map_err(|_| wrong("armor that is not text"))?;
+    let separator = if text.contains('\r') { "\r\n" } else { "\n" };
     let mut lines = text.split(separator);
     if lines.next() != Some(BEGIN) {
         return Err(wrong("armor that does not begin with -----BEGIN KEYSTEAD OBJECT-----"));
     }
-    let mut base64 = String::with_capacity(text.len());
+    let start = blank + BEGIN.len() + separator.len();
+    let mut end = start;
     let mut last = false;
     for line in &mut lines {
         if line == END {
             if lines.next().is_some() {
                 return Err(wrong("text behind the armor"));
             }
-            if base64.is_empty() {
+            if end == start {
                 return Err(wrong("armor with nothing in it"));
             }
-            return STANDARD
-                .decode(base64)
-                .map_err(|_| wrong("armor that is not canonical Base64"));
+            return Ok(Lines { start, end: end - separator.len(), separator: separator.len() });
         }
         if last || line.is_empty() || line.len() > COLUMNS {
             return Err(wrong("armor with a line of another length than 64"));
         }
         last = line.len() < COLUMNS;
-        base64.push_str(line);
+        end += line.len() + separator.len();
     }
     Err(wrong("armor that does not end with -----END KEYSTEAD OBJECT-----"))
 }

@@ -22,7 +22,7 @@ pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 
-pub use armor::{armor, dearmor, is_armored};
+pub use armor::{armor, dearmor, dearmor_in_place, is_armored};
 pub use context::{Context, Expected, Metadata};
 pub use floor::Floor;
 pub use record::{Grade, KeyId, Kind};

@@ -4,7 +4,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroize as _;
 
 use super::secret::Secret;
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 
 /// Hashes to 32 bytes with `m` KiB of memory, `t` passes and `p` lanes. The memory is taken
 /// fallibly: LIMIT where there is none.
@@ -20,7 +20,10 @@ pub(crate) fn hash(
     let mut memory = Vec::new();
     let blocks = params.block_count();
     memory.try_reserve_exact(blocks).map_err(|_| {
-        Error::limit(format!("Argon2id asks for {m} KiB of memory; there is not as much"))
+        let what = format!("Argon2id asks for {m} KiB of memory; there is not as much");
+        Error::limit(Detail::new(what).hint(
+            "let the process have more memory (`ulimit -v`); --passphrase-memory MIB, or `MasterKey::with_passphrase_ceiling`, refuses records that ask for more",
+        ))
     })?;
     memory.resize(blocks, Block::default());
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

@@ -187,7 +187,7 @@ pub(crate) struct Decrypt {
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
     pub(crate) demands: Demands,
-    /// Write nothing to stdout until all of it verified; takes up to 256 MiB of memory
+    /// Write nothing to stdout until all of it verified; takes as much memory, up to 256 MiB
     #[arg(long)]
     pub(crate) buffer: bool,
     #[command(flatten)]

@@ -18,6 +18,8 @@ use crate::report::Report;
 
 /// The end of a pipe is known at its end only, so what may be its last bytes is kept in memory.
 const MAX_TAIL: u64 = 64 * 1024 * 1024;
+/// The most that the decryptor gives at a time.
+const CHUNK: usize = 65_536;
 
 /// HTTP's ranges (RFC 9110 section 14.1.2), the last byte included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,18 +131,30 @@ fn tail(
         let detail = Detail::new("more than the last 64 MiB of a pipe");
         Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
     })?;
-    let mut kept = VecDeque::with_capacity(keep.min(65_536));
+    // Taken at once, so that growing copies nothing: no more than there can be, and a chunk.
+    let stated = reader.details().plaintext_len.and_then(|len| usize::try_from(len).ok());
+    let most = stated.map_or(keep, |len| keep.min(len)).saturating_add(CHUNK);
+    let mut kept = VecDeque::new();
+    kept.try_reserve_exact(most).map_err(|_| {
+        let detail =
+            Detail::new(format!("{most} bytes to be kept in memory; there is not as much"));
+        Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
+    })?;
     loop {
         let text = reader.fill_buf().map_err(|e| Failure::at(name, Error::from_io(e)))?;
         if text.is_empty() {
             break;
         }
+        // Room first: it was taken for no more.
+        kept.drain(..(kept.len() + text.len()).saturating_sub(keep).min(kept.len()));
         kept.extend(text);
         let len = text.len();
         reader.consume(len);
-        kept.drain(..kept.len().saturating_sub(keep));
     }
-    out.write_all(kept.make_contiguous()).map_err(|e| Failure::at("stdout", Error::from_io(e)))
+    kept.drain(..kept.len().saturating_sub(keep));
+    let (first, second) = kept.as_slices();
+    let written = out.write_all(first).and_then(|()| out.write_all(second));
+    written.map_err(|error| Failure::at("stdout", Error::from_io(error)))
 }
 
 fn behind(name: &str, start: u64, end: u64) -> Failure {

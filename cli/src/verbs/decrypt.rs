@@ -89,11 +89,8 @@ fn one(
             Manner { force, sync: !args.writing.no_sync, mode, not, modified: None, text: true };
         Output::open(&target, manner)?
     };
-    if args.buffer {
-        out.hold_back();
-    }
     // Where plaintext shows at once, so does what precedes damage.
-    let whole = match out.shows_at_once() {
+    let whole = match out.shows_at_once() && !args.buffer {
         true => None,
         false => buffers.decrypt(input, &mut opened, keys, expected)?,
     };
@@ -106,6 +103,10 @@ fn one(
         value = if report.json { details_json(&details) } else { Value::Null };
     } else {
         let mut reader = Object::of(input, opened)?.plaintext(keys, expected)?;
+        if args.buffer {
+            let len = reader.len().map_err(|error| Failure::at(&name, error))?;
+            out.hold_back(len).map_err(|error| Failure::at(&name, error))?;
+        }
         let copied = copy_out(threads, &mut reader, &mut out, (&name, &output));
         bytes = copied.map_err(|failure| match (failure.class, &target) {
             (ErrorClass::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),

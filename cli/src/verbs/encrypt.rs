@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use keystead::{Context, Detail, Encryptor, Error, Floor, Keyring, Options, Threads};
+use keystead::{ArmorWriter, Context, Detail, Encryptor, Error, Floor, Keyring, Options, Threads};
 use serde_json::json;
 
 use super::compare::{Comparison, Rules, Source};
@@ -26,8 +26,8 @@ use crate::report::Report;
 use crate::small::Buffers;
 use crate::tree::Making;
 
-/// Armor is made in memory.
-const MAX_ARMORED: usize = 128 * 1024 * 1024;
+/// Readers hold armor in memory.
+const MAX_ARMORED: u64 = 128 * 1024 * 1024;
 
 pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
@@ -79,6 +79,9 @@ fn one(
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
     let Opened { mut reader, len, id, mode, modified } = input.open()?;
+    if args.armor && len.is_some_and(|len| len > MAX_ARMORED) {
+        return Err(Failure::at(&name, too_long()));
+    }
     let mut force = args.writing.force;
     let mut exchanged = Exchanged::default();
     let mut out = if let Some(place) = &task.place {
@@ -171,20 +174,28 @@ fn in_order(
     reader: impl Read + Send,
     keys: &Keyring,
     (context, options): (&Context, &Options),
-    mut out: Output,
+    out: Output,
     names: (&str, &str),
 ) -> Result<(Output, u64, Floor)> {
+    if !armor {
+        return sealed(threads, reader, keys, (context, options), out, names);
+    }
+    let out = Bounded { out: ArmorWriter::new(out), left: MAX_ARMORED };
+    let (out, plaintext, floor) = sealed(threads, reader, keys, (context, options), out, names)?;
+    let (out, _) = out.out.finish().map_err(|error| Failure::at(names.1, error))?;
+    Ok((out, plaintext, floor))
+}
+
+fn sealed<W: Write + Send>(
+    threads: Threads,
+    reader: impl Read + Send,
+    keys: &Keyring,
+    (context, options): (&Context, &Options),
+    out: W,
+    names: (&str, &str),
+) -> Result<(W, u64, Floor)> {
     let (input, output) = names;
     let written = |error| Failure::at(output, error);
-    if armor {
-        let mut sealed = Encryptor::with_options(Bounded(Vec::new()), keys, context, options)?;
-        let floor = sealed.floor();
-        let plaintext = copy_in(threads, reader, &mut sealed, names)?;
-        let object = sealed.finish().map_err(|error| Failure::at(input, error))?.0;
-        let text = keystead::armor(&object);
-        out.write_all(text.as_bytes()).map_err(|error| written(Error::from_io(error)))?;
-        return Ok((out, plaintext, floor));
-    }
     let sealed = Encryptor::with_options(out, keys, context, options);
     let mut sealed = sealed.map_err(|error| match &error {
         Error::Io(_) => written(error),
@@ -206,20 +217,26 @@ fn twice(input: &Input) -> Option<String> {
         .then(|| format!("{} ends in .ks: is it encrypted already?", input.shown()))
 }
 
-/// A buffer that refuses to grow without end.
-struct Bounded(Vec<u8>);
+/// Refuses an object that no reader would take as text.
+struct Bounded<W> {
+    out: W,
+    left: u64,
+}
 
-impl std::io::Write for Bounded {
+impl<W: Write> Write for Bounded<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_ARMORED {
-            let detail = Detail::new("more than 128 MiB to be written as text");
-            return Err(Error::Limit(detail.hint("leave --armor away")).into());
-        }
-        self.0.extend_from_slice(bytes);
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.left = self.left.checked_sub(len).ok_or_else(too_long)?;
+        self.out.write_all(bytes)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        self.out.flush()
     }
+}
+
+fn too_long() -> Error {
+    let detail = Detail::new("more than 128 MiB to be written as text");
+    Error::Limit(detail.hint("leave --armor away"))
 }

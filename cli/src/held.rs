@@ -1,0 +1,103 @@
+//! Plaintext that is held back in memory until all of it has verified.
+
+use std::io::{self, Write};
+
+use keystead::{Detail, Error};
+
+/// What `--buffer` takes.
+const MOST: u64 = 256 * 1024 * 1024;
+/// So much is taken at a time where the length is not known.
+const PART: usize = 1_048_576;
+
+/// Bytes in the order in which they came. Parts are never copied to make room, so the peak is
+/// their length.
+#[derive(Default)]
+pub(crate) struct Held {
+    parts: Vec<Part>,
+    len: u64,
+}
+
+/// A part, wiped when dropped: at once, where `Zeroizing` writes byte after byte.
+struct Part(Vec<u8>);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let Self(bytes) = self;
+        bytes.fill(0);
+        zeroize::optimization_barrier(bytes.as_slice());
+    }
+}
+
+impl Held {
+    /// Takes memory for `len` bytes, where that is known. Fails with LIMIT where it is more than may
+    /// be held, or more than there is.
+    pub(crate) fn new(len: Option<u64>) -> keystead::Result<Self> {
+        let mut held = Self::default();
+        if let Some(len) = len {
+            check(len)?;
+            held.grow(usize::try_from(len).unwrap_or(usize::MAX))?;
+        }
+        Ok(held)
+    }
+
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> keystead::Result<()> {
+        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        check(self.len.saturating_add(more))?;
+        self.len += more;
+        while !bytes.is_empty() {
+            let room = |Part(part): &Part| part.capacity() - part.len();
+            if self.parts.last().map_or(0, room) == 0 {
+                self.grow(PART)?;
+            }
+            if let Some(last) = self.parts.last_mut() {
+                let (now, later) = bytes.split_at(bytes.len().min(room(last)));
+                last.0.extend_from_slice(now);
+                bytes = later;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        self.parts.iter().try_for_each(|Part(part)| out.write_all(part))
+    }
+
+    fn grow(&mut self, len: usize) -> keystead::Result<()> {
+        let mut part = Vec::new();
+        part.try_reserve_exact(len).map_err(|_| {
+            let what = format!("{len} bytes to be held in memory; there is not as much");
+            Error::Limit(Detail::new(what).hint(HINT))
+        })?;
+        self.parts.push(Part(part));
+        Ok(())
+    }
+}
+
+fn check(len: u64) -> keystead::Result<()> {
+    if len <= MOST {
+        return Ok(());
+    }
+    Err(Error::Limit(Detail::new("more than 256 MiB to be held in memory").hint(HINT)))
+}
+
+const HINT: &str = "-o FILE takes any size and appears whole, too";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_held_comes_out_in_order() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * PART + 7).collect();
+        for len in [None, Some(0), Some(10), Some(u64::try_from(bytes.len()).unwrap())] {
+            let mut held = Held::new(len).unwrap();
+            bytes.chunks(100_000).for_each(|part| held.push(part).unwrap());
+            let mut out = Vec::new();
+            held.write_to(&mut out).unwrap();
+            assert!(out == bytes, "{len:?}");
+        }
+        assert!(Held::new(Some(MOST + 1)).is_err());
+        let mut held = Held { parts: Vec::new(), len: MOST };
+        assert!(held.push(&[0]).is_err());
+    }
+}
