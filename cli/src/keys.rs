@@ -16,7 +16,7 @@ use crate::input::{Input, read_full};
 use crate::object;
 use crate::paper;
 use crate::passphrase::{NOT_ASKED, Passphrases};
-use crate::platform;
+use crate::platform::{self, FileId};
 use crate::report::shown;
 use crate::stdio::{self, Stream};
 
@@ -84,7 +84,13 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyr
         };
         match public_key(name).map_err(several)? {
             Some(key) => keys.add(key.into()),
-            None => keys.extend(file(Path::new(name), passphrases).map_err(several)?),
+            None => {
+                // `key public k > k.pub` goes another way.
+                if let Some((half, id)) = public_half(Path::new(name)) {
+                    guard::check_source(&half, &id)?;
+                }
+                keys.extend(file(Path::new(name), passphrases).map_err(several)?);
+            }
         }
     }
     Ok(keys)
@@ -175,7 +181,9 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let id = platform::file_id(path, &metadata).map_err(failed)?;
     guard::check_source(&shown(path), &id)?;
     guard::keep(Role::KeyFile, &shown(path), id);
-    keep_public_half(path)?;
+    if let Some((half, id)) = public_half(path) {
+        guard::keep(Role::PublicHalf, &half, id);
+    }
     // Reserved at once, so that no grown buffer leaves a copy of a secret behind: one byte more
     // than the file says, and what may be read at most where that was not enough.
     let len = usize::try_from(metadata.len()).unwrap_or(MAX_READ).saturating_add(1);
@@ -207,17 +215,14 @@ fn read_stdin() -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// The public half beside a secret key is for the others who encrypt: no output takes its place.
-fn keep_public_half(path: &Path) -> Result<()> {
+/// Returns the name and the identity of the public half beside a secret key, which others encrypt
+/// with: no output takes its place.
+fn public_half(path: &Path) -> Option<(String, FileId)> {
     let mut half = path.as_os_str().to_owned();
     half.push(".pub");
     let half = Path::new(&half);
-    let found = half.metadata().ok().filter(Metadata::is_file);
-    if let Some(id) = found.and_then(|found| platform::file_id(half, &found).ok()) {
-        guard::check_source(&shown(half), &id)?;
-        guard::keep(Role::PublicHalf, &shown(half), id);
-    }
-    Ok(())
+    let found = half.metadata().ok().filter(Metadata::is_file)?;
+    Some((shown(half), platform::file_id(half, &found).ok()?))
 }
 
 /// Whether a file of `len` bytes holds a secret key: as text, on paper, or under a passphrase. What

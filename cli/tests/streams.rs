@@ -311,6 +311,8 @@ fn the_same_stream_both_ways_is_no_file() {
     ok(dir, "cat a.ks | $K cat -k k 2>&1 | cat");
     // A log that is no input.
     ok(dir, "$K verify -k k a.ks >> log 2>&1; $K encrypt -k s -o b a >> log 2>&1");
+    ok(dir, "cp k.pub half; $K key public k > k.pub; $K encrypt -q -k k.pub -o c a");
+    ok(dir, "$K key public k >> list; $K encrypt -R list -o d a; $K encrypt -R k.pub -o - a > e");
     ok(dir, "$K cat -k k a.ks > copy; cmp copy a; $K cat -k k a.ks >> copy; ! cmp -s copy a");
 }
 
