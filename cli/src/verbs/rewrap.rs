@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{
-    Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey, OpenedBy,
-    RecordInspection, Rewrapped, Threads,
+    ArmorWriter, Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey,
+    OpenedBy, RecordInspection, Rewrapped, Threads,
 };
 use serde_json::json;
 
@@ -186,11 +186,14 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         let rewrapped =
             rewrap(job, &bytes, len).map_err(|error| explained(&name, error, &bytes, job.old))?;
         let body = bytes.get(rewrapped.old_len..).unwrap_or_default();
-        let text = keystead::armor(&[&rewrapped.header, body].concat());
-        let mut out = replacement.open(u64::try_from(text.len()).ok(), modified)?;
-        out.write_all(text.as_bytes()).map_err(|e| Failure::at(&name, Error::from_io(e)))?;
+        let failed = |error| Failure::at(&name, error);
+        let mut text = ArmorWriter::new(replacement.open(len, modified)?);
+        let written = text.write_all(&rewrapped.header).and_then(|()| text.write_all(body));
+        written.map_err(|error| failed(Error::from_io(error)))?;
+        let (out, written) = text.finish().map_err(failed)?;
         let finished = replacement.finish(out, job.remarks)?;
-        return Ok(told(&name, &rewrapped, text.len(), Some(finished)));
+        let written = usize::try_from(written).unwrap_or(usize::MAX);
+        return Ok(told(&name, &rewrapped, written, Some(finished)));
     }
     if finish_interrupted(job, path, file, report)? {
         return Ok(json!({ "output": name, "finished_earlier": true }).into());
