@@ -5,8 +5,8 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
-    Context, Decryptor, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, RangeReader,
-    SealedHeader,
+    Context, Decryptor, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, PushDecryptor,
+    RangeReader, SealedHeader,
 };
 
 fn keys() -> Keyring {
@@ -44,6 +44,26 @@ fn short_reads_and_interruptions_change_nothing() {
     let mut reader = Decryptor::new(Slow(&object, false), &keys, &context).unwrap();
     reader.read_to_end(&mut out).unwrap();
     assert_eq!(out, plain);
+}
+
+/// A decryptor that is pushed to repeats its error for all that follows, also for bytes that
+/// complete no chunk: they were once taken as if nothing had happened.
+#[test]
+fn a_failed_push_repeats_its_error() {
+    let (keys, context) = (keys(), Context::new());
+    let mut object = keystead::encrypt(&keys, &text(40_000), &context).unwrap();
+    let sealed = SealedHeader::parse(&object).unwrap();
+    object[sealed.len() + 56 + 16_400] ^= 1;
+    let (prefix, body) = object[sealed.len()..].split_first_chunk().unwrap();
+    let header = sealed.unwrap(&keys, &context).unwrap();
+    let mut opener = PushDecryptor::new(header, prefix).unwrap();
+    let mut out = Vec::new();
+    for pushed in [body, b"more", b"", &body[..16_400]] {
+        let error = opener.push(pushed, &mut out).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Auth, "{} bytes", pushed.len());
+        assert_eq!(out, text(16_384), "the chunk before it, and no more");
+    }
+    assert_eq!(opener.finish(&mut out).unwrap_err().class(), ErrorClass::Auth);
 }
 
 /// A writer with room for so many bytes.

@@ -73,8 +73,11 @@ impl PushDecryptor {
     /// Takes the next bytes of the body and appends the chunks that they complete to `out`.
     ///
     /// # Errors
-    /// `Auth` where a chunk does not verify: nothing of it is appended. It repeats.
+    /// `Auth` where a chunk does not verify: nothing of it is appended. It repeats, whatever is
+    /// pushed.
     pub fn push(&mut self, mut sealed: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        // Also for bytes that complete no chunk: who goes on must not take them for accepted.
+        self.opener.check_not_failed()?;
         while !sealed.is_empty() {
             // Whole chunks do not pass through the buffer. A full one is never the last (R31).
             if self.filled == 0
@@ -106,11 +109,14 @@ impl PushDecryptor {
 }
 
 impl Opener {
+    fn check_not_failed(&self) -> Result<()> {
+        if self.failed { Err(Error::Auth) } else { Ok(()) }
+    }
+
     /// Appends the chunk and opens it where it stands.
     fn open(&mut self, sealed: &[u8], last: bool, out: &mut Vec<u8>) -> Result<()> {
-        if std::mem::replace(&mut self.failed, true) {
-            return Err(Error::Auth);
-        }
+        self.check_not_failed()?;
+        self.failed = true;
         check_chunk(self.expected, self.index, sealed.len(), last)?;
         let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(Error::Auth)?;
         let start = out.len();
