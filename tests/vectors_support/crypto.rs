@@ -93,9 +93,14 @@ pub fn encapsulate(
     )
 }
 
-/// The AEAD part of HPKE in base mode (RFC 9180 section 5.1), for MLKEM768-X25519, HKDF-SHA256 and
-/// AES-256-GCM.
+/// The AEAD part of HPKE in base mode, for MLKEM768-X25519, HKDF-SHA256 and AES-256-GCM.
 pub fn hpke_seal(shared: &[u8; 32], info: &[u8], aad: &[u8], text: &[u8]) -> Vec<u8> {
+    let (key, nonce) = hpke_key(shared, info);
+    gcm_seal(&key, nonce, aad, text)
+}
+
+/// The key schedule of HPKE in base mode (RFC 9180 section 5.1), for the first message.
+pub fn hpke_key(shared: &[u8; 32], info: &[u8]) -> GcmKey {
     const SUITE: &[u8] = b"HPKE\x64\x7a\x00\x01\x00\x02";
     let mac = |key: &[u8], parts: &[&[u8]]| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
@@ -111,8 +116,7 @@ pub fn hpke_seal(shared: &[u8; 32], info: &[u8], aad: &[u8], text: &[u8]) -> Vec
         mac(&secret, &[&[0, length], b"HPKE-v1", SUITE, label, &context, &[1]])
     };
     let key = expand(b"key", 32).try_into().unwrap();
-    let nonce = expand(b"base_nonce", 12)[..12].try_into().unwrap();
-    gcm_seal(&key, nonce, aad, text)
+    (key, expand(b"base_nonce", 12)[..12].try_into().unwrap())
 }
 
 pub fn argon2id(passphrase: &[u8], salt: &[u8], (m, t, p): (u32, u32, u32)) -> [u8; 32] {
