@@ -5,7 +5,9 @@
 
 One point is one run under strace in which one call is struck: SIGKILL or SIGINT before it, or ENOSPC or EIO in its place.
 After it, the output holds the old content or the complete new one, the inputs are as before, an error is told, and at most one
-private temporary file is there, none after SIGINT; then the next run finishes and sweeps that file. --points takes an even sample of all points. --rivals decrypts over an
+private temporary file is there, none after SIGINT; then the next run finishes and sweeps that file. Scenarios that make new
+outputs run a second time without RENAME_NOREPLACE and a third time without hard links too, as on mounts of cloud storage: then
+a killed run may leave a claim at the output and a marker beside its private file. --points takes an even sample of all points. --rivals decrypts over an
 existing file with age and rage, whichever are installed, in the same way and counts what they lose; only our losses count in
 the last line and the exit code.
 """
@@ -21,14 +23,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 CALLS = """write writev pwrite64 pwritev pwritev2 copy_file_range sendfile splice ftruncate fallocate fsync fdatasync syncfs
-           sync_file_range rename renameat renameat2 link linkat unlink unlinkat""".split()
+           sync_file_range rename renameat renameat2 link linkat unlink unlinkat openat close""".split()
 HINTS = ["copy_file_range", "sendfile", "splice", "fallocate", "sync_file_range"]       # what may fail without loss
 NOT_STRUCK = "the fault did not strike: the run made fewer calls than the one that was counted"
 PATIENCE = [0.2, 1, 4]                                      # seconds until SIGINT
-TIDYING = "unlinkat"                                        # of the private folder of a run; the next run does what fails
 FAULTS = {"SIGKILL": "signal=KILL", "SIGINT": "delay_enter={}", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO"}
+OTHER_WAYS = ["renameat2", "linkat", "unlink", "unlinkat"]   # another way is taken, or the next run does it
+# How a file system does without: what always fails there.
+WAYS = {"": {}, ", linked": {"renameat2": "EINVAL"}, ", claimed": {"renameat2": "EINVAL", "linkat": "EPERM"}}
+WORDS = b"keystead was stopped before it could put a file here."
 STRACE = ["strace", "-f", "-qq"]
 FAST = "--seccomp-bpf"                                      # stops at the struck calls only, but delivers no signal
 TEXT = bytes(i * 7 % 251 for i in range(1_100_000))
@@ -44,12 +50,26 @@ def interrupt(argv, folder, stdin, patience):
     """Sends SIGINT after so many seconds, while strace delays a call for twice as long. A signal of strace's own would reach one thread, not the process."""
     argv = [argv[0], "-D", *argv[1:]]                       # the process is ours, strace beside it
     process = subprocess.Popen(argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20                        # on a busy machine, strace takes its time to begin
+    while process.poll() is None and not waits_for_signals(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.001)
     try:
         stdout, stderr = process.communicate(stdin, timeout=patience)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def waits_for_signals(pid):
+    """Whether a process is no longer strace and holds SIGINT back, as keystead does before all else."""
+    try:
+        if os.readlink(f"/proc/{pid}/exe").endswith("strace"):
+            return False
+        blocked = re.search(r"SigBlk:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return False
+    return bool(int(blocked[1], 16) & 1 << signal.SIGINT - 1)
 
 
 def must(argv, folder, stdin=b""):
@@ -83,10 +103,24 @@ class Tool:
 class Scenario:
     """A command on a folder, and what must hold after it was struck. A brief one ends before a signal can stop it."""
 
-    ours, brief, stdin, inputs, text = True, False, b"", [], TEXT
+    ours, brief, stdin, inputs, text, way = True, False, b"", [], TEXT, ""
 
-    def __init__(self, tool):
+    def __init__(self, tool, way=""):
         self.tool = tool
+        self.way = way
+        self.name += way
+
+    @property
+    def fails(self):
+        """What always fails, for strace."""
+        return [f"-einject={call}:error={error}" for call, error in WAYS[self.way].items()]
+
+    def is_claim(self, output):
+        """Whether a killed run was about to make this output. A claim without its words has odd permissions."""
+        if self.way != ", claimed" or not temporary(output.parent):
+            return False
+        begun = output.stat().st_size == 0 and output.stat().st_mode & 0o777 == 0o500
+        return begun or output.read_bytes().startswith(WORDS)
 
     def prepare(self, folder):
         for name in ("old", "new"):
@@ -154,6 +188,35 @@ class DecryptSmall(Decrypt):
     name, brief, text = "decrypt, small", True, TEXT[:4_096]
 
 
+class New:
+    """An output that is not there yet."""
+
+    def lost(self, folder):
+        output = folder / self.output
+        if not output.exists() or self.is_claim(output):
+            return None
+        return self.finished(folder)
+
+    def again(self, folder):
+        was_made = (folder / self.output).exists() and not self.is_claim(folder / self.output)
+        done = run(self.command(), folder, self.stdin)
+        return None if done.returncode == (2 if was_made else 0) else failed(done)
+
+
+class EncryptNew(New, EncryptSmall):
+    name, line, output = "encrypt, new", "encrypt -k old.pub text", "text.ks"
+
+    def prepare(self, folder):
+        Scenario.prepare(self, folder)
+
+
+class DecryptNew(New, DecryptSmall):
+    name, line, output = "decrypt, new", "decrypt -k old -o made text.ks", "made"
+
+    def finished(self, folder):
+        return None if (folder / "made").read_bytes() == self.text else "the output is not the plaintext"
+
+
 class Change(Scenario):
     """Verbs that change an object in place: it opens with the old key or with the new one."""
 
@@ -201,10 +264,9 @@ class RewrapCopy(Change):
         return None if TEXT[:1_000_000] in known else "the object opens neither with the old key nor with the new"
 
     def again(self, folder):
-        if self.tool.decrypted(folder, "new") is not None:      # it was done: any other command sweeps
-            done = run(self.tool.command("encrypt -k old.pub -o other.ks text"), folder)
-        else:
-            done = run(self.command(), folder)
+        if self.tool.decrypted(folder, "new") is not None:
+            return None                                         # it was done, and its private file has the name
+        done = run(self.command(), folder)
         return None if done.returncode == 0 else failed(done)
 
     def finished(self, folder):
@@ -235,7 +297,7 @@ class EncryptTree(Scenario):
     def lost(self, folder, all_of_them=False):
         for name, text in self.files.items():
             found = folder / f"sealed/{name}.ks"
-            if found.exists() or all_of_them:
+            if all_of_them or found.exists() and not self.is_claim(found):
                 if self.tool.decrypted(folder, "old", f"sealed/{name}.ks") != text:
                     return f"{name}.ks does not open"
         return None
@@ -272,6 +334,16 @@ class ReencryptTree(ChangeTree):
     name, line = "reencrypt -r", "reencrypt -q -r -k old --to new sealed"
 
 
+class EncryptTreeAgain(EncryptTree):
+    """The folder is there, so that each file takes its name by itself."""
+
+    name = "encrypt -r, again"
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        (folder / "sealed").mkdir()
+
+
 class DecryptTree(EncryptTree):
     name, line = "decrypt -r", "decrypt -q -r -k old -o back sealed"
 
@@ -292,18 +364,19 @@ class Keygen(Scenario):
 
     def lost(self, folder):
         secret, public = folder / "made", folder / "made.pub"
-        if not secret.exists():
+        if not secret.exists() or self.is_claim(secret):
             return "a public half without its secret" if public.exists() else None
         done = run(self.tool.command("key public made"), folder)
         if done.returncode != 0:
             return "the key file is not whole"
-        if public.exists() and public.read_bytes() != done.stdout:
+        if public.exists() and not self.is_claim(public) and public.read_bytes() != done.stdout:
             return "the public half is not whole"
         return None
 
     def again(self, folder):
-        done = run(self.tool.command("keygen -q -o another"), folder)
-        return None if done.returncode == 0 else failed(done)
+        was_made = (folder / "made").exists() and not self.is_claim(folder / "made")
+        done = run(self.command(), folder)
+        return None if done.returncode == (2 if was_made else 0) else failed(done)
 
     def finished(self, folder):
         return self.lost(folder)
@@ -365,18 +438,26 @@ class Rival(Scenario):
 def points(scenario, folder):
     """Every call that may be struck: its name, and its number among the calls of that name in one thread."""
     log = folder.with_suffix(".log")
-    command = [*STRACE, FAST, "-o", str(log), "-e", "trace=" + ",".join(CALLS), *scenario.command()]
+    traced = "trace=" + ",".join([*CALLS, "fcntl"])
+    command = [*STRACE, FAST, "-o", str(log), "-e", traced, *scenario.fails, *scenario.command()]
     done = run(command, folder, scenario.stdin)
     if done.returncode != 0:
         sys.exit(f"{scenario.name} does not run under strace: {done.stderr.decode(errors='replace')}")
-    most = collections.Counter()
-    for (_, name), count in calls_by_thread(log.read_text(errors="replace")).items():
-        most[name] = max(most[name], count)
-    return [(fault, name, number + 1) for name in CALLS for number in range(most[name]) for fault in FAULTS]
+    found = numbered(log.read_text(errors="replace"))
+    return [(fault, name, number) for name in CALLS for number in sorted(found[name]) for fault in FAULTS
+            if name not in WAYS[scenario.way]]
 
 
-def calls_by_thread(log):
-    return collections.Counter(re.findall(r"^(\d+) +(\w+)\(", log, re.M))
+def numbered(log):
+    """The numbers of the calls to be struck, by name; of those that open and close, the ones that make and store outputs."""
+    found, count, last = collections.defaultdict(set), collections.Counter(), {}
+    for thread, name, rest in re.findall(r"^(\d+) +(\w+)\((.*)", log, re.M):
+        count[thread, name] += 1
+        stores = "F_DUPFD" in last.get(thread, "")
+        if name == "openat" and "O_EXCL" in rest or name == "close" and stores or name not in ("openat", "close"):
+            found[name].add(count[thread, name])
+        last[thread] = rest
+    return found
 
 
 def sample(items, count):
@@ -402,14 +483,16 @@ def strike_once(scenario, pristine, point, patience):
         before = snapshot(folder, scenario.inputs)
         fault, call, number = point
         fast = [] if fault.startswith("SIG") else [FAST]
-        how = [*fast, "-e", f"trace={call}", "-e", f"inject={call}:{FAULTS[fault].format(int(2e6 * patience))}:when={number}"]
+        traced = ",".join([call, *WAYS[scenario.way]])
+        inject = f"inject={call}:{FAULTS[fault].format(int(2e6 * patience))}:when={number}"
         log = pathlib.Path(root) / "log"
-        command = [*STRACE, "-o", str(log), *how, *scenario.command()]
+        command = [*STRACE, "-o", str(log), *fast, "-e", f"trace={traced}", "-e", inject, *scenario.fails, *scenario.command()]
         if fault == "SIGINT":
             done = interrupt(command, folder, scenario.stdin, patience)
         else:
             done = run(command, folder, scenario.stdin)
-        struck = re.search(r"\(INJECTED\)|\(DELAYED\)|killed by SIGKILL", log.read_text(errors="replace"))
+        struck = rf"{call}\(.*(\(INJECTED\)|\(DELAYED\))|killed by SIGKILL"
+        struck = re.search(struck, log.read_text(errors="replace"))
         if not (struck or fault == "SIGINT" and done.returncode == 130):
             return NOT_STRUCK
         wrong = scenario.lost(folder)
@@ -421,18 +504,24 @@ def strike_once(scenario, pristine, point, patience):
             return "it panicked"
         # A brief run is finished and then ends by the signal; another may just have finished.
         stopped = [-2] if scenario.brief else [130, 0]
-        ends = {"SIGKILL": [-9], "SIGINT": stopped}.get(fault, [0, 1] if call in [*HINTS, TIDYING] else [1])
+        # Closing a marker stores nothing that anybody needs.
+        harmless = HINTS + OTHER_WAYS + (["close"] if scenario.way == ", claimed" else [])
+        ends = {"SIGKILL": [-9], "SIGINT": stopped}.get(fault, [0, 1] if call in harmless else [1])
         if done.returncode not in ends:
             return f"it ended with {done.returncode} after {fault}"
         if fault == "SIGINT":
             scenario.ends[done.returncode] += 1
-            if done.returncode != 130 and (wrong := scenario.finished(folder)):
-                return f"it ended with {done.returncode}, and {wrong}"
+        if done.returncode in (0, -2) and (wrong := scenario.finished(folder)):
+            return f"it ended with {done.returncode}, and {wrong}"
         left = temporary(folder)
-        if len(left) > (1 if fault == "SIGKILL" or call == TIDYING else 0):
+        # A claim has a marker. What could not be unlinked once stays until the next run.
+        most = {"SIGKILL": 2 if scenario.way == ", claimed" else 1}.get(fault, 1 if call.startswith("unlink") else 0)
+        if len(left) > most:
             return f"{len(left)} temporary files are left"
         wrong = scenario.again(folder) or scenario.finished(folder)
-        if wrong is None and temporary(folder):
+        # In a folder, an output whose marker could not be removed is done: the next run does not write it again.
+        stays = call == "unlinkat" and fault.startswith("E") and isinstance(scenario, EncryptTreeAgain)
+        if wrong is None and temporary(folder) and not stays:
             wrong = "the next run does not sweep the temporary file"
         if wrong is None and snapshot(folder, scenario.inputs) != before:
             wrong = "the next run changed an input"
@@ -477,7 +566,7 @@ def main():
         sys.exit(1 if os.environ.get("CI") else 0)
 
     tool = Tool(options.keystead)
-    todo = [kind(tool) for kind in SHORT_FIRST]
+    todo = [kind(tool, way) for kind in SHORT_FIRST for way in WAYS if way == "" or kind in IN_OTHER_WAYS]
     for program in ("age", "rage") if options.rivals else ():
         if shutil.which(program) is None:
             print(f"skipped: {program} is not installed")
@@ -492,11 +581,11 @@ def main():
         return len(every) if not scenario.ours else left[0] // max(left[1], 1)
 
     struck = lost = 0
-    print(f"{'':16}{'points':>8}{'struck':>8}{'lost':>8}")
+    print(f"{'':24}{'points':>8}{'struck':>8}{'lost':>8}")
     with tempfile.TemporaryDirectory(prefix="keystead-faults-") as root:
         for scenario in todo:
             every, chosen, losses = test(scenario, pathlib.Path(root), share)
-            print(f"{scenario.name:16}{every:8}{chosen:8}{len(losses):8}", flush=True)
+            print(f"{scenario.name:24}{every:8}{chosen:8}{len(losses):8}", flush=True)
             if not scenario.ours:
                 continue
             left[0] -= chosen
@@ -510,9 +599,11 @@ def main():
 
 
 SHORT_FIRST = [
-    Keygen, KeyPassphrase, EncryptSmall, DecryptSmall, Rewrap, EncryptTree, DecryptTree, RewrapTree, ReencryptTree,
+    EncryptNew, DecryptNew, Keygen, KeyPassphrase, EncryptSmall, DecryptSmall, Rewrap, EncryptTreeAgain, EncryptTree, DecryptTree,
+    RewrapTree, ReencryptTree,
     RewrapCopy, Reencrypt, Encrypt, Decrypt,
 ]
+IN_OTHER_WAYS = [EncryptNew, DecryptNew, Keygen, EncryptTreeAgain]
 
 if __name__ == "__main__":
     main()

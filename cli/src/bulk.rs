@@ -33,11 +33,15 @@ pub(crate) struct To<'a> {
 }
 
 impl<'a> To<'a> {
-    pub(crate) fn new(file: &'a File, len: u64, sync: bool) -> Self {
+    /// Nothing where a file is written from its first byte to its last alone.
+    pub(crate) fn new(file: &'a File, len: u64, sync: bool) -> Option<Self> {
+        if !platform::takes_any_order(file) {
+            return None;
+        }
         let pays = len >= STEP / 16 && platform::room_pays(file);
         let reserved = AtomicU64::new(if pays { 0 } else { u64::MAX });
         let written = AtomicU64::new(0);
-        Self { file, len, sync, written, reserved, failed: AtomicBool::new(false) }
+        Some(Self { file, len, sync, written, reserved, failed: AtomicBool::new(false) })
     }
 
     /// Whether it was writing that failed.

@@ -1,6 +1,7 @@
 //! Signals: what is half made is removed, and the run ends with 130. Nothing is cut in the middle
 //! of a rename or a rewrap in place.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -12,12 +13,12 @@ use keystead::ErrorClass;
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::failure::{Failure, Result};
-use crate::platform::Terminal;
+use crate::platform::{self, Terminal};
 use crate::progress;
 use crate::report::Report;
 
 /// Files and folders of this run that must not outlive it.
-static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static PENDING: Mutex<Vec<(PathBuf, Option<File>)>> = Mutex::new(Vec::new());
 /// Readers are steps that a signal waits for; the writer is the end of the run.
 static GATE: RwLock<()> = RwLock::new(());
 /// Whether a thread waits for signals.
@@ -30,15 +31,16 @@ static TERMINAL: Mutex<Option<Terminal>> = Mutex::new(None);
 pub(crate) struct Pending(PathBuf);
 
 impl Pending {
-    pub(crate) fn new(path: &Path) -> Self {
-        locked(&PENDING).push(path.to_owned());
+    /// `file` is the open file, if it is one.
+    pub(crate) fn new(path: &Path, file: Option<File>) -> Self {
+        locked(&PENDING).push((path.to_owned(), file));
         Self(path.to_owned())
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        locked(&PENDING).retain(|path| *path != self.0);
+        locked(&PENDING).retain(|(path, _)| *path != self.0);
     }
 }
 
@@ -72,7 +74,7 @@ pub(crate) fn listen() -> Result<()> {
         let thread = std::thread::Builder::new().name("signals".to_owned());
         let heard = || {
             while let Ok(signal) = watched().wait() {
-                if !crate::platform::is_ignored(signal) {
+                if !platform::is_ignored(signal) {
                     end();
                 }
             }
@@ -120,7 +122,9 @@ pub(crate) fn unblock() {}
 #[cfg_attr(not(unix), allow(dead_code, reason = "no signal is watched there"))]
 fn end() -> ! {
     let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
-    for path in locked(&PENDING).iter() {
+    for (path, file) in locked(&PENDING).iter() {
+        // What is removed while it is written comes back on some mounts when it is closed.
+        let _ = file.as_ref().map(platform::flush);
         remove(path);
     }
     if let Some(terminal) = locked(&TERMINAL).take() {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use keystead::{Error, ErrorClass};
 
+use crate::platform;
 use crate::report::shown;
 
 /// Result of everything in the command line.
@@ -48,6 +49,15 @@ impl Failure {
         Self { message: format!("{name}: {}", failure.message), ..failure }
     }
 
+    /// An error of one step on the way to a file, which by itself would not say what was tried.
+    pub(crate) fn step(path: &Path, step: &str, error: io::Error) -> Self {
+        let failure = Self::from(Error::from_io(error));
+        let system = platform::file_system(path);
+        let system = system.map(|name| format!(" (the file system is {name})")).unwrap_or_default();
+        let message = format!("{}: {step}: {}{system}", shown(path), failure.message);
+        Self { message, ..failure }.hint(ELSEWHERE)
+    }
+
     /// An I/O error about a path.
     pub(crate) fn io(path: &Path, error: io::Error) -> Self {
         Self::at(&shown(path), Error::from_io(error))
@@ -74,6 +84,8 @@ impl From<Error> for Failure {
     }
 }
 
+const ELSEWHERE: &str = "nothing was replaced; if this happens again, write to another file \
+system with -o, and copy the file from there";
 const AUTH: &str =
     "get the object again from its source; `keystead inspect` shows who should open it";
 

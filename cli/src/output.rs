@@ -13,6 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::guard;
 use crate::held::Held;
 use crate::input::Input;
+use crate::permissions;
 use crate::platform::{self, FileId};
 use crate::progress;
 use crate::report::shown;
@@ -101,7 +102,7 @@ impl Output {
         };
         guard::check_name(path)?;
         guard::check_place(path)?;
-        temp::sweep(folder_of(path));
+        temp::sweep(path);
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
             check_alias(path, &metadata, manner.not.as_ref())?;
@@ -150,8 +151,8 @@ impl Output {
     pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {
         match self {
             Self::Stream { .. } => None,
-            Self::File(file) => Some(To::new(file.temp.file(), len, file.manner.sync)),
-            Self::Made(made) => Some(made.place(len)),
+            Self::File(file) => To::new(file.temp.file(), len, file.manner.sync),
+            Self::Made(made) => made.place(len),
         }
     }
 
@@ -229,25 +230,27 @@ impl Atomic {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
-        let temp = Temp::create(folder).map_err(|error| match error.kind() {
+        let temp = Temp::create(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound if !folder.exists() => no_folder(folder),
             _ => Failure::io(path, error),
         })?;
         Ok(Self { temp, path: path.to_owned(), manner })
     }
 
-    /// Permissions, time, sync, rename, sync of the folder.
+    /// Permissions, time, sync, rename, sync of the folder. Before all that the file is complete:
+    /// on some mounts it has nothing that could be set until it is stored.
     fn commit(self) -> Result<()> {
         let Self { temp, path, manner } = self;
         let failed = |error| Failure::io(&path, error);
-        platform::set_mode(temp.file(), manner.mode).map_err(failed)?;
+        platform::flush(temp.file()).map_err(failed)?;
+        permissions::set(temp.file(), &path, manner.mode);
         times::set(temp.file(), &path, manner.modified);
         if manner.sync {
-            temp.file().sync_all().map_err(failed)?;
+            platform::sync_file(temp.file()).map_err(failed)?;
         }
-        temp.persist(&path, manner.force).map_err(|error| match error.kind() {
+        temp.persist(&path, manner.force).map_err(|unnamed| match unnamed.error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
-            _ => failed(error),
+            _ => unnamed.failure(&path),
         })?;
         if manner.sync {
             platform::sync_dir(folder_of(&path)).map_err(failed)?;

@@ -1,7 +1,6 @@
 //! What differs between operating systems: the identity of a file, its permissions, syncing a
 //! folder, opening without following.
 
-use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
@@ -10,18 +9,20 @@ use std::time::SystemTime;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
-    is_locked_by, is_mine, is_pipe, mode, modified, open_many, open_side, read_at, rename_folder,
-    reserve, room_pays, set_mode, start_writing, stdout_file, sync_dir, umask,
+    At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
+    folder_lock, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified, open_many,
+    open_side, read_at, rename_folder, reserve, room_pays, set_mode, start_writing, stdout_file,
+    sync_dir, sync_file, takes_any_order, umask,
 };
 #[cfg(unix)]
 pub(crate) use unix::{is_ignored, time, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, for_each_name,
-    is_locked_by, is_mine, is_pipe, mode, modified, open_many, open_side, read_at, rename_folder,
-    reserve, room_pays, set_mode, start_writing, stdout_file, sync_dir,
+    At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
+    folder_lock, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified, open_many,
+    open_side, read_at, rename_folder, reserve, room_pays, set_mode, start_writing, stdout_file,
+    sync_dir, sync_file, takes_any_order,
 };
 
 /// Permissions that nobody but the owner has.
@@ -29,8 +30,8 @@ pub(crate) const PRIVATE: u32 = 0o600;
 
 #[cfg(unix)]
 mod unix {
-    use std::os::fd::AsFd;
-    use std::os::unix::ffi::OsStrExt as _;
+    use std::ffi::OsStr;
+    use std::os::fd::{AsFd, BorrowedFd};
     use std::os::unix::fs::{
         DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
         PermissionsExt as _,
@@ -39,7 +40,8 @@ mod unix {
     use std::time::Duration;
 
     use nix::sys::signal::Signal;
-    use rustix::fs::{Dir, Mode, OFlags};
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, statat};
+    use rustix::io::Errno;
     use rustix::termios::{OptionalActions, Termios};
 
     use super::*;
@@ -52,6 +54,47 @@ mod unix {
         pub(crate) const fn of(device: u64, inode: u64) -> Self {
             Self(device, inode)
         }
+    }
+
+    /// A name, in the working folder or in an open one.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct At<'a> {
+        pub(crate) folder: BorrowedFd<'a>,
+        pub(crate) path: &'a Path,
+    }
+
+    impl<'a> At<'a> {
+        pub(crate) const fn path(path: &'a Path) -> Self {
+            Self { folder: CWD, path }
+        }
+
+        pub(crate) fn entry(folder: &'a impl AsFd, name: &'a OsStr) -> Self {
+            Self { folder: folder.as_fd(), path: Path::new(name) }
+        }
+    }
+
+    /// Whether an open file is still what has its name. Some file systems number a file by its
+    /// path, so that a new file there has the number of the old one but another time.
+    pub(crate) fn is_still_at(file: &File, at: At<'_>) -> bool {
+        let stamp = |found: Stat| {
+            (found.st_dev, found.st_ino, found.st_mtime, found.st_mtime_nsec, found.st_size)
+        };
+        let open = fstat(file).map(stamp);
+        open.is_ok() && open == statat(at.folder, at.path, AtFlags::SYMLINK_NOFOLLOW).map(stamp)
+    }
+
+    /// Closes a file. On some mounts this is when what was written is stored, and where that fails,
+    /// nothing else says so.
+    pub(crate) fn close(file: File) -> io::Result<()> {
+        match nix::unistd::close(file) {
+            Err(nix::errno::Errno::EINTR) => Ok(()),
+            closed => Ok(closed?),
+        }
+    }
+
+    /// Does what closing does, but leaves the file open and locked.
+    pub(crate) fn flush(file: &File) -> io::Result<()> {
+        file.try_clone().and_then(close)
     }
 
     pub(crate) fn file_id(_path: &Path, metadata: &Metadata) -> io::Result<FileId> {
@@ -73,6 +116,11 @@ mod unix {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
+    /// The permissions that the file system shows.
+    pub(crate) fn mode_of(file: &File) -> Option<u32> {
+        file.metadata().ok().map(|found| found.mode() & 0o777)
+    }
+
     /// When it was last written.
     pub(crate) fn modified(metadata: &Metadata) -> Option<SystemTime> {
         time(metadata.mtime(), metadata.mtime_nsec())
@@ -90,8 +138,29 @@ mod unix {
         moved(whole, Duration::from_nanos(nanos.unsigned_abs()), nanos < 0)
     }
 
+    /// Waits until a file is on disk. A file system that has no such call is believed to need
+    /// none.
+    pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+        unless_unsupported(file.sync_all())
+    }
+
+    /// Waits until the names in a folder are on disk, as far as that can be done: some file systems
+    /// sync no folder, and one that may be written but not read cannot be opened. The files in it
+    /// are on disk then, and nobody could do more.
     pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        let synced = unless_unsupported(File::open(dir).and_then(|dir| dir.sync_all()));
+        match synced.as_ref().err().and_then(Errno::from_io_error) {
+            Some(Errno::BADF | Errno::ISDIR | Errno::ACCESS | Errno::PERM) => Ok(()),
+            _ => synced,
+        }
+    }
+
+    /// A call that this file system does not have is no error.
+    pub(crate) fn unless_unsupported(done: io::Result<()>) -> io::Result<()> {
+        match done.as_ref().err().and_then(Errno::from_io_error) {
+            Some(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::NOTTY) => Ok(()),
+            _ => done,
+        }
     }
 
     /// A folder that only its owner enters.
@@ -117,24 +186,38 @@ mod unix {
 
     /// Whether it is this folder that was locked.
     pub(crate) fn is_locked_by(lock: &File, path: &Path) -> bool {
-        let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        let held = lock.metadata().map(id).ok();
-        held.is_some() && held == path.symlink_metadata().map(id).ok()
+        is_still_at(lock, At::path(path))
     }
 
-    /// Gives a folder another name that is free; nothing but an empty folder is replaced anywhere.
+    /// Gives a folder another name that is free. Where the system has no such call, a plain rename
+    /// does it: a folder replaces no file, and no other folder unless that is empty, in which case
+    /// nothing is lost.
     pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         {
-            use rustix::fs::{CWD, RenameFlags, renameat_with};
-            use rustix::io::Errno;
-            match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-                // A file system that cannot.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            use rustix::fs::{RenameFlags, renameat_with};
+            let renamed = renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
+            match renamed {
+                Err(error) if !crate::publish::is_answer(error) => {}
                 renamed => return Ok(renamed?),
             }
         }
+        if to.symlink_metadata().is_ok() {
+            return Err(Errno::EXIST.into());
+        }
         std::fs::rename(from, to)
+    }
+
+    /// What the file system at a path is called, where the system tells.
+    pub(crate) fn file_system(path: &Path) -> Option<String> {
+        let folder = crate::output::folder_of(path);
+        let device = rustix::fs::stat(folder).ok()?.st_dev;
+        let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let mut mounts = mounts.lines().filter_map(|line| line.split_once(" - "));
+        let (_, found) =
+            mounts.find(|(mount, _)| mount.split(' ').nth(2) == Some(device.as_str()))?;
+        found.split(' ').next().map(str::to_owned)
     }
 
     /// What the system tells has other types on other systems.
@@ -165,16 +248,6 @@ mod unix {
     /// Whether it belongs to the user who runs this.
     pub(crate) fn is_mine(metadata: &Metadata) -> bool {
         metadata.uid() == rustix::process::geteuid().as_raw()
-    }
-
-    /// Tells every name in a folder, those of the folder and its parent too.
-    pub(crate) fn for_each_name(folder: &Path, mut tell: impl FnMut(&OsStr)) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(folder, flags, Mode::empty())?;
-        for entry in Dir::new(folder)? {
-            tell(OsStr::from_bytes(entry?.file_name().to_bytes()));
-        }
-        Ok(())
     }
 
     /// Whether this process was started to ignore a signal; known on Linux only.
@@ -228,16 +301,30 @@ mod unix {
         false
     }
 
-    /// `statfs(2)`: the type of tmpfs.
+    /// Whether a file may be written in any order. Programs serve some file systems, and of those
+    /// that pass on to a cloud what they get, some take it from the first byte to the last alone.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn takes_any_order(file: &File) -> bool {
+        rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type != FUSE_MAGIC)
+    }
+
+    /// Elsewhere nobody has seen such a file system.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn takes_any_order(_file: &File) -> bool {
+        true
+    }
+
+    /// `statfs(2)`: the types of tmpfs and of FUSE.
     #[cfg(target_os = "linux")]
     const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+    #[cfg(target_os = "linux")]
+    const FUSE_MAGIC: rustix::fs::FsWord = 0x6573_5546;
 
     /// Takes the room for a part of a file before it is written; a system that cannot says nothing.
     pub(crate) fn reserve(file: &File, offset: u64, len: u64) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::FallocateFlags;
-            use rustix::io::Errno;
             let reserved = rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len);
             if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = reserved {
                 return Err(error.into());
@@ -277,6 +364,41 @@ mod other {
         false
     }
 
+    /// A name, by its whole path.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct At<'a> {
+        pub(crate) path: &'a Path,
+    }
+
+    impl<'a> At<'a> {
+        pub(crate) const fn path(path: &'a Path) -> Self {
+            Self { path }
+        }
+    }
+
+    pub(crate) fn is_still_at(file: &File, at: At<'_>) -> bool {
+        let id = |metadata: io::Result<Metadata>| {
+            metadata.and_then(|metadata| file_id(at.path, &metadata)).ok()
+        };
+        let open = id(file.metadata());
+        open.is_some() && open == id(at.path.symlink_metadata())
+    }
+
+    pub(crate) fn file_system(_path: &Path) -> Option<String> {
+        None
+    }
+
+    /// Closing stores nothing here.
+    pub(crate) fn close(file: File) -> io::Result<()> {
+        drop(file);
+        Ok(())
+    }
+
+    /// Does what closing does.
+    pub(crate) fn flush(_file: &File) -> io::Result<()> {
+        Ok(())
+    }
+
     pub(crate) fn mode(_metadata: &Metadata) -> u32 {
         PRIVATE
     }
@@ -289,11 +411,13 @@ mod other {
         metadata.modified().ok()
     }
 
-    pub(crate) fn for_each_name(folder: &Path, mut tell: impl FnMut(&OsStr)) -> io::Result<()> {
-        for entry in std::fs::read_dir(folder)? {
-            tell(&entry?.file_name());
-        }
-        Ok(())
+    /// Nobody is told by numbers here who may read a file.
+    pub(crate) fn mode_of(_file: &File) -> Option<u32> {
+        None
+    }
+
+    pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+        file.sync_all()
     }
 
     /// A rename is as durable as this system makes it.
@@ -363,6 +487,10 @@ mod other {
 
     pub(crate) fn room_pays(_file: &File) -> bool {
         false
+    }
+
+    pub(crate) fn takes_any_order(_file: &File) -> bool {
+        true
     }
 
     pub(crate) fn reserve(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {

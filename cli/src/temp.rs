@@ -1,67 +1,94 @@
 //! Private files and folders beside an output that take its name when they are complete. The run
 //! that owns one holds a lock on it; one without a lock is a killed run's, and the next run that
-//! writes in the folder removes it.
+//! writes the same output removes it.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
-use tempfile::NamedTempFile;
 
 use crate::cancel::{self, Pending};
-use crate::platform;
+use crate::names::{self, ATTEMPTS, FOLDER_ITSELF, Part, private_name};
+use crate::output::folder_of;
+use crate::platform::{self, At, is_still_at};
+use crate::publish::{Unnamed, rename_new};
 
 /// A private file. Dropped without [`Temp::persist`], it is removed.
 pub(crate) struct Temp {
-    file: NamedTempFile,
-    pending: Pending,
+    file: File,
+    path: PathBuf,
+    /// Nothing once it has another name.
+    pending: Option<Pending>,
 }
 
 impl Temp {
-    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        for _ in 0..TRIES {
+    /// The private file for an output.
+    pub(crate) fn create(output: &Path) -> io::Result<Self> {
+        for path in attempts(folder_of(output), name_of(output)) {
             let hold = cancel::hold();
-            // tempfile's error hides the system's.
-            let mut number = None;
-            let make = |path: &Path| {
-                platform::create_side(path).inspect_err(|error| number = error.raw_os_error())
-            };
-            let file = builder()
-                .make_in(folder, make)
-                .map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
-            let temp = Self { pending: Pending::new(file.path()), file };
-            drop(hold);
-            // A file system without locks has no sweeping either.
-            let _ = temp.file().lock();
-            // Before it was locked, it looked like a killed run's, and another run may have swept
-            // it.
-            if is_at(temp.file(), temp.file.path()) {
-                return Ok(temp);
+            match platform::create_side(&path) {
+                Ok(file) => {
+                    let temp = Self::new(file, path);
+                    drop(hold);
+                    // A file system without locks has no sweeping either.
+                    let _ = temp.file.lock();
+                    // Before it was locked, it looked like a killed run's, and another run may have
+                    // swept it, and one more may have made its own there.
+                    if is_still_at(&temp.file, At::path(&temp.path)) {
+                        return Ok(temp);
+                    }
+                    if temp.forget() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other("the temporary file was removed by another process"))
+        let _hold = cancel::hold();
+        random(folder_of(output), platform::create_side).map(|(file, path)| Self::new(file, path))
+    }
+
+    fn new(file: File, path: PathBuf) -> Self {
+        let pending = Some(Pending::new(&path, file.try_clone().ok()));
+        Self { file, path, pending }
+    }
+
+    /// Leaves what lies there, if anything does, for it may be another run's.
+    fn forget(mut self) -> bool {
+        self.pending = None;
+        self.path.symlink_metadata().is_ok()
     }
 
     pub(crate) fn file(&self) -> &File {
-        self.file.as_file()
+        &self.file
     }
 
     pub(crate) fn file_mut(&mut self) -> &mut File {
-        self.file.as_file_mut()
+        &mut self.file
     }
 
     /// Gives it its name, in one step that no signal cuts.
-    pub(crate) fn persist(self, path: &Path, replace: bool) -> io::Result<()> {
-        let Self { file, pending } = self;
-        let hold = cancel::hold();
-        let named =
-            if replace { file.persist(path) } else { file.persist_noclobber(path) }.map(drop);
-        drop(hold);
-        drop(pending);
-        named.map_err(|error| error.error)
+    pub(crate) fn persist(mut self, path: &Path, replace: bool) -> Result<(), Unnamed> {
+        let _hold = cancel::hold();
+        if replace {
+            let renamed = std::fs::rename(&self.path, path);
+            renamed.map_err(|error| Unnamed::new("renaming it over the old file", error))?;
+        } else {
+            rename_new(At::path(&self.path), At::path(path))?;
+        }
+        self.pending = None;
+        Ok(())
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if self.pending.is_some() {
+            // What is removed while it is written comes back on some mounts when it is closed.
+            let _ = platform::flush(&self.file);
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -70,41 +97,57 @@ pub(crate) struct TempFolder {
     path: PathBuf,
     /// Nothing once it has another name.
     pending: Option<Pending>,
-    lock: File,
+    /// Nothing where a folder cannot be opened, or was swept by another run.
+    lock: Option<File>,
 }
 
 impl TempFolder {
-    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        for _ in 0..TRIES {
+    /// The private folder for a folder that is an output.
+    pub(crate) fn create(output: &Path) -> io::Result<Self> {
+        Self::create_as(folder_of(output), name_of(output))
+    }
+
+    /// The private folder in a folder, for outputs in it.
+    pub(crate) fn create_in(folder: &Path) -> io::Result<Self> {
+        Self::create_as(folder, OsStr::new(FOLDER_ITSELF))
+    }
+
+    fn create_as(folder: &Path, name: &OsStr) -> io::Result<Self> {
+        for path in attempts(folder, name) {
             let hold = cancel::hold();
-            let mut number = None;
-            let make = |path: &Path| {
-                platform::create_private_dir(path)
-                    .inspect_err(|error| number = error.raw_os_error())
-            };
-            let made = builder()
-                .make_in(folder, make)
-                .map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
-            let path = made.into_temp_path().keep().map_err(|kept| kept.error)?;
-            let pending = Some(Pending::new(&path));
-            drop(hold);
-            let lock = match platform::folder_lock(&path) {
-                Ok(lock) => lock,
-                // Swept by another run, which took it for a killed run's.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    let _ = std::fs::remove_dir(&path);
-                    return Err(error);
+            match platform::create_private_dir(&path) {
+                Ok(()) => {
+                    let temp = Self::new(path);
+                    drop(hold);
+                    // See above.
+                    if temp.lock.as_ref().is_some_and(|lock| {
+                        let _ = lock.lock();
+                        platform::is_locked_by(lock, &temp.path)
+                    }) {
+                        return Ok(temp);
+                    }
+                    if temp.forget() {
+                        break;
+                    }
                 }
-            };
-            let _ = lock.lock();
-            let temp = Self { path, pending, lock };
-            // See above: what another run swept is made again.
-            if platform::is_locked_by(&temp.lock, &temp.path) {
-                return Ok(temp);
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other("the temporary folder was removed by another process"))
+        let _hold = cancel::hold();
+        random(folder, platform::create_private_dir).map(|((), path)| Self::new(path))
+    }
+
+    fn new(path: PathBuf) -> Self {
+        let pending = Some(Pending::new(&path, None));
+        let lock = platform::folder_lock(&path).ok();
+        Self { path, pending, lock }
+    }
+
+    /// Leaves what lies there, if anything does, for it may be another run's.
+    fn forget(mut self) -> bool {
+        self.pending = None;
+        self.path.symlink_metadata().is_ok()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -112,9 +155,10 @@ impl TempFolder {
     }
 
     /// Gives it its name, unless that is taken.
-    pub(crate) fn persist(mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn persist(mut self, path: &Path) -> Result<(), Unnamed> {
         let _hold = cancel::hold();
-        platform::rename_folder(&self.path, path)?;
+        let renamed = platform::rename_folder(&self.path, path);
+        renamed.map_err(|error| Unnamed::new("renaming the finished folder", error))?;
         self.pending = None;
         Ok(())
     }
@@ -128,100 +172,144 @@ impl Drop for TempFolder {
     }
 }
 
-/// Removes what killed runs left in a folder, once a run. Failing is no error: the next run tries
-/// again.
-pub(crate) fn sweep(folder: &Path) {
-    if !SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
-        return;
-    }
-    let mut left = Vec::new();
-    let _ = platform::for_each_name(folder, |name| {
-        if is_temp_name(name) {
-            left.push(folder.join(name));
-        }
-    });
-    if !left.is_empty() {
-        // A folder may be large. Without a thread it is removed all the same.
-        let _ = cancel::listen();
-    }
-    left.iter().for_each(|path| remove_leftover(path));
+/// Removes what killed runs left of an output: its private files and folders, and its claim.
+/// Failing is no error: the next run tries again.
+pub(crate) fn sweep(output: &Path) {
+    sweep_as(folder_of(output), name_of(output));
+    #[cfg(unix)]
+    crate::claim::recover(At::path(output));
 }
 
-/// Whether a name is one of ours.
-pub(crate) fn is_temp_name(name: &OsStr) -> bool {
-    let middle = name
-        .to_str()
-        .and_then(|name| name.strip_prefix(PREFIX))
-        .and_then(|name| name.strip_suffix(SUFFIX));
-    middle.is_some_and(|random| {
-        random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+/// Removes what killed runs left in a folder that they filled; says whether one did.
+pub(crate) fn sweep_in(folder: &Path) -> bool {
+    sweep_as(folder, OsStr::new(FOLDER_ITSELF))
+}
+
+/// Most outputs have no leftover, and on a mount of cloud storage each look costs a request: after
+/// some free names the others are taken to be free.
+fn sweep_as(folder: &Path, name: &OsStr) -> bool {
+    let (mut free, mut found) = (0, false);
+    for number in 0..ATTEMPTS {
+        if free == LOOKED_AT {
+            break;
+        }
+        let path = folder.join(private_name(name, Part::Attempt(number)));
+        let is_taken = remove_leftover(&path);
+        found |= is_taken;
+        free = if is_taken { 0 } else { free + 1 };
+    }
+    found
+}
+
+/// The names to try, each twice: what a killed run left under it is removed.
+fn attempts(folder: &Path, name: &OsStr) -> impl Iterator<Item = PathBuf> {
+    (0..ATTEMPTS).flat_map(move |number| {
+        let path = folder.join(private_name(name, Part::Attempt(number)));
+        let again = path.clone();
+        [path].into_iter().chain(std::iter::once_with(move || {
+            remove_leftover(&again);
+            again
+        }))
     })
 }
 
-/// Regular files and folders of our own user that nobody has locked; links are not followed.
-fn remove_leftover(path: &Path) {
-    let Ok(found) = path.symlink_metadata() else { return };
+/// A name that nobody finds again, where all others are taken.
+fn random<T>(
+    folder: &Path,
+    mut make: impl FnMut(&Path) -> io::Result<T>,
+) -> io::Result<(T, PathBuf)> {
+    // tempfile's error hides the system's.
+    let mut number = None;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(names::PREFIX).suffix(names::SUFFIX).rand_bytes(names::MIDDLE);
+    let made = builder
+        .make_in(folder, |path| make(path).inspect_err(|error| number = error.raw_os_error()));
+    let made = made.map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;
+    let (made, path) = made.keep().map_err(|kept| kept.error)?;
+    Ok((made, path))
+}
+
+/// Removes a regular file or folder of our own user that nobody has locked; links are not followed.
+/// Says whether something was there.
+fn remove_leftover(path: &Path) -> bool {
+    let found = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+        Err(_) => return true,
+        Ok(found) => found,
+    };
     let is_dir = found.is_dir();
     let lock = if is_dir { platform::folder_lock(path) } else { platform::open_side(path) };
-    let Ok(lock) = lock else { return };
+    let Ok(lock) = lock else { return true };
     let ours = platform::is_mine(&found) && (is_dir || found.is_file());
-    let free = match lock.try_lock() {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
-    };
-    if !ours || !free {
-        return;
+    if !ours || lock.try_lock().is_err() {
+        return true;
     }
     if is_dir && platform::is_locked_by(&lock, path) {
+        // A folder may be large. Without a thread it is removed all the same.
+        let _ = cancel::listen();
         let _ = std::fs::remove_dir_all(path);
-    } else if is_at(&lock, path) {
+    } else if is_still_at(&lock, At::path(path)) {
         let _ = std::fs::remove_file(path);
     }
+    true
 }
 
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM);
-    builder
+fn name_of(output: &Path) -> &OsStr {
+    output.file_name().unwrap_or_default()
 }
 
-/// Whether the open file is still what lies at its path.
-fn is_at(file: &File, path: &Path) -> bool {
-    let id = |metadata: io::Result<std::fs::Metadata>| {
-        metadata.and_then(|metadata| platform::file_id(path, &metadata)).ok()
-    };
-    let open = id(file.metadata());
-    open.is_some() && open == id(path.symlink_metadata())
-}
+/// So many free names in a row, and no more is looked at.
+const LOOKED_AT: u8 = 3;
 
-/// Folders that this run has swept.
-static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-const PREFIX: &str = ".keystead-";
-const SUFFIX: &str = ".tmp";
-/// Letters and digits between the two.
-const RANDOM: usize = 12;
-const TRIES: usize = 10;
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    fn part(output: &Path, part: Part) -> PathBuf {
+        output.with_file_name(private_name(name_of(output), part))
+    }
 
     #[test]
     fn a_leftover_goes_and_a_file_at_work_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path();
-        let at_work = Temp::create(dir).unwrap();
-        let leftover = dir.join(".keystead-abcdefghijkl.tmp");
-        let others = [".keystead-abc.tmp", ".keystead-abcdefghijkl.tmp.txt", "a.tmp"];
-        for name in others.iter().map(|name| dir.join(name)).chain([leftover.clone()]) {
+        let output = dir.path().join("made");
+        let at_work = Temp::create(&output).unwrap();
+        assert_eq!(at_work.path, part(&output, Part::Attempt(0)));
+        let leftover = part(&output, Part::Attempt(2));
+        let others = [part(&dir.path().join("other"), Part::Attempt(0)), dir.path().join("a.tmp")];
+        for name in [&leftover, &others[0], &others[1]] {
             std::fs::write(name, "x").unwrap();
         }
-        sweep(dir);
+        sweep(&output);
         assert!(!leftover.exists());
-        assert!(others.iter().all(|name| dir.join(name).exists()));
-        assert!(is_at(at_work.file(), at_work.file.path()));
-        at_work.persist(&dir.join("made"), false).unwrap();
-        assert!(dir.join("made").exists());
+        assert!(others.iter().all(|name| name.exists()));
+        assert!(is_still_at(at_work.file(), At::path(&at_work.path)));
+        at_work.persist(&output, false).unwrap();
+        assert!(output.exists());
+    }
+
+    #[test]
+    fn every_run_at_work_has_its_own_name_and_what_a_killed_one_left_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("made");
+        let many = usize::from(ATTEMPTS) + 2;
+        let at_work: Vec<_> = (0..many).map(|_| Temp::create(&output).unwrap()).collect();
+        assert_eq!(dir.path().read_dir().unwrap().count(), many);
+        drop(at_work);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+        // What cannot be removed, such as another kind of thing, is passed over.
+        let [first, second] = [0, 1].map(|number| part(&output, Part::Attempt(number)));
+        std::os::unix::fs::symlink("nowhere", &first).unwrap();
+        std::fs::create_dir(&second).unwrap();
+        assert_eq!(Temp::create(&output).unwrap().path, second);
+        assert!(first.symlink_metadata().is_ok());
+        let folder = TempFolder::create_in(dir.path()).unwrap();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        let path = folder.path().to_owned();
+        sweep_in(dir.path());
+        assert!(path.exists());
+        folder.forget();
+        sweep_in(dir.path());
+        assert!(!path.exists());
     }
 }

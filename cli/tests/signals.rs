@@ -8,7 +8,7 @@ mod harness;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -97,24 +97,40 @@ fn the_next_run_sweeps_what_a_killed_one_left_and_nothing_else() {
     signal(&killed, "KILL");
     assert_eq!(killed.wait().unwrap().signal(), Some(9));
     assert_eq!(temps(dir), 1);
+    // The private names of another output are not looked at.
     assert_eq!(run(dir, "encrypt -k k a").code, Some(0));
+    assert_eq!(temps(dir), 1);
+    assert_eq!(run(dir, "encrypt -k k --force -o out a").code, Some(0));
     assert_eq!(temps(dir), 0);
     // A run at work is not disturbed, and a link with such a name is not followed.
     let mut child = at_work(dir);
+    assert!(private(dir, OUT, 0).exists());
     fs::write(dir.join("mine"), "mine").unwrap();
-    std::os::unix::fs::symlink("mine", dir.join(".keystead-abcdefghijkl.tmp")).unwrap();
-    assert_eq!(run(dir, "encrypt -k k --force a").code, Some(0));
+    std::os::unix::fs::symlink("mine", private(dir, OUT, 1)).unwrap();
+    assert_eq!(run(dir, "encrypt -k k --force -o out a").code, Some(0));
     assert_eq!(temps(dir), 2);
     assert_eq!(fs::read(dir.join("mine")).unwrap(), b"mine");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
     assert_eq!(run(dir, "cat -k k out").stdout.len(), 3_000_000);
     // So it is with verbs that refuse, or that change in place.
-    let left = dir.join(".keystead-0123456789ab.tmp");
-    for args in ["keygen -o k", "encrypt -k k a", "rewrap -q -k k --to other a.ks"] {
-        run(dir, "keygen -q -o other");
-        fs::write(&left, "x").unwrap();
+    run(dir, "keygen -q -o other");
+    for (args, output) in
+        [("keygen -o k", K), ("encrypt -k k a", A_KS), ("rewrap -q -k k --to other a.ks", A_KS)]
+    {
+        let left = [0, 1, 2, 3].map(|number| private(dir, output, number));
+        left.iter().for_each(|path| fs::write(path, "x").unwrap());
         run(dir, args);
-        assert!(!left.exists(), "{args}");
+        assert!(left.iter().all(|path| !path.exists()), "{args}");
     }
 }
+
+/// A private name of an output, by what its name begins with in every version.
+fn private(dir: &Path, output: &str, number: u8) -> PathBuf {
+    dir.join(format!(".keystead-{output}{number}.tmp"))
+}
+
+/// BLAKE2b of `out`, `k` and `a.ks`: the low five bits of each byte as a letter.
+const OUT: &str = "lbsehdxsiue";
+const K: &str = "jsq565dtomz";
+const A_KS: &str = "tftiyl5xttx";

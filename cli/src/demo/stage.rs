@@ -39,7 +39,7 @@ impl Stage {
             None => {
                 let temp = tempfile::Builder::new().prefix("keystead-demo-").tempdir();
                 let temp = temp.map_err(|error| Failure::io(&std::env::temp_dir(), error))?;
-                let pending = Pending::new(temp.path());
+                let pending = Pending::new(temp.path(), None);
                 (temp.path().to_owned(), Some((temp, pending)))
             }
         };

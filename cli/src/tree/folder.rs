@@ -45,7 +45,9 @@ mod unix {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::platform::{self, wide};
+    use crate::claim;
+    use crate::platform::{self, At, wide};
+    use crate::publish::{self, Unnamed};
 
     #[derive(Debug)]
     pub(in super::super) struct Folder(OwnedFd);
@@ -115,12 +117,13 @@ mod unix {
             let bits = mode_of(mode);
             rustix::fs::mkdirat(&self.0, name, bits)?;
             let made = self.folder(name, path)?;
-            made.set_mode(path, mode)?;
+            made.set_mode(path, mode);
             Ok(made)
         }
 
-        pub(in super::super) fn set_mode(&self, _path: &Path, mode: u32) -> io::Result<()> {
-            Ok(rustix::fs::fchmod(&self.0, mode_of(mode))?)
+        /// As far as the file system can.
+        pub(in super::super) fn set_mode(&self, _path: &Path, mode: u32) {
+            let _ = rustix::fs::fchmod(&self.0, mode_of(mode));
         }
 
         /// Makes a file in it; a name that is taken is left alone.
@@ -134,7 +137,8 @@ mod unix {
             let flags = flags | OFlags::CLOEXEC;
             let file = File::from(rustix::fs::openat(&self.0, name, flags, mode_of(mode))?);
             if mode & platform::umask() != 0 {
-                platform::set_mode(&file, mode)?;
+                // It was created private: not every file system has more to set.
+                let _ = platform::set_mode(&file, mode);
             }
             Ok(file)
         }
@@ -146,21 +150,23 @@ mod unix {
             folder: &Self,
             (new, _to): (&OsStr, &Path),
             replace: bool,
-        ) -> io::Result<()> {
+        ) -> Result<(), Unnamed> {
             if replace {
-                return Ok(rustix::fs::renameat(&self.0, name, &folder.0, new)?);
+                let renamed = rustix::fs::renameat(&self.0, name, &folder.0, new);
+                return renamed
+                    .map_err(|error| Unnamed::new("renaming it over the old file", error));
             }
-            #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-            {
-                let flags = rustix::fs::RenameFlags::NOREPLACE;
-                match rustix::fs::renameat_with(&self.0, name, &folder.0, new, flags) {
-                    // A file system that cannot.
-                    Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-                    renamed => return Ok(renamed?),
-                }
-            }
-            rustix::fs::linkat(&self.0, name, &folder.0, new, AtFlags::empty())?;
-            Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+            publish::rename_new(At::entry(&self.0, name), At::entry(&folder.0, new))
+        }
+
+        /// Removes the claim that a killed run left at a name, and its marker.
+        pub(in super::super) fn recover(&self, name: &OsStr) {
+            claim::recover(At::entry(&self.0, name));
+        }
+
+        /// Whether a file of this length may be a claim.
+        pub(in super::super) fn may_be_claim(len: u64) -> bool {
+            claim::may_be_claim(len)
         }
 
         pub(in super::super) fn remove(&self, name: &OsStr, _path: &Path) -> io::Result<()> {
@@ -170,7 +176,14 @@ mod unix {
         /// Waits until everything on the file system of this folder is on disk.
         #[cfg(target_os = "linux")]
         pub(in super::super) fn sync_fs(&self) -> io::Result<()> {
-            Ok(rustix::fs::syncfs(&self.0)?)
+            match rustix::fs::syncfs(&self.0) {
+                // One that cannot be synced by itself is synced with all others.
+                Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {
+                    rustix::fs::sync();
+                    Ok(())
+                }
+                synced => Ok(synced?),
+            }
         }
 
         /// The names in it, in the order of their bytes.
@@ -211,6 +224,8 @@ mod unix {
 #[cfg(not(unix))]
 mod other {
     use super::*;
+    use crate::platform::At;
+    use crate::publish::{self, Unnamed};
 
     /// Here a folder is a path, and a link is looked for before each step.
     #[derive(Debug)]
@@ -271,9 +286,7 @@ mod other {
             Self::open(path)
         }
 
-        pub(in super::super) fn set_mode(&self, _path: &Path, _mode: u32) -> io::Result<()> {
-            Ok(())
-        }
+        pub(in super::super) fn set_mode(&self, _path: &Path, _mode: u32) {}
 
         pub(in super::super) fn create(
             &self,
@@ -290,12 +303,18 @@ mod other {
             _folder: &Self,
             (_, to): (&OsStr, &Path),
             replace: bool,
-        ) -> io::Result<()> {
+        ) -> Result<(), Unnamed> {
             if replace {
-                return std::fs::rename(from, to);
+                return Ok(std::fs::rename(from, to)?);
             }
-            std::fs::hard_link(from, to)?;
-            std::fs::remove_file(from)
+            publish::rename_new(At::path(from), At::path(to))
+        }
+
+        /// Nothing is claimed here.
+        pub(in super::super) fn recover(&self, _name: &OsStr) {}
+
+        pub(in super::super) fn may_be_claim(_len: u64) -> bool {
+            false
         }
 
         pub(in super::super) fn remove(&self, _name: &OsStr, path: &Path) -> io::Result<()> {

@@ -3,7 +3,9 @@
 //! filled up file by file.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::folder::Folder;
@@ -13,6 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::guard;
 use crate::output::folder_of;
 use crate::platform;
+use crate::publish::Unnamed;
 use crate::report::shown;
 use crate::temp::{self, TempFolder};
 
@@ -28,6 +31,10 @@ pub(crate) struct Mirror {
     batch: usize,
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether a file was made in it.
+    begun: AtomicBool,
+    /// Whether another run is filling it, or was killed as it did.
+    pub(super) is_shared: bool,
 }
 
 /// How much is made before any of it appears: what a killed run loses at most.
@@ -72,7 +79,7 @@ enum Phase {
 pub(super) struct Workshop {
     pub(super) folder: Folder,
     pub(super) temp: TempFolder,
-    names: std::sync::atomic::AtomicU64,
+    names: AtomicU64,
 }
 
 /// Where a file is written.
@@ -106,14 +113,15 @@ impl Mirror {
         let root: PathBuf = root.components().collect();
         platform::open_many();
         let failed = |error| Failure::io(&root, error);
-        temp::sweep(folder_of(&root));
+        temp::sweep(&root);
+        let mut is_shared = false;
         let (phase, open) = if root.is_dir() {
-            temp::sweep(&root);
+            is_shared = temp::sweep_in(&root);
             (Phase::Public(None), root.clone())
         } else if root.symlink_metadata().is_ok() {
             return Err(in_the_way(&root));
         } else if cfg!(unix) {
-            let temp = TempFolder::create(folder_of(&root)).map_err(failed)?;
+            let temp = TempFolder::create(&root).map_err(failed)?;
             let path = temp.path().to_owned();
             (Phase::Private(temp, mode), path)
         } else {
@@ -132,7 +140,13 @@ impl Mirror {
             batch: BATCH,
             state: state.into(),
             changed: Condvar::new(),
+            begun: AtomicBool::new(false),
+            is_shared,
         };
+        if is_shared {
+            // If this run is killed before it makes anything, the next one knows, too.
+            mirror.state().phase = Phase::Public(Some(Arc::new(mirror.workshop()?)));
+        }
         Ok(mirror.with_root(folder))
     }
 
@@ -142,7 +156,7 @@ impl Mirror {
         // Each file that waits for its name holds the lock of the one that it replaces.
         let open = platform::open_many() / 4;
         let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
-        temp::sweep(&root);
+        temp::sweep_in(&root);
         let folder = Folder::open(&root).map_err(|error| Failure::io(&root, error))?;
         let phase = Phase::Public(None);
         let state =
@@ -155,6 +169,8 @@ impl Mirror {
             batch,
             state: state.into(),
             changed: Condvar::new(),
+            begun: AtomicBool::new(false),
+            is_shared: false,
         };
         Ok(mirror.with_root(folder))
     }
@@ -163,6 +179,12 @@ impl Mirror {
         let mirror = Arc::new(self);
         let levels = vec![(PathBuf::new(), Arc::new(folder))];
         (Arc::clone(&mirror), Branch { mirror, levels })
+    }
+
+    /// Whether this is the first file that is made in it: what a file system does with one, it
+    /// does with all.
+    pub(super) fn is_first_file(&self) -> bool {
+        !self.begun.swap(true, Ordering::Relaxed)
     }
 
     /// Whether nobody sees it yet.
@@ -194,9 +216,11 @@ impl Mirror {
         };
         let state = self.changed.wait_while(state, |state| state.writing > 0);
         drop(state);
-        let appeared = self.name(temp, mode).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => in_the_way(&self.root),
-            _ => Failure::io(&self.root, error),
+        let appeared = self.name(temp, mode).map_err(|unnamed| match unnamed.error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => {
+                in_the_way(&self.root)
+            }
+            _ => unnamed.failure(&self.root),
         });
         let mut state = self.state();
         state.phase = match &appeared {
@@ -208,9 +232,9 @@ impl Mirror {
     }
 
     /// What is in it is on disk before it has its name, and the name before it is called done.
-    fn name(&self, temp: TempFolder, mode: u32) -> std::io::Result<()> {
+    fn name(&self, temp: TempFolder, mode: u32) -> std::result::Result<(), Unnamed> {
         let folder = Folder::own(temp.path())?;
-        folder.set_mode(temp.path(), mode)?;
+        folder.set_mode(temp.path(), mode);
         // What is made from here on is another sync's.
         self.state().dirty = false;
         #[cfg(target_os = "linux")]
@@ -285,15 +309,15 @@ impl Mirror {
             Some(workshop) => workshop,
             None => workshop.insert(Arc::new(self.workshop()?)),
         };
-        let name = workshop.names.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+        let name = workshop.names.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(Bench::Workshop(Arc::clone(workshop), name))
     }
 
     fn workshop(&self) -> Result<Workshop> {
         let failed = |error| Failure::io(&self.root, error);
-        let temp = TempFolder::create(&self.root).map_err(failed)?;
+        let temp = TempFolder::create_in(&self.root).map_err(failed)?;
         let folder = Folder::own(temp.path()).map_err(failed)?;
-        Ok(Workshop { folder, temp, names: std::sync::atomic::AtomicU64::new(0) })
+        Ok(Workshop { folder, temp, names: AtomicU64::new(0) })
     }
 
     /// A file is complete: the next sync is about it, too.
@@ -363,10 +387,9 @@ impl Branch {
                 if let Ok(Some(found)) = parent.status(name, &path) {
                     guard::check_folder(&path, &found.id)?;
                 }
-                temp::sweep(&path);
                 folder
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.mirror.in_place => {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.mirror.in_place => {
                 make(&parent, name, &path, mode)?
             }
             Err(error) => match parent.status(name, &path) {

@@ -16,7 +16,9 @@ use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::permissions;
 use crate::platform;
+use crate::publish::Unnamed;
 use crate::temp::Temp;
 use crate::times;
 
@@ -49,8 +51,18 @@ impl Place {
         if self.mirror.is_private() {
             return Ok(None);
         }
-        let status = self.folder.status(&self.name, &self.path);
-        status.map_err(|error| Failure::io(&self.path, error))
+        let status = || {
+            let status = self.folder.status(&self.name, &self.path);
+            status.map_err(|error| Failure::io(&self.path, error))
+        };
+        let found = status()?;
+        // What a killed run left at this name, if it may have been killed here.
+        let len = found.as_ref().and_then(|found| found.len);
+        if self.mirror.is_shared || len.is_some_and(Folder::may_be_claim) {
+            self.folder.recover(&self.name);
+            return status();
+        }
+        Ok(found)
     }
 
     /// The file there, to be read.
@@ -68,7 +80,11 @@ impl Place {
                 shop.folder.create(name.as_ref(), &shop.temp.path().join(name), making.mode)
             }
         };
-        let file = file.map_err(|error| self.failure(error))?;
+        let file = file.map_err(|error| self.failure(error.into()))?;
+        if self.mirror.is_first_file() {
+            permissions::check(&file, &self.path, making.mode);
+        }
+        let file = Some(file);
         Ok(Made { file, rest: Some(Rest { place: self.clone(), bench }), making, written: 0 })
     }
 
@@ -86,17 +102,18 @@ impl Place {
         Err(output::is_replaced(&self.path))
     }
 
-    fn failure(&self, error: io::Error) -> Failure {
-        match error.kind() {
+    fn failure(&self, unnamed: Unnamed) -> Failure {
+        match unnamed.error.kind() {
             io::ErrorKind::AlreadyExists => output::exists(&self.path),
-            _ => Failure::io(&self.path, error),
+            _ => unnamed.failure(&self.path),
         }
     }
 }
 
 /// A file that is being written. Dropped without [`finish`](Self::finish), it is removed.
 pub(crate) struct Made {
-    file: File,
+    /// Open until it is complete.
+    file: Option<File>,
     /// Nothing once it is finished.
     rest: Option<Rest>,
     making: Making,
@@ -129,11 +146,13 @@ impl Made {
     pub(crate) fn finish(mut self) -> Result<Option<Staged>> {
         let Some(Rest { place, bench }) = &self.rest else { return Ok(None) };
         let failed = |error| Failure::io(&place.path, error);
-        times::set(&self.file, &place.path, self.making.modified);
+        let Some(file) = self.file.take() else { return Ok(None) };
+        times::set(&file, &place.path, self.making.modified);
         let sync = place.mirror.sync;
         if sync && !cfg!(target_os = "linux") {
-            self.file.sync_all().map_err(failed)?;
+            platform::sync_file(&file).map_err(failed)?;
         }
+        platform::close(file).map_err(failed)?;
         place.mirror.completed();
         let staged = match bench {
             Bench::Own(writing) => {
@@ -165,20 +184,22 @@ impl Made {
 impl Made {
     /// Gives it the attributes of the file whose name it takes; returns what could not be kept.
     pub(crate) fn keep(&self, attributes: &Attributes) -> Vec<String> {
-        attributes.apply(&self.file).lost
+        self.file.as_ref().map(|file| attributes.apply(file).lost).unwrap_or_default()
     }
 
     /// For so many bytes that are written at any place.
-    pub(crate) fn place(&mut self, len: u64) -> To<'_> {
-        self.written = len;
+    pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {
         let sync = self.rest.as_ref().is_some_and(|rest| rest.place.mirror.sync);
-        To::new(&self.file, len, sync)
+        let to = To::new(self.file.as_ref()?, len, sync)?;
+        self.written = len;
+        Some(to)
     }
 }
 
 impl Write for Made {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let Some(file) = &mut self.file else { return Ok(0) };
+        let written = file.write(bytes)?;
         self.written += u64::try_from(written).unwrap_or(0);
         Ok(written)
     }
@@ -191,6 +212,8 @@ impl Write for Made {
 impl Drop for Made {
     fn drop(&mut self) {
         let Some(Rest { place, bench }) = &self.rest else { return };
+        // What is removed while it is written comes back on some mounts when it is closed.
+        let _ = self.file.take().map(platform::close);
         let _ = match bench {
             Bench::Own(_) => place.folder.remove(&place.name, &place.path),
             Bench::Workshop(shop, name) => {
@@ -225,32 +248,39 @@ impl StagedFile {
         drop(hold);
         match renamed {
             // Another file system is mounted there.
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            Err(unnamed) if unnamed.error.kind() == io::ErrorKind::CrossesDevices => {
                 let file = shop.folder.file(name.as_ref(), &from);
                 let file = file.map_err(|error| Failure::io(&place.path, error))?;
                 carry_over(file, &place.path, self.force, place.mirror.sync)
-                    .map_err(|error| place.failure(error))?;
-                shop.folder.remove(name.as_ref(), &from).map_err(|error| place.failure(error))
+                    .map_err(|unnamed| place.failure(unnamed))?;
+                let removed = shop.folder.remove(name.as_ref(), &from);
+                removed.map_err(|error| place.failure(error.into()))
             }
-            renamed => renamed.map_err(|error| place.failure(error)),
+            renamed => renamed.map_err(|unnamed| place.failure(unnamed)),
         }
     }
 }
 
 /// Copies a file to another file system, with its permissions and its time, through a private file
 /// beside its place.
-fn carry_over(mut file: File, path: &Path, force: bool, sync: bool) -> io::Result<()> {
+fn carry_over(
+    mut file: File,
+    path: &Path,
+    force: bool,
+    sync: bool,
+) -> std::result::Result<(), Unnamed> {
     let metadata = file.metadata()?;
-    let folder = output::folder_of(path);
-    let mut temp = Temp::create(folder)?;
+    let mut temp = Temp::create(path)?;
     io::copy(&mut file, temp.file_mut())?;
+    platform::flush(temp.file())?;
     Attributes::of(&file)?.apply(temp.file());
+    permissions::check(temp.file(), path, platform::mode(&metadata));
     times::set(temp.file(), path, platform::modified(&metadata));
     if sync {
-        temp.file().sync_all()?;
+        platform::sync_file(temp.file())?;
     }
     temp.persist(path, force)?;
-    if sync { platform::sync_dir(folder) } else { Ok(()) }
+    if sync { Ok(platform::sync_dir(output::folder_of(path))?) } else { Ok(()) }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -319,7 +349,7 @@ mod tests {
         assert_eq!(std::fs::read(&to).unwrap(), b"text");
         assert_eq!(to.metadata().unwrap().modified().unwrap(), then);
         let again = carry_over(File::open(&from).unwrap(), &to, false, true).unwrap_err();
-        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(again.error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(output::folder_of(&to).read_dir().unwrap().count(), 1);
     }
 }

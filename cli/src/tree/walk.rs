@@ -9,8 +9,8 @@ use std::vec;
 
 use super::folder::{Folder, Kind, Name};
 use crate::failure::{Failure, Result};
+use crate::names::is_private;
 use crate::report::shown;
-use crate::temp::is_temp_name;
 
 /// A file in a folder that is held open.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Iterator for Walk {
                 continue;
             };
             let (path, below) = (level.path.join(&name), level.below.join(&name));
-            if is_temp_name(&name) {
+            if is_private(&name) {
                 return Some(Found::Skipped { path, why: "a temporary file of keystead's own" });
             }
             let kind = match kind.map_or_else(|| level.folder.kind(&name, &path), Ok) {

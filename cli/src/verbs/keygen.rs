@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::args::{KeyKind, Keygen};
 use crate::failure::{Failure, Result};
-use crate::output::{Manner, Output, Target, folder_of};
+use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
@@ -32,10 +32,9 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let id = key.id();
     let public = key.public().map(keystead::PublicKey::to_text);
     let beside = public.as_ref().map(|_| beside(&args.output));
-    temp::sweep(folder_of(&args.output));
-    for path in [Some(&args.output), beside.as_ref()].into_iter().flatten() {
-        refuse_existing(path)?;
-    }
+    let outputs = || [Some(&args.output), beside.as_ref()].into_iter().flatten();
+    outputs().for_each(|path| temp::sweep(path));
+    outputs().try_for_each(|path| refuse_existing(path))?;
 
     let keys = Keyring::new(key);
     let secret = keys.expose_file_text()?;

@@ -34,6 +34,7 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::object::Plaintext;
 use crate::output::Output;
+use crate::permissions;
 use crate::report::Report;
 use crate::stdio;
 
@@ -48,7 +49,8 @@ const MAX_THREADS: usize = 256;
 /// Runs one verb; gives the exit code.
 pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
     let threads = threads(args.threads);
-    match &args.verb {
+    let secret = matches!(&args.verb, Verb::Keygen(_) | Verb::Decrypt(_) | Verb::Key(_));
+    let end = match &args.verb {
         Verb::Keygen(args) => keygen::run(args, report),
         Verb::Encrypt(args) => encrypt::run(args, threads, report),
         Verb::Decrypt(args) => decrypt::run(args, threads, report),
@@ -65,7 +67,12 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
         Verb::Demo(args) => demo::run(args, report),
         Verb::Completions(args) => generate::completions(args, report),
         Verb::Man(args) => generate::man(args, report),
+    };
+    // An object may be read by anybody.
+    if secret {
+        permissions::warn_of_exposed(report);
     }
+    end
 }
 
 /// A folder where a verb takes files alone.

@@ -24,7 +24,6 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{self, Object, explained};
-use crate::output::folder_of;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::sidefile::{Overlay, replace_header, restore, side_path};
@@ -159,7 +158,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
     if task.place.is_none() {
-        temp::sweep(folder_of(path));
+        temp::sweep(path);
     }
     let object = Object::open(input)?;
     object.refuse_key_file()?;

@@ -14,6 +14,7 @@ use crate::keys;
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
+use crate::temp;
 use crate::verbs::keygen;
 
 /// Far more than the lines of any paper.
@@ -54,6 +55,7 @@ pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
 }
 
 pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
+    temp::sweep(&args.output);
     keygen::refuse_existing(&args.output)?;
     if args.passphrase_fd == Some(0) {
         return Err(Failure::usage("--passphrase-fd 0: stdin is what the key is read from")

@@ -1,0 +1,233 @@
+//! The claim of a name on a file system with neither hard links nor a rename that replaces nothing:
+//! a file that only one program can have created takes the name of the output, and the complete
+//! private file is then renamed over it.
+//!
+//! A marker beside it, created exclusively and locked, is there for as long as that takes: one run
+//! at a time claims a name, and a marker without a lock is a killed run's. The claim says in words
+//! what it is. A run that is killed between creating it and writing these words leaves an empty
+//! file; its unusual permissions tell it from a file of the user's, or where a file system has no
+//! permissions, its time, which is the marker's.
+
+use std::fs::{File, Metadata};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use crate::names::{Part, private_name};
+use crate::platform::{self, At, PRIVATE, is_still_at, wide};
+use crate::publish::Unnamed;
+
+/// The name of an output, held by this run.
+pub(crate) struct Claim<'a> {
+    to: At<'a>,
+    marker: Marker<'a>,
+}
+
+impl<'a> Claim<'a> {
+    /// Claims the name of a new output, unless it is taken.
+    pub(crate) fn take(to: At<'a>) -> Result<Self, Unnamed> {
+        let marker = Marker::create(to)?;
+        let mut created = create(to, UNUSUAL);
+        if matches!(created, Err(Errno::EXIST)) && is_claim(to) {
+            // The marker is ours, so no run that is alive has written these words.
+            let _ = unlinkat(to.folder, to.path, AtFlags::empty());
+            created = create(to, UNUSUAL);
+        }
+        match created {
+            Ok(file) => {
+                let claim = Self { to, marker };
+                claim.write(file)?;
+                Ok(claim)
+            }
+            Err(error) => {
+                marker.remove();
+                Err(Unnamed::new(CLAIMING, error))
+            }
+        }
+    }
+
+    fn write(&self, mut file: File) -> Result<(), Unnamed> {
+        let written = file.write_all(WORDS).and_then(|()| platform::close(file));
+        let written = written.and_then(|()| (&self.marker.file).write_all(CLAIMED));
+        written.map_err(|error| {
+            self.give_back();
+            Unnamed::new(CLAIMING, error)
+        })
+    }
+
+    /// Renames a complete file over the claim, unless somebody has put something else there.
+    pub(crate) fn hand_over(self, from: At<'_>) -> Result<(), Unnamed> {
+        let to = self.to;
+        if !is_claim(to) {
+            self.marker.remove();
+            return Err(Unnamed::new(RENAMING, Errno::EXIST));
+        }
+        let mut renamed = renameat(from.folder, from.path, to.folder, to.path);
+        if renamed == Err(Errno::EXIST) {
+            // A file system that replaces nothing by any rename needs no claim.
+            let _ = unlinkat(to.folder, to.path, AtFlags::empty());
+            renamed = renameat(from.folder, from.path, to.folder, to.path);
+        }
+        match renamed {
+            Ok(()) => {
+                self.marker.remove();
+                Ok(())
+            }
+            Err(error) => {
+                self.give_back();
+                Err(Unnamed::new(RENAMING, error))
+            }
+        }
+    }
+
+    /// Removes the claim, if it is still there, and its marker.
+    fn give_back(&self) {
+        if words_at(self.to).is_some_and(|words| WORDS.starts_with(&words)) {
+            let _ = unlinkat(self.to.folder, self.to.path, AtFlags::empty());
+        }
+        self.marker.remove();
+    }
+}
+
+/// What is there while a run claims the name of an output.
+struct Marker<'a> {
+    to: At<'a>,
+    path: PathBuf,
+    file: File,
+}
+
+impl<'a> Marker<'a> {
+    /// Waits for another run that claims the name: then the name is taken, or that run has failed.
+    fn create(to: At<'a>) -> Result<Self, Unnamed> {
+        let path = marker_path(to);
+        for _ in 0..WAITS {
+            match create(At { path: &path, ..to }, PRIVATE) {
+                Ok(file) => {
+                    // A file system without locks never takes a marker for a killed run's.
+                    let _ = file.lock();
+                    // Before it was locked, it looked like a killed run's, and another run may have
+                    // removed it.
+                    if is_still_at(&file, At { path: &path, ..to }) {
+                        return Ok(Self { to, path, file });
+                    }
+                }
+                Err(Errno::EXIST) if recover(to) == Found::Busy => std::thread::sleep(WAIT),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(Unnamed::new(CLAIMING, error)),
+            }
+        }
+        Err(Unnamed::new(CLAIMING, Errno::BUSY))
+    }
+
+    /// What is removed while it is written comes back on some mounts when it is closed.
+    fn remove(&self) {
+        let _ = platform::flush(&self.file);
+        let _ = unlinkat(self.to.folder, &self.path, AtFlags::empty());
+    }
+}
+
+/// What an earlier run left at a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing that is still there.
+    Nothing,
+    /// A marker that another run may still need.
+    Busy,
+}
+
+/// Removes the claim and the marker that a killed run left at the name of an output.
+pub(crate) fn recover(to: At<'_>) -> Found {
+    let path = marker_path(to);
+    let marker = match openat(to.folder, &path, OFlags::RDONLY | FLAGS, Mode::empty()) {
+        Ok(marker) => File::from(marker),
+        Err(Errno::NOENT) => return Found::Nothing,
+        // On some mounts, what is being written cannot be opened to be read.
+        Err(_) => return Found::Busy,
+    };
+    let Ok(found) = marker.metadata() else { return Found::Busy };
+    let is_free = found.is_file() && marker.try_lock().is_ok();
+    if !is_free || !is_still_at(&marker, At { path: &path, ..to }) {
+        return Found::Busy;
+    }
+    let is_left = is_claim(to) || is_begun_claim(to, &found);
+    if is_left && unlinkat(to.folder, to.path, AtFlags::empty()).is_err() {
+        return Found::Busy;
+    }
+    match unlinkat(to.folder, &path, AtFlags::empty()) {
+        Ok(()) => Found::Nothing,
+        Err(_) => Found::Busy,
+    }
+}
+
+/// Whether a length is one that a claim may have.
+pub(crate) fn may_be_claim(len: u64) -> bool {
+    len == 0 || usize::try_from(len) == Ok(WORDS.len())
+}
+
+fn marker_path(to: At<'_>) -> PathBuf {
+    let name = private_name(to.path.file_name().unwrap_or_default(), Part::Marker);
+    to.path.with_file_name(name)
+}
+
+/// Creates a file that nobody else has.
+fn create(at: At<'_>, mode: u32) -> Result<File, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | FLAGS;
+    openat(at.folder, at.path, flags, Mode::from_bits_truncate(wide(mode))).map(File::from)
+}
+
+/// Whether a claim lies there, in its words.
+fn is_claim(to: At<'_>) -> bool {
+    words_at(to).is_some_and(|words| words == WORDS)
+}
+
+/// The first bytes of the regular file at a name: no more than show that it is no claim.
+fn words_at(to: At<'_>) -> Option<Vec<u8>> {
+    let (file, _) = open(to)?;
+    let mut words = Vec::with_capacity(WORDS.len() + 1);
+    let most = u64::try_from(words.capacity()).ok()?;
+    file.take(most).read_to_end(&mut words).ok()?;
+    Some(words)
+}
+
+/// Whether an empty file was created by the run that this marker was left by. A marker that is not
+/// empty says that its claim had its words.
+fn is_begun_claim(to: At<'_>, marker: &Metadata) -> bool {
+    let Some((_, found)) = open(to) else { return false };
+    if found.len() > 0 || marker.len() > 0 || found.uid() != marker.uid() {
+        return false;
+    }
+    let keeps_permissions = marker.mode() & 0o777 == PRIVATE;
+    if keeps_permissions {
+        return found.mode() & 0o777 == UNUSUAL;
+    }
+    let times = found.modified().ok().zip(marker.modified().ok());
+    times.and_then(|(found, marker)| found.duration_since(marker).ok()).is_some_and(|d| d <= SOON)
+}
+
+/// The regular file at a name; a link is not followed.
+fn open(at: At<'_>) -> Option<(File, Metadata)> {
+    let file = openat(at.folder, at.path, OFlags::RDONLY | FLAGS, Mode::empty()).ok()?;
+    let file = File::from(file);
+    let found = file.metadata().ok()?;
+    found.is_file().then_some((file, found))
+}
+
+const FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+/// What a claim says, to people too.
+const WORDS: &[u8] = b"keystead was stopped before it could put a file here. Run the same command \
+again, or remove this one.\n";
+/// What a marker says once its claim has these words.
+const CLAIMED: &[u8] = b"claimed\n";
+/// Permissions of a claim, which nothing else makes an empty file with.
+const UNUSUAL: u32 = 0o500;
+/// So long after its marker a claim is created.
+const SOON: Duration = Duration::from_secs(2);
+/// How long another run that claims the name is waited for.
+const WAIT: Duration = Duration::from_millis(20);
+const WAITS: usize = 500;
+const CLAIMING: &str = "claiming its name by an exclusive file";
+const RENAMING: &str = "renaming the finished file over its claim";

@@ -1,0 +1,125 @@
+//! How a complete private file takes the name of a new output: in one step that replaces nothing
+//! where the file system has one, by a hard link where it has those, and else over an exclusive
+//! file of ours, for mounts of cloud storage have neither.
+
+use std::io;
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::platform::At;
+
+#[cfg(not(unix))]
+pub(crate) use other::rename_new;
+#[cfg(unix)]
+pub(crate) use unix::{is_answer, rename_new};
+
+/// Why a complete file did not get its name.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    /// What was tried last, where the error does not say it.
+    step: Option<&'static str>,
+    pub(crate) error: io::Error,
+}
+
+impl From<io::Error> for Unnamed {
+    fn from(error: io::Error) -> Self {
+        Self { step: None, error }
+    }
+}
+
+impl Unnamed {
+    pub(crate) fn new(step: &'static str, error: impl Into<io::Error>) -> Self {
+        Self { step: Some(step), error: error.into() }
+    }
+
+    /// What the user is told. A name that is taken is for the caller to tell.
+    pub(crate) fn failure(self, path: &Path) -> Failure {
+        let Self { step, error } = self;
+        match step {
+            Some(step) if !explains_itself(&error) => Failure::step(path, step, error),
+            _ => Failure::io(path, error),
+        }
+    }
+}
+
+/// Errors that say what to do whatever was tried.
+fn explains_itself(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem | Kind::InvalidFilename
+    )
+}
+
+#[cfg(unix)]
+mod unix {
+    use rustix::fs::{AtFlags, linkat, unlinkat};
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::claim::Claim;
+
+    /// Gives a complete file its name, unless that is taken.
+    pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), Unnamed> {
+        match rename_at_once(from, to) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_answer(error) => return Err(Unnamed::new(AT_ONCE, error)),
+            Err(_) => {}
+        }
+        match linkat(from.folder, from.path, to.folder, to.path, AtFlags::empty()) {
+            Ok(()) => {
+                // The output is complete whether its private name goes now or in the next run.
+                let _ = unlinkat(from.folder, from.path, AtFlags::empty());
+                return Ok(());
+            }
+            Err(error) if is_answer(error) => return Err(Unnamed::new(BY_LINK, error)),
+            Err(_) => {}
+        }
+        Claim::take(to)?.hand_over(from)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    fn rename_at_once(from: At<'_>, to: At<'_>) -> Result<(), Errno> {
+        let flags = rustix::fs::RenameFlags::NOREPLACE;
+        rustix::fs::renameat_with(from.folder, from.path, to.folder, to.path, flags)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    fn rename_at_once(_from: At<'_>, _to: At<'_>) -> Result<(), Errno> {
+        Err(Errno::NOSYS)
+    }
+
+    /// Whether an error says how things are, so that no other way is worth a try. A file system
+    /// that lacks a call says so by nearly any number: EINVAL, ENOSYS, EPERM and EIO were seen.
+    pub(crate) const fn is_answer(error: Errno) -> bool {
+        matches!(
+            error,
+            Errno::EXIST
+                | Errno::NOTEMPTY
+                | Errno::ISDIR
+                | Errno::NOTDIR
+                | Errno::NOENT
+                | Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::ROFS
+                | Errno::XDEV
+                | Errno::NAMETOOLONG
+                | Errno::LOOP
+        )
+    }
+
+    const AT_ONCE: &str = "renaming the finished file";
+    const BY_LINK: &str = "linking the finished file to its name";
+}
+
+#[cfg(not(unix))]
+mod other {
+    use super::*;
+
+    /// Gives a complete file its name, unless that is taken.
+    pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), Unnamed> {
+        let failed = |error| Unnamed::new("renaming the finished file", error);
+        let temp = tempfile::TempPath::try_from_path(from.path).map_err(failed)?;
+        temp.persist_noclobber(to.path).map_err(|refused| failed(refused.error))
+    }
+}
