@@ -1,7 +1,6 @@
 //! Works on many things at a time and hands the results over in their order.
 
 use std::collections::BTreeMap;
-use std::iter::{Enumerate, Peekable};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -11,7 +10,9 @@ use crate::failure::{Failure, Result};
 
 /// Runs `work` on every job in `threads` threads, this one among them, each with an `S` of its own;
 /// `done` gets the results in the order of the jobs, one at a time. So many jobs only are taken in
-/// advance that memory stays small. An error of `done` ends it.
+/// advance that memory stays small. An error of `done` ends it. So does a panic anywhere, which
+/// comes back to the caller when `done` has had the results of all earlier jobs; at the first two
+/// of the iterator, before any work begins.
 ///
 /// A worker takes its jobs and hands over its results itself: a thread between them would have to
 /// be woken for every one.
@@ -21,12 +22,12 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     work: impl Fn(&mut S, T) -> R + Sync,
     done: impl FnMut(R) -> Result<()> + Send,
 ) -> Result<()> {
-    let mut jobs = jobs.enumerate().peekable();
+    let mut jobs = jobs.peekable();
     // One job needs no second thread.
     let first = jobs.next();
     let threads = if jobs.peek().is_some() { threads.get() } else { 1 };
     let shop = Shop {
-        jobs: Mutex::new(jobs),
+        taking: Mutex::new(Taking { jobs: first.into_iter().chain(jobs), next: 0, ended: false }),
         results: Mutex::new(Results::new(done)),
         moved: Condvar::new(),
         ahead: threads * AHEAD,
@@ -34,24 +35,32 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     thread::scope(|scope| {
         for _ in 1..threads {
             // Fewer threads than asked for do the same work.
-            let labour = || shop.labour(None, &work);
+            let labour = || shop.labour(&work);
             if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
                 break;
             }
         }
-        shop.labour(first, &work);
+        shop.labour(&work);
     });
     let results = shop.results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.end.unwrap_or(Ok(()))
+    results.end.map_or(Ok(()), |(_, failure)| Err(failure))
 }
 
-struct Shop<I: Iterator, R, F> {
-    jobs: Mutex<Peekable<Enumerate<I>>>,
+struct Shop<I, R, F> {
+    taking: Mutex<Taking<I>>,
     results: Mutex<Results<R, F>>,
     /// The next result moved on, or it ended.
     moved: Condvar,
     /// How far the workers may be ahead of the next result.
     ahead: usize,
+}
+
+struct Taking<I> {
+    jobs: I,
+    /// Index of the next job.
+    next: usize,
+    /// Whether there are no more, or asking for one ended in a panic.
+    ended: bool,
 }
 
 struct Results<R, F> {
@@ -61,77 +70,110 @@ struct Results<R, F> {
     /// Workers that wait for it to move on: waking nobody is a system call, too.
     sleepers: usize,
     done: F,
-    /// Why no more is done.
-    end: Option<Result<()>>,
+    /// The first job whose result `done` does not take, and why.
+    end: Option<(usize, Failure)>,
+}
+
+/// A job that a worker took. Its result is handed over; where the worker drops the ticket instead,
+/// which is in a panic, no later result is taken, and nobody waits for this one.
+struct Ticket<'a, I, R, F> {
+    shop: &'a Shop<I, R, F>,
+    index: usize,
+    settled: bool,
 }
 
 impl<R, F> Results<R, F> {
     const fn new(done: F) -> Self {
         Self { next: 0, waiting: BTreeMap::new(), sleepers: 0, done, end: None }
     }
+
+    /// Whether `done` takes results up to this one, as far as is known.
+    fn reaches(&self, index: usize) -> bool {
+        self.end.as_ref().is_none_or(|(end, _)| index < *end)
+    }
+
+    fn end_at(&mut self, index: usize, failure: Failure) {
+        if self.reaches(index) {
+            self.end = Some((index, failure));
+        }
+    }
 }
 
 impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Shop<I, R, F> {
-    fn take(&self) -> Option<(usize, I::Item)> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
+    fn take(&self) -> Option<(Ticket<'_, I, R, F>, I::Item)> {
+        let mut taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut taking.ended, true) {
+            return None;
+        }
+        // Before the job, so that a panic of the iterator ends it here and not for the workers alone.
+        let mut ticket = Ticket { shop: self, index: taking.next, settled: false };
+        let Some(job) = taking.jobs.next() else {
+            ticket.settled = true;
+            return None;
+        };
+        taking.next += 1;
+        taking.ended = false;
+        Some((ticket, job))
     }
 
-    /// The jobs given, and then one after the other until there are no more.
-    fn labour<S: Default>(
-        &self,
-        given: impl IntoIterator<Item = (usize, I::Item)>,
-        work: impl Fn(&mut S, I::Item) -> R,
-    ) {
-        let guard = Ended(self);
+    /// One job after the other until there are no more.
+    fn labour<S: Default>(&self, work: impl Fn(&mut S, I::Item) -> R) {
         let mut own = S::default();
-        for (index, job) in given.into_iter().chain(std::iter::from_fn(|| self.take())) {
-            if !self.wait_for_turn(index) || !self.hand_over(index, work(&mut own, job)) {
+        while let Some((mut ticket, job)) = self.take() {
+            if !self.wait_for_turn(ticket.index) {
+                ticket.settled = true;
+                break;
+            }
+            let goes_on = self.hand_over(ticket.index, work(&mut own, job));
+            ticket.settled = true;
+            if !goes_on {
                 break;
             }
         }
-        std::mem::forget(guard);
     }
 
-    /// Waits until a result has a place; says whether it goes on at all.
+    /// Waits until a result has a place; says whether `done` may take it.
     fn wait_for_turn(&self, index: usize) -> bool {
         let mut results = self.results();
-        while results.end.is_none() && index - results.next >= self.ahead {
+        while results.reaches(index) && index - results.next >= self.ahead {
             results.sleepers += 1;
             results = self.moved.wait(results).unwrap_or_else(PoisonError::into_inner);
             results.sleepers -= 1;
         }
-        results.end.is_none()
+        results.reaches(index)
     }
 
-    /// Gives `done` this result and those that waited for it.
+    /// Gives `done` this result and those that waited for it; says whether there may be more.
     fn hand_over(&self, index: usize, result: R) -> bool {
         let mut results = self.results();
-        let Results { next, waiting, sleepers, done, end } = &mut *results;
-        waiting.insert(index, result);
-        while let (None, Some(result)) = (&end, waiting.remove(next)) {
-            *next += 1;
-            if let Err(failure) = done(result) {
-                *end = Some(Err(failure));
+        results.waiting.insert(index, result);
+        while results.reaches(results.next) {
+            let next = results.next;
+            let Some(result) = results.waiting.remove(&next) else { break };
+            results.next += 1;
+            if let Err(failure) = (results.done)(result) {
+                results.end_at(next, failure);
             }
         }
-        if *sleepers > 0 {
+        if results.sleepers > 0 {
             self.moved.notify_all();
         }
-        end.is_none()
+        results.end.is_none()
     }
+}
 
+impl<I, R, F> Shop<I, R, F> {
     fn results(&self) -> MutexGuard<'_, Results<R, F>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A worker that ends in a panic: its result will not come, and nobody must wait for it.
-struct Ended<'a, I: Iterator, R, F: FnMut(R) -> Result<()>>(&'a Shop<I, R, F>);
-
-impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Drop for Ended<'_, I, R, F> {
+impl<I, R, F> Drop for Ticket<'_, I, R, F> {
     fn drop(&mut self) {
-        self.0.results().end.get_or_insert_with(|| Err(broken()));
-        self.0.moved.notify_all();
+        if !self.settled {
+            self.shop.results().end_at(self.index, broken());
+            self.shop.moved.notify_all();
+        }
     }
 }
 
@@ -144,29 +186,4 @@ fn broken() -> Failure {
 const AHEAD: usize = 16;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_come_in_order() {
-        for threads in [1, 3, 8] {
-            let mut seen = Vec::new();
-            let slow = |(): &mut (), n: u64| {
-                thread::sleep(std::time::Duration::from_micros(n * 37 % 500));
-                n * 2
-            };
-            in_order(Threads::new(threads), 0..500_u64, slow, |n| {
-                seen.push(n);
-                Ok(())
-            })
-            .unwrap();
-            assert_eq!(seen, (0..1_000).step_by(2).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn an_error_ends_it() {
-        let stop = |n| if n == 5 { Err(broken()) } else { Ok(()) };
-        assert!(in_order(Threads::new(2), 0.., |(): &mut (), n: u64| n, stop).is_err());
-    }
-}
+mod tests;

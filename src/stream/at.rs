@@ -3,12 +3,11 @@
 
 use std::io::{self, IoSliceMut, Read, Seek};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::batch::{self, BATCH, BATCH_64, BATCH_SEALED, Batch, InOrder, Sink, Source};
+use super::batch::{BATCH_64, BATCH_SEALED, Batch, Outcome, Pipeline, Source};
 use super::encryptor::{longer, shorter};
 use super::{RangeReader, Threads, chunks};
-use crate::envelope::{Options, seal};
+use crate::envelope::{Options, PayloadKey, seal};
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
 use crate::format::{Context, Floor};
@@ -53,16 +52,15 @@ pub fn encrypt_at(
     let front = [&sealed.header[..], sealed.payload.prefix()].concat();
     write_all_at(sink, &front, 0)?;
     let header = u64::try_from(sealed.header.len()).map_err(|_| Error::Auth)?;
+    let texts = Texts { source, chunks, len };
     let work = |batch: &mut Batch| {
-        chunks::seal_in_place(
-            &sealed.payload,
-            batch.chunk(0),
-            &mut batch.bytes[batch.ready.clone()],
-        )
+        let first = batch.chunk(0);
+        texts.read(first, batch)?;
+        chunks::seal_in_place(&sealed.payload, first, batch.filled())?;
+        Ok(write_all_at(sink, batch.filled(), header + chunk_offset(first))?)
     };
-    let texts = Texts { source, chunks, len, next: AtomicU64::new(0) };
-    let places = Places { sink, of: |batch: &Batch| header + chunk_offset(batch.chunk(0)) };
-    batch::run((threads.for_len(len), room(chunks.body_len())), &texts, &work, &places)?;
+    let pipeline = Pipeline { threads: threads.for_len(len), room: room(chunks.body_len()) };
+    pipeline.run(Span::of(0, chunks.last), work)?;
     Ok((header + chunks.body_len(), sealed.floor()))
 }
 
@@ -75,17 +73,26 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
     /// `Auth` where a chunk does not verify, `Io` where reading or writing fails.
     pub fn copy_at(&mut self, threads: Threads, sink: &impl WriteAt) -> Result<u64> {
         let len = self.verified_len()?;
-        let places = Places { sink, of: |batch: &Batch| batch.number * BATCH_64 * CHUNK_64 };
-        self.copy(threads, 0..len, &places)?;
+        let sealed = self.sealed(0..len);
+        let work = |batch: &mut Batch| {
+            let Outcome { ready, end } = sealed.open(batch);
+            end?;
+            let place = batch.number * BATCH_64 * CHUNK_64;
+            Ok(write_all_at(sink, &batch.bytes[ready], place)?)
+        };
+        sealed.pipeline(threads).run(sealed.batches(), work)?;
         Ok(len)
     }
 
-    /// Gives the plaintext of `range` to `take`, in order, a piece of at most 1 MiB at a time, each
+    /// Hands the plaintext of `range` to `take`, in order, a piece of at most 1 MiB at a time, each
     /// when all of it has verified; the end of the object is verified before. A range that passes
-    /// the end stops there. Gives the number of bytes.
+    /// the end stops there. Returns the number of bytes.
+    ///
+    /// On an error `take` has had exactly what the chunks before the first that fails, or that
+    /// cannot be read, have of the range, whatever the number of threads.
     ///
     /// # Errors
-    /// `Auth` where a chunk does not verify, `Io` where reading fails, and what `take` gives.
+    /// `Auth` where a chunk does not verify, `Io` where reading fails, and what `take` returns.
     pub fn copy_range(
         &mut self,
         threads: Threads,
@@ -97,30 +104,20 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
         let range = range.start.min(end)..end;
         // An object without plaintext has a chunk all the same.
         if !range.is_empty() || len == 0 {
-            self.copy(threads, range.clone(), &InOrder::new(take))?;
+            let sealed = self.sealed(range.clone());
+            let work = |batch: &mut Batch| sealed.open(batch);
+            sealed.pipeline(threads).run_in_order(sealed.batches(), work, take)?;
         }
         Ok(range.end - range.start)
     }
 
-    /// Opens the chunks that `range` touches; one that reaches the end touches the last.
-    fn copy(&mut self, threads: Threads, range: Range<u64>, sink: &impl Sink) -> Result<()> {
-        let (key, chunks, body, inner) = self.parts();
+    /// The chunks that `range` touches; one that reaches the end touches the last.
+    fn sealed(&self, range: Range<u64>) -> Sealed<'_, R> {
+        let (key, chunks, body, source) = self.parts();
         let first = locate(range.start).0.min(chunks.last);
         let reaches_end = range.end >= chunks.plaintext_len();
         let last = if reaches_end { chunks.last } else { locate(range.end.saturating_sub(1)).0 };
-        let sealed =
-            Sealed { source: inner, body, chunks, span: (first, last), next: AtomicU64::new(0) };
-        let work = |batch: &mut Batch| {
-            let from = batch.chunk(first);
-            let len = chunks::open_to_front(key, from, &mut batch.bytes[batch.ready.clone()], 0)?;
-            let place =
-                |at: u64| usize::try_from(at.saturating_sub(from * CHUNK_64)).unwrap_or(len);
-            batch.ready = place(range.start).min(len)..place(range.end).min(len);
-            Ok(())
-        };
-        let len = range.end.saturating_sub(range.start);
-        let sealed_len = chunk_offset(last + 1) - chunk_offset(first);
-        batch::run((threads.for_len(len), room(sealed_len)), &sealed, &work, sink)
+        Sealed { source, key, body, chunks, first, last, range }
     }
 }
 
@@ -129,30 +126,48 @@ fn room(sealed: u64) -> usize {
     usize::try_from(sealed).map_or(BATCH_SEALED, |sealed| sealed.min(BATCH_SEALED))
 }
 
-/// Plaintext, taken in batches that leave room for the tags.
+/// Batches of chunks whose places are known, so that each thread reads its own.
+struct Span {
+    left: u64,
+}
+
+impl Span {
+    /// The chunks from `first` to `last`, both included.
+    const fn of(first: u64, last: u64) -> Self {
+        Self { left: (last - first) / BATCH_64 + 1 }
+    }
+}
+
+impl Source for Span {
+    fn next(&mut self, _: &mut Batch) -> Result<bool> {
+        let some = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        Ok(some)
+    }
+
+    fn more(&self) -> bool {
+        self.left > 0
+    }
+}
+
+/// Plaintext of a known length.
 struct Texts<'a, S> {
     source: &'a S,
     chunks: Chunks,
     len: u64,
-    next: AtomicU64,
 }
 
-impl<S: ReadAt> Source for Texts<'_, S> {
-    fn next(&self, batch: &mut Batch) -> Result<bool> {
-        batch.number = self.next.fetch_add(1, Ordering::Relaxed);
-        let first = batch.chunk(0);
-        if first > self.chunks.last {
-            return Ok(false);
-        }
-        let count = usize::try_from(self.chunks.last - first)
-            .map_or(BATCH, |more| BATCH.min(more.saturating_add(1)));
-        let last = first + u64::try_from(count).unwrap_or(BATCH_64) == self.chunks.last + 1;
+impl<S: ReadAt> Texts<'_, S> {
+    /// Reads the batch that begins with chunk `first` to where it will be sealed.
+    fn read(&self, first: u64, batch: &mut Batch) -> Result<()> {
+        let end = self.chunks.last.min(first + (BATCH_64 - 1));
+        let count = usize::try_from(end - first).map_err(io::Error::other)?;
+        let last = end == self.chunks.last;
         let last_len = if last { self.chunks.last_len } else { CHUNK };
-        let sealed = (count - 1) * SEALED_CHUNK + last_len + TAG;
-        batch.filled(sealed, sealed);
-        let places = chunks::texts(&mut batch.bytes[batch.ready.clone()]);
-        let mut texts: Vec<_> = places.map(IoSliceMut::new).collect();
-        let wanted = (count - 1) * CHUNK + last_len;
+        let sealed = count * SEALED_CHUNK + last_len + TAG;
+        batch.set_filled(sealed, sealed);
+        let mut texts: Vec<_> = chunks::texts(batch.filled()).map(IoSliceMut::new).collect();
+        let wanted = count * CHUNK + last_len;
         let read =
             fill(&mut texts, |texts, offset| self.source.read_at(texts, offset), first * CHUNK_64)?;
         if read < wanted {
@@ -169,82 +184,98 @@ impl<S: ReadAt> Source for Texts<'_, S> {
                 return Err(longer().into());
             }
         }
-        Ok(true)
-    }
-
-    fn more(&self) -> bool {
-        self.next.load(Ordering::Relaxed) * BATCH_64 <= self.chunks.last
+        Ok(())
     }
 }
 
-/// Sealed chunks, taken in batches from the chunks of a span, both ends included.
+/// Sealed chunks of an object, and what is wanted of their plaintext.
 struct Sealed<'a, S> {
     source: &'a S,
+    key: &'a PayloadKey,
     body: u64,
     chunks: Chunks,
-    span: (u64, u64),
-    next: AtomicU64,
+    first: u64,
+    /// The last of them, included.
+    last: u64,
+    range: Range<u64>,
 }
 
-impl<S: ReadAt> Source for Sealed<'_, S> {
-    fn next(&self, batch: &mut Batch) -> Result<bool> {
-        batch.number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (first, end) = (batch.chunk(self.span.0), self.span.1);
-        if first > end {
-            return Ok(false);
-        }
-        let last = end.min(first + (BATCH_64 - 1));
-        let from = chunk_offset(first);
-        let len = chunk_offset(last) - from;
-        let len = usize::try_from(len).map_err(|_| Error::Auth)? + self.chunks.sealed_len(last);
-        batch.filled(len, len);
+impl<S: ReadAt> Sealed<'_, S> {
+    fn pipeline(&self, threads: Threads) -> Pipeline {
+        let len = self.range.end.saturating_sub(self.range.start);
+        let sealed_len = chunk_offset(self.last + 1) - chunk_offset(self.first);
+        Pipeline { threads: threads.for_len(len), room: room(sealed_len) }
+    }
+
+    const fn batches(&self) -> Span {
+        Span::of(self.first, self.last)
+    }
+
+    /// Reads and opens a batch. What is ready is what the chunks before the first that fails have
+    /// of the range.
+    fn open(&self, batch: &mut Batch) -> Outcome {
+        let from = batch.chunk(self.first);
+        let (chunks, cut) = match self.read(from, batch) {
+            Ok(()) => (batch.filled, Ok(())),
+            // Of a chunk that is not all there, nothing is opened.
+            Err(error) => (batch.filled - batch.filled % SEALED_CHUNK, Err(error)),
+        };
+        let bytes = &mut batch.bytes[..chunks];
+        let (len, opened) = chunks::open_to_front(self.key, from, bytes, 0, |_, _| Ok(()));
+        let place = |at: u64| {
+            usize::try_from(at.saturating_sub(from * CHUNK_64)).map_or(len, |place| place.min(len))
+        };
+        Outcome { ready: place(self.range.start)..place(self.range.end), end: opened.and(cut) }
+    }
+
+    /// Reads the batch that begins with chunk `from`, as far as that goes.
+    fn read(&self, from: u64, batch: &mut Batch) -> Result<()> {
+        let last = self.last.min(from + (BATCH_64 - 1));
+        let start = chunk_offset(from);
+        let len = usize::try_from(chunk_offset(last) - start).map_err(|_| Error::Auth)?
+            + self.chunks.sealed_len(last);
         let out = &mut [IoSliceMut::new(&mut batch.bytes[..len])];
+        let read_at = |out: &mut [IoSliceMut<'_>], at| self.source.read_at(out, at);
+        let (read, end) = fill_counted(out, read_at, self.body + start);
+        batch.set_filled(len, read);
+        end?;
         // Cut since its length was asked for.
-        if fill(out, |out, at| self.source.read_at(out, at), self.body + from)? < len {
-            return Err(Error::Auth);
-        }
-        Ok(true)
-    }
-
-    fn more(&self) -> bool {
-        self.span.0 + self.next.load(Ordering::Relaxed) * BATCH_64 <= self.span.1
-    }
-}
-
-/// Writes each batch to its place.
-struct Places<'a, S, F> {
-    sink: &'a S,
-    of: F,
-}
-
-impl<S: WriteAt, F: Fn(&Batch) -> u64 + Sync> Sink for Places<'_, S, F> {
-    fn put(&self, batch: &Batch) -> Result<bool> {
-        write_all_at(self.sink, batch.ready(), (self.of)(batch))?;
-        Ok(true)
+        if read < len { Err(Error::Auth) } else { Ok(()) }
     }
 }
 
 /// Fills `out` as far as the input goes.
 pub(super) fn fill(
+    out: &mut [IoSliceMut<'_>],
+    read: impl FnMut(&mut [IoSliceMut<'_>], u64) -> io::Result<usize>,
+    offset: u64,
+) -> io::Result<usize> {
+    let (filled, end) = fill_counted(out, read, offset);
+    end.map(|()| filled)
+}
+
+/// [`fill`], and where reading fails, how much came before.
+fn fill_counted(
     mut out: &mut [IoSliceMut<'_>],
     mut read: impl FnMut(&mut [IoSliceMut<'_>], u64) -> io::Result<usize>,
     offset: u64,
-) -> io::Result<usize> {
+) -> (usize, io::Result<()>) {
     let mut filled = 0;
+    let mut place = offset;
     IoSliceMut::advance_slices(&mut out, 0);
     while !out.is_empty() {
-        let done = u64::try_from(filled).map_err(io::Error::other)?;
-        match read(out, offset.saturating_add(done)) {
+        match read(out, place) {
             Ok(0) => break,
             Ok(more) => {
                 filled += more;
+                place = place.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
                 IoSliceMut::advance_slices(&mut out, more);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (filled, Err(error)),
         }
     }
-    Ok(filled)
+    (filled, Ok(()))
 }
 
 fn write_all_at(sink: &impl WriteAt, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {

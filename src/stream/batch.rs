@@ -1,13 +1,11 @@
 //! Work on many chunks at a time: each thread takes a batch, works on it in place, hands it on and
 //! takes the next, so that memory is one batch a thread whatever the length.
 
+use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-use super::Threads;
-use super::threads::beside;
+use super::sequence::Sequence;
+use super::{Threads, pool};
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK};
 use crate::primitives::secret::wipe;
@@ -26,15 +24,22 @@ pub(super) struct Batch {
     /// Position among the batches of this run.
     pub(super) number: u64,
     pub(super) bytes: Vec<u8>,
-    /// What the source filled, then what the sink takes.
-    pub(super) ready: Range<usize>,
+    /// So many bytes were read for the work.
+    pub(super) filled: usize,
+    /// Why no more were read than that, where there should have been more.
+    pub(super) cut: Option<Error>,
     /// So far the buffer was ever written to.
     touched: usize,
 }
 
 impl Batch {
     fn new(room: usize) -> Self {
-        Self { number: 0, bytes: vec![0; room], ready: 0..0, touched: 0 }
+        Self { number: 0, bytes: vec![0; room], filled: 0, cut: None, touched: 0 }
+    }
+
+    /// The bytes to be worked on.
+    pub(super) fn filled(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.filled]
     }
 
     /// Lets a source fill the buffer. Where that fails, who knows how far it came: all is wiped.
@@ -45,19 +50,16 @@ impl Batch {
         Ok(filled)
     }
 
-    /// The source has written to so many bytes, of which the first are for the work.
-    pub(super) fn filled(&mut self, touched: usize, ready: usize) {
+    /// The source has written, or will write, to so many bytes, of which the first are for the
+    /// work.
+    pub(super) fn set_filled(&mut self, touched: usize, filled: usize) {
         self.touched = self.touched.max(touched);
-        self.ready = 0..ready;
+        self.filled = filled;
     }
 
     /// Number of its first chunk, where the run began with chunk `first`.
     pub(super) const fn chunk(&self, first: u64) -> u64 {
         first + self.number * BATCH_64
-    }
-
-    pub(super) fn ready(&self) -> &[u8] {
-        &self.bytes[self.ready.clone()]
     }
 }
 
@@ -69,130 +71,96 @@ impl Drop for Batch {
 }
 
 /// Where batches come from.
-pub(super) trait Source: Sync {
-    /// Fills the next batch; false at the end.
-    fn next(&self, batch: &mut Batch) -> Result<bool>;
+pub(super) trait Source: Send {
+    /// Takes the next batch, in order and alone; false at the end.
+    fn next(&mut self, batch: &mut Batch) -> Result<bool>;
     /// Whether there may be more batches than were taken.
     fn more(&self) -> bool;
 }
 
-/// Where batches go.
-pub(super) trait Sink: Sync {
-    /// Takes a batch; false where the run has failed elsewhere.
-    fn put(&self, batch: &Batch) -> Result<bool>;
-    /// The run has failed at this batch: nobody waits for it, or for a later one.
-    fn abandon(&self, _number: u64) {}
+/// What became of a batch: the bytes that may leave it, and whether anything may follow them.
+pub(super) struct Outcome {
+    pub(super) ready: Range<usize>,
+    pub(super) end: Result<()>,
 }
 
-/// Runs `work` on every batch, in buffers of `room` bytes: a full batch's, or fewer where all of it
-/// is less. Of several errors it gives that of the earliest batch.
-pub(super) fn run(
-    (threads, room): (Threads, usize),
-    source: &impl Source,
-    work: &(impl Fn(&mut Batch) -> Result<()> + Sync),
-    sink: &impl Sink,
-) -> Result<()> {
-    let failed = AtomicBool::new(false);
-    let first: Mutex<Option<(u64, Error)>> = Mutex::new(None);
-    let labour = |mut batch: Batch, mut filled: bool| {
-        let _guard = Guard { failed: &failed, sink };
-        while !failed.load(Ordering::Relaxed) {
-            let step = if filled { Ok(true) } else { source.next(&mut batch) };
-            let step = step.and_then(|more| {
-                if !more {
-                    return Ok(false);
-                }
-                work(&mut batch)?;
-                sink.put(&batch)
-            });
-            filled = false;
-            match step {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    let mut first = locked(&first);
-                    if first.as_ref().is_none_or(|(number, _)| batch.number < *number) {
-                        *first = Some((batch.number, error));
+impl Outcome {
+    /// All of the batch, or nothing of it.
+    pub(super) fn whole(batch: &Batch, end: Result<()>) -> Self {
+        Self { ready: 0..if end.is_ok() { batch.filled } else { 0 }, end }
+    }
+}
+
+/// Threads, and the buffer of each: a full batch's bytes, or fewer where all of the input is less.
+pub(super) struct Pipeline {
+    pub(super) threads: Threads,
+    pub(super) room: usize,
+}
+
+impl Pipeline {
+    /// Works on every batch of `source` in any order, and returns the source. Of several errors it
+    /// returns that of the earliest batch.
+    pub(super) fn run<S: Source>(
+        &self,
+        source: S,
+        work: impl Fn(&mut Batch) -> Result<()> + Sync,
+    ) -> Result<S> {
+        let sequence = Sequence::new(source, ());
+        pool::run(
+            &sequence,
+            |source| self.useful(source),
+            || self.buffer(),
+            take,
+            |ticket, batch| {
+                ticket.settle(work(batch));
+            },
+        );
+        sequence.end().map_err(ended)
+    }
+
+    /// [`run`](Self::run), and gives what is ready to `sink`, in order and one batch at a time. The
+    /// sink gets what comes before the first error, whatever the threads did.
+    pub(super) fn run_in_order<S: Source>(
+        &self,
+        source: S,
+        work: impl Fn(&mut Batch) -> Outcome + Sync,
+        sink: impl FnMut(&[u8]) -> Result<()> + Send,
+    ) -> Result<S> {
+        let sequence = Sequence::new(source, sink);
+        pool::run(
+            &sequence,
+            |source| self.useful(source),
+            || self.buffer(),
+            take,
+            |ticket, batch| {
+                let Outcome { ready, end } = work(batch);
+                ticket.in_turn(|sink| {
+                    if !ready.is_empty() {
+                        sink(&batch.bytes[ready])?;
                     }
-                    failed.store(true, Ordering::Relaxed);
-                    sink.abandon(batch.number);
-                    return;
-                }
-            }
-        }
-    };
-    // The first batch is taken before other threads are asked for: most inputs have no second.
-    let mut begun = Batch::new(room);
-    if !source.next(&mut begun)? {
-        return Ok(());
+                    end
+                });
+            },
+        );
+        sequence.end().map_err(ended)
     }
-    let threads = if source.more() { threads.get() } else { 1 };
-    beside(threads, || labour(Batch::new(room), false), || labour(begun, true));
-    match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some((_, error)) => Err(error),
-        None => Ok(()),
+
+    fn buffer(&self) -> Batch {
+        Batch::new(self.room)
+    }
+
+    fn useful(&self, source: &impl Source) -> usize {
+        if source.more() { self.threads.get() } else { 1 }
     }
 }
 
-/// A thread that ends in a panic leaves nobody waiting.
-struct Guard<'a, S: Sink> {
-    failed: &'a AtomicBool,
-    sink: &'a S,
+fn take(source: &mut impl Source, number: u64, batch: &mut Batch) -> Result<bool> {
+    batch.number = number;
+    source.next(batch)
 }
 
-impl<S: Sink> Drop for Guard<'_, S> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.failed.store(true, Ordering::Relaxed);
-            self.sink.abandon(0);
-        }
-    }
-}
-
-/// A sink that takes batches in their order, one at a time.
-pub(super) struct InOrder<F> {
-    turn: Mutex<Turn<F>>,
-    turned: Condvar,
-}
-
-struct Turn<F> {
-    take: F,
-    next: u64,
-    /// The first batch that will not come. Those before it will: each is held by a thread.
-    missing: Option<u64>,
-}
-
-impl<F: FnMut(&[u8]) -> Result<()> + Send> InOrder<F> {
-    pub(super) const fn new(take: F) -> Self {
-        let turn = Turn { take, next: 0, missing: None };
-        Self { turn: Mutex::new(turn), turned: Condvar::new() }
-    }
-}
-
-impl<F: FnMut(&[u8]) -> Result<()> + Send> Sink for InOrder<F> {
-    fn put(&self, batch: &Batch) -> Result<bool> {
-        let mut turn = locked(&self.turn);
-        let in_vain = |turn: &Turn<F>| turn.missing.is_some_and(|missing| missing <= batch.number);
-        while turn.next != batch.number && !in_vain(&turn) {
-            turn = self.turned.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        if in_vain(&turn) {
-            return Ok(false);
-        }
-        (turn.take)(batch.ready())?;
-        turn.next += 1;
-        self.turned.notify_all();
-        Ok(true)
-    }
-
-    fn abandon(&self, number: u64) {
-        let mut turn = locked(&self.turn);
-        turn.missing = Some(turn.missing.map_or(number, |missing| missing.min(number)));
-        self.turned.notify_all();
-    }
-}
-
-/// A panic elsewhere leaves nothing half done that is used again.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// A batch that was given up without an error is a panic's, which has come back to the caller
+/// before anybody asks; should that ever not be so, it is no success.
+pub(super) fn ended(error: Option<Error>) -> Error {
+    error.unwrap_or_else(|| io::Error::other("a thread ended before its work").into())
 }

@@ -195,14 +195,13 @@ pub fn decrypt_in_place<'e>(
 ) -> Result<()> {
     let (key, _, sealed, _) = open(keys, buffer, expected.into())?;
     let front = buffer.len() - sealed.len();
-    match chunks::open_to_front(&key, 0, buffer, front) {
-        // What is behind the plaintext is no plaintext.
-        Ok(len) => buffer.truncate(len),
-        Err(error) => {
-            drop(Wiped(std::mem::take(buffer)));
-            return Err(error);
-        }
+    let (len, opened) = chunks::open_to_front(&key, 0, buffer, front, |_, _| Ok(()));
+    if opened.is_err() {
+        drop(Wiped(std::mem::take(buffer)));
+        return opened;
     }
+    // What is behind the plaintext is no plaintext.
+    buffer.truncate(len);
     Ok(())
 }
 

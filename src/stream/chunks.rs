@@ -56,28 +56,43 @@ pub(crate) fn open(key: &PayloadKey, first: u64, sealed: &[u8], mut out: &mut [u
     Ok(())
 }
 
-/// Opens the sealed chunks that stand from `from` on, each to where the one before it ends, the
-/// first to the front of the buffer. Gives the length of their plaintext. Where one fails, the
-/// caller wipes the buffer.
+/// Opens the sealed chunks from position `from` on, each to where the one before it ends, the first
+/// to the front of the buffer; `check` gets the number and the sealed length of each before it is
+/// opened. Returns the length of the plaintext before the first chunk that failed, and its error.
+/// After that length, the caller wipes the buffer.
 pub(crate) fn open_to_front(
     key: &PayloadKey,
     first: u64,
     buffer: &mut [u8],
     from: usize,
-) -> Result<usize> {
-    let (mut place, mut end) = (from, 0);
-    for index in first.. {
+    mut check: impl FnMut(u64, usize) -> Result<()>,
+) -> (usize, Result<()>) {
+    let (mut place, mut end, mut index) = (from, 0, first);
+    while place < buffer.len() {
         let sealed = SEALED_CHUNK.min(buffer.len() - place);
-        let text = sealed.checked_sub(TAG).ok_or(Error::Auth)?;
-        let (chunk, behind) = buffer[end..].split_at_mut(place - end + text);
-        let tag = behind.first_chunk::<TAG>().ok_or(Error::Auth)?;
-        key.open_chunk_to_front(index, chunk, place - end, tag)?;
-        (place, end) = (place + sealed, end + text);
-        if place == buffer.len() {
-            break;
+        let opened = check(index, sealed).and_then(|()| {
+            open_chunk_to_front(key, index, &mut buffer[end..place + sealed], place - end)
+        });
+        match opened {
+            Ok(text) => (place, end, index) = (place + sealed, end + text, index + 1),
+            Err(error) => return (end, Err(error)),
         }
     }
-    Ok(end)
+    (end, Ok(()))
+}
+
+/// Opens one sealed chunk, which begins at `from` and ends with the buffer, to the front of it.
+/// Returns the length of its plaintext.
+fn open_chunk_to_front(
+    key: &PayloadKey,
+    index: u64,
+    buffer: &mut [u8],
+    from: usize,
+) -> Result<usize> {
+    let text = (buffer.len() - from).checked_sub(TAG).ok_or(Error::Auth)?;
+    let (chunk, tag) = buffer.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
+    key.open_chunk_to_front(index, chunk, from, tag)?;
+    Ok(text)
 }
 
 /// Room for one sealed chunk from the start of a cache line on; wiped when dropped.

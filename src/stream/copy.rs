@@ -2,15 +2,16 @@
 //! gives all of an object. Both in order.
 
 use std::io::{self, IoSliceMut, Read, Write};
-use std::sync::{Mutex, PoisonError};
+use std::ops::Range;
 
 use super::at::fill;
-use super::batch::{self, BATCH_SEALED, BATCH_TEXT, Batch, InOrder, Source, locked};
-use super::decryptor::{check_chunk, read_full};
+use super::batch::{BATCH_SEALED, BATCH_TEXT, Batch, Outcome, Pipeline, Source};
+use super::decryptor::{check_chunk, read_counted};
 use super::encryptor::{check_index, longer};
 use super::{Decryptor, Encryptor, Threads, chunks};
+use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
-use crate::format::layout::{CHUNK, CHUNK_64, SEALED_CHUNK};
+use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK};
 use crate::primitives::secret::Wiped;
 
 impl<W: Write + Send> Encryptor<W> {
@@ -27,23 +28,22 @@ impl<W: Write + Send> Encryptor<W> {
         }
         // Until all of it has reached the writer.
         self.failed = true;
-        let texts = Texts(Mutex::new(Reading {
+        let texts = Texts {
             reader,
             first: self.index,
-            number: 0,
             left: self.left,
             total: 0,
             tail: Wiped::default(),
             ended: false,
-        }));
+        };
         let (key, first, inner) = (&self.key, self.index, &mut self.inner);
         let work = |batch: &mut Batch| {
-            let chunk = batch.chunk(first);
-            chunks::seal_in_place(key, chunk, &mut batch.bytes[batch.ready.clone()])
+            let sealed = chunks::seal_in_place(key, batch.chunk(first), batch.filled());
+            Outcome::whole(batch, sealed)
         };
-        let out = InOrder::new(|sealed: &[u8]| Ok(inner.write_all(sealed)?));
-        batch::run((threads, BATCH_SEALED), &texts, &work, &out)?;
-        let read = texts.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let write = |sealed: &[u8]| Ok(inner.write_all(sealed)?);
+        let pipeline = Pipeline { threads, room: BATCH_SEALED };
+        let read = pipeline.run_in_order(texts, work, write)?;
         self.index = read.chunk();
         self.left = read.left;
         self.filled = read.tail.len();
@@ -54,13 +54,9 @@ impl<W: Write + Send> Encryptor<W> {
 }
 
 /// Plaintext of a reader, taken in batches that leave room for the tags.
-struct Texts<R>(Mutex<Reading<R>>);
-
-struct Reading<R> {
+struct Texts<R> {
     reader: R,
     first: u64,
-    /// Batches taken.
-    number: u64,
     left: Option<u64>,
     total: u64,
     /// What is left behind the full chunks of the last batch.
@@ -68,7 +64,7 @@ struct Reading<R> {
     ended: bool,
 }
 
-impl<R> Reading<R> {
+impl<R> Texts<R> {
     /// Number of the chunk that comes next.
     const fn chunk(&self) -> u64 {
         self.first + self.total / CHUNK_64
@@ -76,46 +72,44 @@ impl<R> Reading<R> {
 }
 
 impl<R: Read + Send> Source for Texts<R> {
-    fn next(&self, batch: &mut Batch) -> Result<bool> {
-        let mut reading = locked(&self.0);
-        if reading.ended {
+    fn next(&mut self, batch: &mut Batch) -> Result<bool> {
+        if self.ended {
             return Ok(false);
         }
-        batch.number = reading.number;
-        // After an error nobody reads on.
-        reading.ended = true;
         let read = batch.fill(|bytes| {
             let mut texts: Vec<_> = chunks::texts(bytes).map(IoSliceMut::new).collect();
-            Ok(fill(&mut texts, |texts, _| reading.reader.read_vectored(texts), 0)?)
+            Ok(fill(&mut texts, |texts, _| self.reader.read_vectored(texts), 0)?)
         })?;
         let (full, rest) = (read / CHUNK, read % CHUNK);
         let end = full * SEALED_CHUNK;
-        batch.filled(end + rest, end);
-        reading.number += 1;
+        batch.set_filled(end + rest, end);
         let taken = u64::try_from(read).map_err(io::Error::other)?;
-        reading.total += taken;
-        if let Some(left) = &mut reading.left {
+        self.total += taken;
+        if let Some(left) = &mut self.left {
             *left = left.checked_sub(taken).ok_or_else(longer)?;
         }
         // R31: a full chunk is never the last.
-        check_index(reading.chunk())?;
-        reading.tail.extend_from_slice(&batch.bytes[end..end + rest]);
-        reading.ended = read < BATCH_TEXT;
+        check_index(self.chunk())?;
+        self.tail.extend_from_slice(&batch.bytes[end..end + rest]);
+        self.ended = read < BATCH_TEXT;
         Ok(full > 0)
     }
 
     fn more(&self) -> bool {
-        !locked(&self.0).ended
+        !self.ended
     }
 }
 
 impl<R: Read + Send> Decryptor<R> {
-    /// Gives all of the plaintext that was not read yet to `take`, in order, a piece of at most
+    /// Hands all of the plaintext that was not read yet to `take`, in order, a piece of at most
     /// 1 MiB at a time, each when all of it has verified; works with several threads, each of which
-    /// holds 1 MiB. Gives the number of bytes, when the end has verified.
+    /// holds 1 MiB. Returns the number of bytes, when the end has verified.
+    ///
+    /// On an error `take` has had what reading would have released: exactly the chunks before the
+    /// first that fails, or that cannot be read, whatever the number of threads.
     ///
     /// # Errors
-    /// As reading, and what `take` gives. An error repeats.
+    /// As reading, and what `take` returns. An error repeats, as `Io` after a panic.
     pub fn copy_to(
         &mut self,
         threads: Threads,
@@ -126,59 +120,79 @@ impl<R: Read + Send> Decryptor<R> {
             total += u64::try_from(text.len()).unwrap_or(0);
             take(text)
         };
-        if !self.is_between() {
-            counted(self.fill()?)?;
-            self.ready = 0..0;
-        }
-        if !self.is_done() {
-            let copied = self.copy_rest(threads, &mut counted);
-            self.settle(copied)?;
-        }
+        let (begun, done) = if self.is_between() {
+            (0..0, false)
+        } else {
+            self.fill()?;
+            (std::mem::take(&mut self.ready), self.is_done())
+        };
+        self.begin();
+        let copied = self.copy_rest(threads, begun, done, &mut counted);
+        self.settle(copied)?;
         Ok(total)
     }
 
+    /// The rest of a chunk that was read in part, and, unless it was the last, the other chunks.
     fn copy_rest(
         &mut self,
         threads: Threads,
-        take: impl FnMut(&[u8]) -> Result<()> + Send,
+        begun: Range<usize>,
+        done: bool,
+        mut take: impl FnMut(&[u8]) -> Result<()> + Send,
     ) -> Result<()> {
+        if !begun.is_empty() {
+            take(&self.chunk[begun])?;
+        }
+        if done {
+            return Ok(());
+        }
         let (key, expected, first) = (&self.key, self.expected, self.index);
-        let work = |batch: &mut Batch| {
-            let (from, len) = (batch.chunk(first), batch.ready.len());
-            let last = len < BATCH_SEALED;
-            let pieces = batch.ready().chunks(SEALED_CHUNK).map(<[u8]>::len);
-            // R31: a full chunk is never the last, so one that ends the input was cut off.
-            if last && len.is_multiple_of(SEALED_CHUNK) {
-                return Err(Error::Auth);
-            }
-            for (index, len) in (from..).zip(pieces) {
-                check_chunk(expected, index, len, last && len < SEALED_CHUNK)?;
-            }
-            let len = chunks::open_to_front(key, from, &mut batch.bytes[batch.ready.clone()], 0)?;
-            batch.ready = 0..len;
-            Ok(())
-        };
-        let sealed = Sealed(Mutex::new((&mut self.inner, Some(0))));
-        batch::run((threads, BATCH_SEALED), &sealed, &work, &InOrder::new(take))
+        let work = |batch: &mut Batch| open(key, expected, batch.chunk(first), batch);
+        let pipeline = Pipeline { threads, room: BATCH_SEALED };
+        let sealed = Sealed { reader: &mut self.inner, ended: false };
+        pipeline.run_in_order(sealed, work, take).map(drop)
     }
 }
 
-/// Sealed chunks of a reader, and the number of the next batch until the end.
-struct Sealed<'a, R>(Mutex<(&'a mut R, Option<u64>)>);
+/// Opens the chunks of a batch, and checks each as [`Decryptor`] does, so that what comes before the
+/// first bad one is released.
+fn open(key: &PayloadKey, expected: Option<Chunks>, first: u64, batch: &mut Batch) -> Outcome {
+    let cut = batch.cut.take();
+    // A reader that failed says nothing of the end; of a chunk that it broke off, nothing is opened.
+    let ended = batch.filled < BATCH_SEALED && cut.is_none();
+    let torn = if ended { 0 } else { batch.filled % SEALED_CHUNK };
+    let chunks = batch.filled - torn;
+    let check = |index, len| check_chunk(expected, index, len, ended && len < SEALED_CHUNK);
+    let (len, opened) = chunks::open_to_front(key, first, &mut batch.bytes[..chunks], 0, check);
+    let end = opened.and_then(|()| match cut {
+        Some(error) => Err(error),
+        // R31: a full chunk is never the last, so one that ends the input was cut off.
+        None if ended && chunks.is_multiple_of(SEALED_CHUNK) => Err(Error::Auth),
+        None => Ok(()),
+    });
+    Outcome { ready: 0..len, end }
+}
+
+/// Sealed chunks of a reader.
+struct Sealed<'a, R> {
+    reader: &'a mut R,
+    ended: bool,
+}
 
 impl<R: Read + Send> Source for Sealed<'_, R> {
-    fn next(&self, batch: &mut Batch) -> Result<bool> {
-        let mut reading = locked(&self.0);
+    fn next(&mut self, batch: &mut Batch) -> Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        let (read, end) = read_counted(self.reader, &mut batch.bytes[..BATCH_SEALED]);
+        batch.set_filled(read, read);
+        batch.cut = end.err().map(Error::from);
         // After an error nobody reads on.
-        let Some(number) = reading.1.take() else { return Ok(false) };
-        batch.number = number;
-        let read = read_full(reading.0, &mut batch.bytes[..BATCH_SEALED])?;
-        batch.filled(read, read);
-        reading.1 = (read == BATCH_SEALED).then_some(number + 1);
+        self.ended = read < BATCH_SEALED;
         Ok(true)
     }
 
     fn more(&self) -> bool {
-        locked(&self.0).1.is_some()
+        !self.ended
     }
 }

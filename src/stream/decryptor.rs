@@ -82,7 +82,7 @@ pub struct Decryptor<R> {
     pub(super) key: PayloadKey,
     details: Details,
     pub(super) expected: Option<Chunks>,
-    chunk: Box<chunks::Buffer>,
+    pub(super) chunk: Box<chunks::Buffer>,
     pub(super) ready: std::ops::Range<usize>,
     pub(super) index: u64,
     state: State,
@@ -168,6 +168,12 @@ impl<R: Read> Decryptor<R> {
     /// Whether the end has verified.
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
+    }
+
+    /// Begins what ends in [`settle`](Self::settle). Where a panic leaves that out, the decryptor
+    /// has failed: nobody knows how much of the reader is gone.
+    pub(super) const fn begin(&mut self) {
+        self.state = State::Failed(ErrorClass::Io, io::ErrorKind::Other);
     }
 
     /// The rest was read elsewhere: to the verified end, or to an error.
@@ -300,16 +306,22 @@ pub(crate) fn read_header(input: &mut impl Read) -> Result<SealedHeader> {
 
 /// Fills `out` as far as the input goes.
 pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let (filled, end) = read_counted(input, out);
+    end.map(|()| filled)
+}
+
+/// [`read_full`], and where reading fails, how much came before.
+pub(super) fn read_counted(input: &mut impl Read, out: &mut [u8]) -> (usize, io::Result<()>) {
     let mut filled = 0;
     while filled < out.len() {
         match input.read(&mut out[filled..]) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (filled, Err(error)),
         }
     }
-    Ok(filled)
+    (filled, Ok(()))
 }
 
 #[cfg(test)]

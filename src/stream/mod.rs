@@ -9,8 +9,9 @@
 //! | a part of a file | | [`RangeReader`] | nothing of the failing call |
 //! | a buffer in which nothing is moved | [`ObjectBuffer`] | [`PlaintextBuffer`] | nothing, it is wiped |
 //! | pieces, as async code has them | [`Encryptor`] of a `Vec` | [`PushDecryptor`] | the chunks before the failing one |
-//! | a stream, by several threads | [`Encryptor::copy_from`] | [`Decryptor::copy_to`] | the pieces of 1 MiB before the failing one |
-//! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`], [`RangeReader::copy_range`] | the file is not to be shown before it is whole |
+//! | a stream, by several threads | [`Encryptor::copy_from`] | [`Decryptor::copy_to`] | the chunks before the failing one |
+//! | a range of a file, by several threads | | [`RangeReader::copy_range`] | what the chunks before the failing one have of it |
+//! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`] | the file is not to be shown before it is whole |
 //!
 //! [`Threads`] says how many. Every way goes through the same few functions for chunks, which work
 //! in place.
@@ -31,9 +32,12 @@ mod decryptor;
 mod encryptor;
 mod keyfile;
 mod opened;
+mod pool;
 mod prepared;
 mod push;
 mod range;
+mod sequence;
+mod sync;
 mod threads;
 mod whole;
 

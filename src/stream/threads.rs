@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
 use std::thread;
 
-use super::batch::{BATCH, BATCH_SEALED, BATCH_TEXT, locked};
-use super::{Reencrypted, buffer, chunks, whole};
+use super::batch::{self, BATCH_64, BATCH_SEALED, BATCH_TEXT};
+use super::sequence::Sequence;
+use super::{Reencrypted, buffer, chunks, pool, whole};
 use crate::envelope::{Options, PayloadKey};
 use crate::error::Result;
 use crate::format::context::{Context, Expected};
@@ -142,44 +142,29 @@ impl Threads {
         opened
     }
 
-    /// Works on every job; the first chunk of a job goes with it. The error is one of those
-    /// that happened.
+    /// Works on every job, a batch each; the number of its first chunk goes with it. The error is
+    /// that of the earliest job that failed.
     pub(super) fn each<J: Send>(
         self,
         jobs: impl Iterator<Item = J> + Send,
         work: impl Fn(u64, J) -> Result<()> + Sync,
     ) -> Result<()> {
-        let jobs = Mutex::new((0..).step_by(BATCH).zip(jobs));
-        let failed = Mutex::new(None);
-        if self == Self::ONE {
-            let mut jobs = locked(&jobs);
-            return jobs.try_for_each(|(first, job)| work(first, job));
-        }
-        let labour = || {
-            while locked(&failed).is_none() {
-                let Some((first, job)) = locked(&jobs).next() else { return };
-                if let Err(error) = work(first, job) {
-                    locked(&failed).get_or_insert(error);
-                }
-            }
-        };
-        beside(self.get(), labour, labour);
-        let failed = locked(&failed).take();
-        failed.map_or(Ok(()), Err)
+        let sequence = Sequence::new(jobs, ());
+        pool::run(
+            &sequence,
+            |_| self.get(),
+            || None,
+            |jobs, _, job| {
+                *job = jobs.next();
+                Ok(job.is_some())
+            },
+            |ticket, job| {
+                let first = ticket.number() * BATCH_64;
+                ticket.settle(job.take().map_or(Ok(()), |job| work(first, job)));
+            },
+        );
+        sequence.end().map(drop).map_err(batch::ended)
     }
-}
-
-/// Runs `own` here and `other` in so many threads less one, and waits for all. Fewer threads than
-/// asked for do the same work.
-pub(super) fn beside(threads: usize, other: impl Fn() + Sync, own: impl FnOnce()) {
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            if thread::Builder::new().spawn_scoped(scope, &other).is_err() {
-                break;
-            }
-        }
-        own();
-    });
 }
 
 /// Memory is the limit long before.
