@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use keystead::{ReadAt, WriteAt};
 
 use crate::platform;
 use crate::progress;
+use crate::sparse::{self, Holes, Piece};
 
 /// A file to read from.
 pub(crate) struct From<'a>(pub(crate) &'a File);
@@ -27,8 +29,11 @@ pub(crate) struct To<'a> {
     /// It will be synced, so that writing to disk begins with the first finished part.
     sync: bool,
     written: AtomicU64,
-    /// Where the room that was taken ends, or all of it where taking it does not pay.
+    /// Where the room that was taken ends, or all of it where no more is to be taken.
     reserved: AtomicU64,
+    /// The same without what was not taken; locked while room is taken.
+    taken: Mutex<u64>,
+    holes: Option<Holes>,
     failed: AtomicBool,
 }
 
@@ -41,7 +46,20 @@ impl<'a> To<'a> {
         let pays = len >= STEP / 16 && platform::room_pays(file);
         let reserved = AtomicU64::new(if pays { 0 } else { u64::MAX });
         let written = AtomicU64::new(0);
-        Some(Self { file, len, sync, written, reserved, failed: AtomicBool::new(false) })
+        let failed = AtomicBool::new(false);
+        let taken = Mutex::new(0);
+        Some(Self { file, len, sync, written, reserved, taken, holes: None, failed })
+    }
+
+    /// Leaves holes for zeros.
+    pub(crate) fn with_holes(mut self, holes: Option<Holes>) -> Self {
+        self.holes = holes;
+        self
+    }
+
+    /// All is written: the file has its length, whatever it ends in.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        if self.holes.is_some() { sparse::set_len(self.file, self.len) } else { Ok(()) }
     }
 
     /// Whether it was writing that failed.
@@ -50,8 +68,14 @@ impl<'a> To<'a> {
     }
 
     fn write(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.reserve(offset)?;
-        let written = WriteAt::write_at(self.file, bytes, offset)?;
+        let piece = self.holes.map_or(Piece::Data(bytes), |holes| holes.first(bytes, offset));
+        let written = match piece {
+            Piece::Zeros(len) => self.skip(len, offset),
+            Piece::Data(data) => {
+                self.reserve(offset)?;
+                WriteAt::write_at(self.file, data, offset)?
+            }
+        };
         progress::add(written);
         let more = u64::try_from(written).unwrap_or(0);
         let before = self.written.fetch_add(more, Ordering::Relaxed);
@@ -62,14 +86,36 @@ impl<'a> To<'a> {
         Ok(written)
     }
 
-    /// Takes room in steps, for the length is what somebody else said.
+    /// Takes room in steps, for the length is what somebody else said. A file that may have holes
+    /// may need less: then room is taken where there is plenty, and writing finds out whether there
+    /// is enough.
     fn reserve(&self, offset: u64) -> io::Result<()> {
         let start = offset / STEP * STEP;
         let end = self.len.min(start + STEP);
+        if self.reserved.load(Ordering::Relaxed) >= end {
+            return Ok(());
+        }
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if self.reserved.fetch_max(end, Ordering::Relaxed) >= end {
             return Ok(());
         }
-        platform::reserve(self.file, start, end - start)
+        if self.holes.is_some() && !platform::has_room(self.file, PLENTY) {
+            self.reserved.store(u64::MAX, Ordering::Relaxed);
+            return Ok(());
+        }
+        *taken = end;
+        let reserved = platform::reserve(self.file, start, end - start);
+        if self.holes.is_some() { Ok(()) } else { reserved }
+    }
+
+    /// Leaves a hole. From the first one on no more room is taken; what was is given back.
+    fn skip(&self, len: usize, offset: u64) -> usize {
+        self.reserved.store(u64::MAX, Ordering::Relaxed);
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if offset < *taken {
+            platform::punch(self.file, offset, u64::try_from(len).unwrap_or(0));
+        }
+        len
     }
 }
 
@@ -84,3 +130,5 @@ impl WriteAt for To<'_> {
 const PART: NonZeroU64 = NonZeroU64::new(8 * 1_048_576).expect("not zero");
 /// So much room is taken at a time.
 const STEP: u64 = 64 * 1_048_576;
+/// So much that taking some of it ahead fails nobody.
+const PLENTY: u64 = 16 * STEP;

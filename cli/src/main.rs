@@ -28,6 +28,7 @@ mod publish;
 mod report;
 mod sidefile;
 mod small;
+mod sparse;
 mod stdio;
 mod temp;
 mod times;

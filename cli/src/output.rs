@@ -2,7 +2,7 @@
 //! before stays until then.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -139,6 +139,23 @@ impl Output {
             *held = Some(Held::new(len)?);
         }
         Ok(())
+    }
+
+    /// The file that only this process sees yet; a stream has none.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match self {
+            Self::Stream { .. } => None,
+            Self::File(file) => Some(file.temp.file()),
+            Self::Made(made) => made.file(),
+        }
+    }
+
+    /// Leaves a hole of so many bytes in that file, and goes on after it.
+    pub(crate) fn skip(&mut self, len: usize) -> io::Result<usize> {
+        let Some(mut file) = self.file() else { return Err(io::ErrorKind::NotSeekable.into()) };
+        file.seek_relative(i64::try_from(len).map_err(io::Error::other)?)?;
+        progress::add(len);
+        Ok(len)
     }
 
     /// Whether others see what is written before all of it is.

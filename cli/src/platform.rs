@@ -4,15 +4,16 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::path::Path;
 use std::time::SystemTime;
 
 #[cfg(unix)]
 pub(crate) use unix::{
     At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
-    folder_lock, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified, open_many,
-    open_side, read_at, rename_folder, reserve, room_pays, set_mode, start_writing, stdout_file,
-    sync_dir, sync_file, takes_any_order, umask,
+    folder_lock, has_room, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified,
+    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
+    start_writing, stdout_file, sync_dir, sync_file, takes_any_order, umask,
 };
 #[cfg(unix)]
 pub(crate) use unix::{is_ignored, time, wide};
@@ -20,9 +21,9 @@ pub(crate) use unix::{is_ignored, time, wide};
 #[cfg(not(unix))]
 pub(crate) use other::{
     At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
-    folder_lock, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified, open_many,
-    open_side, read_at, rename_folder, reserve, room_pays, set_mode, start_writing, stdout_file,
-    sync_dir, sync_file, takes_any_order,
+    folder_lock, has_room, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified,
+    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
+    start_writing, stdout_file, sync_dir, sync_file, takes_any_order,
 };
 
 /// Permissions that nobody but the owner has.
@@ -320,6 +321,53 @@ mod unix {
     #[cfg(target_os = "linux")]
     const FUSE_MAGIC: rustix::fs::FsWord = 0x6573_5546;
 
+    /// Returns the next part of a file that is no hole, of the `len` bytes that it has.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn next_data(file: &File, from: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        use rustix::fs::{SeekFrom, seek};
+        if from >= len {
+            return Ok(None);
+        }
+        match seek(file, SeekFrom::Data(from)) {
+            Ok(start) => Ok(Some(start..seek(file, SeekFrom::Hole(start))?)),
+            Err(Errno::NXIO) => Ok(None),
+            // A file system that knows no holes.
+            Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(Some(from..len)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Elsewhere all of it is read.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn next_data(_file: &File, from: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        Ok((from < len).then_some(from..len))
+    }
+
+    /// Gives back the room of a part of a file; a system that cannot leaves it.
+    pub(crate) fn punch(file: &File, offset: u64, len: u64) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::FallocateFlags;
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            let _ = rustix::fs::fallocate(file, flags, offset, len);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (file, offset, len);
+    }
+
+    /// Whether the file system of a file has room for so many bytes. One that does not say has.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn has_room(file: &File, bytes: u64) -> bool {
+        rustix::fs::fstatvfs(file)
+            .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) >= bytes)
+    }
+
+    /// Elsewhere nobody asks.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn has_room(_file: &File, _bytes: u64) -> bool {
+        true
+    }
+
     /// Takes the room for a part of a file before it is written; a system that cannot says nothing.
     pub(crate) fn reserve(file: &File, offset: u64, len: u64) -> io::Result<()> {
         #[cfg(target_os = "linux")]
@@ -490,6 +538,16 @@ mod other {
     }
 
     pub(crate) fn takes_any_order(_file: &File) -> bool {
+        true
+    }
+
+    pub(crate) fn next_data(_file: &File, from: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        Ok((from < len).then_some(from..len))
+    }
+
+    pub(crate) fn punch(_file: &File, _offset: u64, _len: u64) {}
+
+    pub(crate) fn has_room(_file: &File, _bytes: u64) -> bool {
         true
     }
 

@@ -137,6 +137,14 @@ pub(crate) struct Writing {
     pub(crate) no_sync: bool,
 }
 
+// Where a file of plaintext has holes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sparse {
+    Auto,
+    Always,
+    Never,
+}
+
 // How an output that exists is compared with its input.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Check {
@@ -180,7 +188,7 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. Where times were lost, --check content decrypts each object and compares the output with it, byte for byte; what is the same is done, and gets the time of its object again. With --force, only what differs is replaced. A new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. Where times were lost, --check content decrypts each object and compares the output with it, byte for byte; what is the same is done, and gets the time of its object again. With --force, only what differs is replaced.\n\nA file gets holes where its plaintext has whole blocks of zeros at their places: of 64 KiB, with --sparse always of 4 KiB. --sparse auto leaves none on FUSE file systems, some of which take a file in order alone; stdout gets none.\n\nA new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]
@@ -190,6 +198,9 @@ pub(crate) struct Decrypt {
     /// Write nothing to stdout until all of it verified; takes as much memory, up to 256 MiB
     #[arg(long)]
     pub(crate) buffer: bool,
+    /// Leave holes for zeros: for each 64 KiB of them, for each 4 KiB, or not at all
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub(crate) sparse: Sparse,
     #[command(flatten)]
     pub(crate) writing: Writing,
     /// Objects; `-` or none is stdin

@@ -19,6 +19,7 @@ use crate::output;
 use crate::permissions;
 use crate::platform;
 use crate::publish::Unnamed;
+use crate::sparse;
 use crate::temp::Temp;
 use crate::times;
 
@@ -187,6 +188,10 @@ impl Made {
         self.file.as_ref().map(|file| attributes.apply(file).lost).unwrap_or_default()
     }
 
+    pub(crate) const fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
     /// For so many bytes that are written at any place.
     pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {
         let sync = self.rest.as_ref().is_some_and(|rest| rest.place.mirror.sync);
@@ -271,7 +276,7 @@ fn carry_over(
 ) -> std::result::Result<(), Unnamed> {
     let metadata = file.metadata()?;
     let mut temp = Temp::create(path)?;
-    io::copy(&mut file, temp.file_mut())?;
+    sparse::copy(&mut file, temp.file_mut())?;
     platform::flush(temp.file())?;
     Attributes::of(&file)?.apply(temp.file());
     permissions::check(temp.file(), path, platform::mode(&metadata));

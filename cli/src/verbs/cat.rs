@@ -7,7 +7,7 @@ use keystead::{Decryptor, Detail, Error, ErrorClass, Expected, Keyring, Threads}
 
 use super::demands::Demands;
 use super::{check_stdout, copy_out, files_only};
-use crate::args::Cat;
+use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
@@ -61,6 +61,7 @@ fn write(
     let name = object.name.clone();
     let mut plaintext = object.plaintext(keys, expected)?;
     if range == Range::All {
+        let out = (out, Sparse::Never);
         return copy_out(threads, &mut plaintext, out, (&name, "stdout")).map(|_| ());
     }
     let mut reader = match plaintext {

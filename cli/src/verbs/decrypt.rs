@@ -22,6 +22,7 @@ use crate::output::{Manner, Output, Target};
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
 use crate::small::Buffers;
+use crate::sparse::Writer;
 use crate::tree::Making;
 
 /// Whoever reads a pipe does not see that it ended early.
@@ -97,7 +98,8 @@ fn one(
     let mut value;
     let bytes;
     if let Some((text, details)) = whole {
-        let written = out.write_all(&text);
+        let mut writer = Writer::new(&mut out, args.sparse);
+        let written = writer.write_all(&text).and_then(|()| writer.finish());
         written.map_err(|error| Failure::at(&output, Error::from_io(error)))?;
         bytes = u64::try_from(text.len()).unwrap_or(0);
         value = if report.json { details_json(&details) } else { Value::Null };
@@ -107,7 +109,7 @@ fn one(
             let len = reader.len().map_err(|error| Failure::at(&name, error))?;
             out.hold_back(len).map_err(|error| Failure::at(&name, error))?;
         }
-        let copied = copy_out(threads, &mut reader, &mut out, (&name, &output));
+        let copied = copy_out(threads, &mut reader, (&mut out, args.sparse), (&name, &output));
         bytes = copied.map_err(|failure| match (failure.class, &target) {
             (ErrorClass::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
             _ => failure,

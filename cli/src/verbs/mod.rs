@@ -28,7 +28,7 @@ use keystead::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{Cli, Key, Records, Verb};
+use crate::args::{Cli, Key, Records, Sparse, Verb};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -36,6 +36,7 @@ use crate::object::Plaintext;
 use crate::output::Output;
 use crate::permissions;
 use crate::report::Report;
+use crate::sparse::{Holes, Writer};
 use crate::stdio;
 
 /// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a
@@ -164,25 +165,31 @@ fn room(keys: &Keyring, context: &Context, len: Option<u64>, records: &Records) 
 fn copy_out(
     threads: Threads,
     plaintext: &mut Plaintext,
-    out: &mut Output,
+    (out, sparse): (&mut Output, Sparse),
     (input, output): (&str, &str),
 ) -> Result<u64> {
+    let holes = out.file().and_then(|file| Holes::of(sparse, file));
     if let (Plaintext::Seekable(reader), Output::File(_) | Output::Made(_)) =
         (&mut *plaintext, &*out)
     {
         let len = reader.verified_len().map_err(|error| Failure::at(input, error))?;
-        if let Some(to) = out.place(len) {
-            return reader
-                .copy_at(threads, &to)
-                .map_err(|error| Failure::at(if to.has_failed() { output } else { input }, error));
+        if let Some(to) = out.place(len).map(|to| to.with_holes(holes)) {
+            let copied = reader.copy_at(threads, &to);
+            let failed = |error| Failure::at(if to.has_failed() { output } else { input }, error);
+            let len = copied.map_err(failed)?;
+            to.finish().map_err(|error| Failure::at(output, Error::from_io(error)))?;
+            return Ok(len);
         }
     }
     let mut name = input;
+    let mut writer = Writer::new(out, sparse);
     let copied = plaintext.copy_to(threads, |text| {
-        out.write_all(text).inspect_err(|_| name = output)?;
+        writer.write_all(text).inspect_err(|_| name = output)?;
         Ok(())
     });
-    copied.map_err(|error| Failure::at(name, error))
+    let len = copied.map_err(|error| Failure::at(name, error))?;
+    writer.finish().map_err(|error| Failure::at(output, Error::from_io(error)))?;
+    Ok(len)
 }
 
 /// Encrypts all of a reader; says how much. An error with a number of the system's is the output's
