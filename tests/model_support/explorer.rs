@@ -28,9 +28,19 @@ pub(crate) struct State {
     counted: Vec<Option<u64>>,
     /// For each shared thing, a digest of who touched it when.
     touched: Vec<u64>,
+    /// The same for the ends of tasks.
+    ends: u64,
 }
 
 impl State {
+    /// Returns what becomes of a digest when the running task touches the thing.
+    fn touch(&mut self, touched: u64) -> u64 {
+        let task = usize::from(current::me());
+        self.counted[task] = None;
+        self.steps[task] += 1;
+        digest(&(touched, task, self.steps[task]))
+    }
+
     /// The task makes a step.
     fn count(&mut self, task: TaskId) {
         let index = usize::from(task);
@@ -58,13 +68,16 @@ impl Shared {
     }
 
     pub(crate) fn touch(&self) {
-        let task = usize::from(current::me());
         STATE.with_borrow_mut(|state| {
-            state.counted[task] = None;
-            state.steps[task] += 1;
-            state.touched[self.0] = digest(&(state.touched[self.0], task, state.steps[task]));
+            let touched = state.touch(state.touched[self.0]);
+            state.touched[self.0] = touched;
         });
     }
+}
+
+/// The running task ends, or looks whether another has.
+pub(crate) fn touch_ends() {
+    STATE.with_borrow_mut(|state| state.ends = state.touch(state.ends));
 }
 
 /// From so many steps on until it touches something, the running task only tries to take a lock.

@@ -15,7 +15,7 @@ pub(crate) use std::sync::PoisonError;
 pub(crate) use std::sync::atomic::Ordering;
 
 use crate::OnPurpose;
-use crate::explorer::{Shared, try_to_lock};
+use crate::explorer::{Shared, touch_ends, try_to_lock};
 
 pub(crate) struct AtomicBool(shuttle::sync::atomic::AtomicBool, Shared);
 
@@ -105,6 +105,7 @@ pub(crate) struct Joins<'scope>(thread::ScopedJoinHandle<'scope, Result<()>>);
 
 impl Joins<'_> {
     pub(crate) fn join(self) -> Result<()> {
+        touch_ends();
         self.0.join().expect("a panic that was caught")
     }
 }
@@ -124,7 +125,7 @@ pub(crate) fn spawn<'scope>(
     labour: impl FnOnce() + Send + 'scope,
 ) -> io::Result<Joins<'scope>> {
     LEFT.set(LEFT.get().checked_sub(1).ok_or(io::ErrorKind::OutOfMemory)?);
-    Ok(Joins(scope.spawn(|| caught(labour))))
+    Ok(Joins(scope.spawn(|| ending(|| caught(labour)))))
 }
 
 /// Where the caller's own thread panics, a scope of shuttle's does not wait; the standard library's
@@ -132,8 +133,15 @@ pub(crate) fn spawn<'scope>(
 pub(crate) fn scope<'env, T>(
     inside: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 ) -> T {
-    let ended = thread::scope(|scope| caught(|| inside(scope)));
+    let ended = thread::scope(|scope| ending(|| caught(|| inside(scope))));
     ended.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Tells the explorer that a task is at its end, or at that of its scope, where it looks for others.
+fn ending<T>(work: impl FnOnce() -> T) -> T {
+    let done = work();
+    touch_ends();
+    done
 }
 
 /// What panicked on purpose is caught; an assertion, or the panic with which shuttle ends a run that
