@@ -361,7 +361,7 @@ fn many_threads_in_orders_by_lot() {
                 steps[at] = failure;
                 let scene = Scene::new(threads, steps);
                 let wanted = scene.alone();
-                let scheduler = RandomScheduler::new(2_000);
+                let scheduler = explorer::Watched(RandomScheduler::new(2_000));
                 run(scheduler, move || scene.check(&scene.run(), &wanted));
             }
         }
