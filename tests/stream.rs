@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
     Context, Decryptor, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, PushDecryptor,
-    RangeReader, SealedHeader,
+    RangeReader, SealedHeader, Threads,
 };
 
 fn keys() -> Keyring {
@@ -408,4 +408,40 @@ fn header_bombs_are_bounded() {
         assert_eq!(error.class(), class, "{units}");
         assert!(endless.0 <= 65_536);
     }
+}
+
+/// What the caller's own `take` returned does not become an authentication failure.
+#[test]
+fn an_error_of_take_says_nothing_of_the_object() {
+    let keys = Keyring::new(MasterKey::generate().unwrap());
+    let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new()).unwrap();
+    for threads in [1, 3] {
+        let mut reader = Decryptor::new(&object[..], &keys, &Context::new()).unwrap();
+        let stop = |_: &[u8]| Err(Error::Cancelled);
+        let stopped = reader.copy_to(Threads::new(threads), stop);
+        assert!(matches!(stopped, Err(Error::Cancelled)));
+        let error = Error::from_io(reader.read(&mut [0; 9]).unwrap_err());
+        assert!(matches!(error, Error::Io(_)), "{error}");
+    }
+}
+
+/// A reader that panicked is not taken for a tampered object.
+#[test]
+fn a_panic_of_the_reader_is_no_authentication_failure() {
+    struct Panics<'a>(&'a [u8], bool);
+    impl Read for Panics<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            assert!(self.1 || self.0.len() > 30_000, "as it should");
+            self.0.read(out)
+        }
+    }
+    let keys = Keyring::new(MasterKey::generate().unwrap());
+    let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new()).unwrap();
+    let inner = Panics(&object, false);
+    let mut reader = Decryptor::new(inner, &keys, &Context::new()).unwrap();
+    let mut out = Vec::new();
+    let panicked = std::panic::AssertUnwindSafe(|| reader.read_to_end(&mut out).is_ok());
+    assert!(std::panic::catch_unwind(panicked).is_err());
+    let error = Error::from_io(reader.read(&mut [0; 9]).unwrap_err());
+    assert!(matches!(error, Error::Io(_)), "{error}");
 }

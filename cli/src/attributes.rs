@@ -67,8 +67,9 @@ mod unix {
         }
 
         /// Removes what group and others may do.
-        pub(crate) const fn private(mut self) -> Self {
+        pub(crate) fn private(mut self) -> Self {
             self.mode &= OWNER_RIGHTS;
+            self.extended.retain(|(name, _)| name != ACCESS_LIST);
             self
         }
 
@@ -140,9 +141,11 @@ mod unix {
 
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     fn set_extended(file: &File, name: &OsStr, value: &[u8]) -> io::Result<()> {
-        let set = rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty());
-        // The system labels new files by its own policy.
-        if name == "security.selinux" { Ok(()) } else { Ok(set?) }
+        // The system labels new files by its own policy, and measures the content that they have.
+        if ["security.selinux", "security.ima", "security.evm"].iter().any(|own| name == *own) {
+            return Ok(());
+        }
+        Ok(rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty())?)
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
@@ -188,7 +191,7 @@ mod other {
             crate::platform::PRIVATE
         }
 
-        pub(crate) const fn private(self) -> Self {
+        pub(crate) fn private(self) -> Self {
             self
         }
 

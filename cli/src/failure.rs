@@ -103,7 +103,7 @@ const fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::NotFound => Some("check the name, and the folder that you are in"),
         io::ErrorKind::PermissionDenied => Some("check who owns it, and who may read and write it"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("make room and run it again; nothing was changed")
+            Some("make room and run it again")
         }
         io::ErrorKind::ReadOnlyFilesystem => Some("name a place that can be written with -o"),
         io::ErrorKind::InvalidFilename => Some("name a shorter output with -o"),

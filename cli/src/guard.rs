@@ -178,12 +178,13 @@ pub(crate) fn check_streams() -> Result<()> {
     Ok(())
 }
 
-/// Fails where an output must not have this name: it would be taken for the side file of a rewrap.
+/// Fails where an output must not have this name: it would be taken for the side file of a rewrap
+/// of the object beside it.
 pub(crate) fn check_name(path: &Path) -> Result<()> {
-    if !is_side(path) {
+    if !is_side(path) || path.with_extension("").symlink_metadata().is_err() {
         return Ok(());
     }
-    let what = format!("{}: the name is that of the side file of a rewrap", shown(path));
+    let what = format!("{}: rewrap keeps this name for the file beside it", shown(path));
     Err(Failure::usage(what).hint("name another output with -o"))
 }
 
@@ -253,8 +254,8 @@ fn open_pipe(name: &str, id: FileId) -> Result<()> {
     if locked(&PIPES).insert(id) {
         return Ok(());
     }
-    Err(Failure::usage(format!("{name}: a pipe can be read only once, and is named twice"))
-        .hint("put its bytes in a file and name that"))
+    Err(Failure::usage(format!("{name}: named twice, but a pipe can be read only once"))
+        .hint("save it to a file and name that"))
 }
 
 fn id_of(path: &Path, found: &Metadata) -> Option<FileId> {

@@ -65,7 +65,7 @@ impl Held {
     fn grow(&mut self, len: usize) -> keystead::Result<()> {
         let mut part = Vec::new();
         part.try_reserve_exact(len).map_err(|_| {
-            let what = format!("{len} bytes to be held in memory; there is not as much");
+            let what = format!("{len} bytes cannot be allocated");
             Error::Limit(Detail::new(what).hint(HINT))
         })?;
         self.parts.push(Part(part));
@@ -77,7 +77,7 @@ fn check(len: u64) -> keystead::Result<()> {
     if len <= MOST {
         return Ok(());
     }
-    Err(Error::Limit(Detail::new("more than 256 MiB to be held in memory").hint(HINT)))
+    Err(Error::Limit(Detail::new("--buffer holds at most 256 MiB").hint(HINT)))
 }
 
 const HINT: &str = "-o FILE takes any size and appears whole, too";

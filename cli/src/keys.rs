@@ -254,10 +254,9 @@ pub(crate) fn is_key_object(start: &[u8]) -> bool {
 
 /// Whether the text of a secret key is anywhere in these bytes, in UTF-8 or in UTF-16.
 fn has_key_text(bytes: &[u8]) -> bool {
-    let narrow = |bytes: &[u8]| {
-        bytes.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase).collect::<Vec<_>>()
-    };
-    let text = Zeroizing::new(narrow(bytes));
+    // Reserved at once, so that no grown buffer leaves a copy of a secret behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    text.extend(bytes.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase));
     SECRETS.iter().any(|start| {
         let found = text.windows(start.len()).enumerate().filter(|(_, part)| part == start);
         found.into_iter().any(|(at, _)| {

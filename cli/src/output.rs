@@ -128,7 +128,7 @@ impl Output {
 
     /// The new content of a key file that this run has read: the one key that may be replaced.
     pub(crate) fn replace(path: &Path, manner: Manner) -> Result<Self> {
-        temp::sweep(folder_of(path));
+        temp::sweep(path);
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
     }
 
@@ -265,9 +265,12 @@ impl Atomic {
         if manner.sync {
             platform::sync_file(temp.file()).map_err(failed)?;
         }
-        temp.persist(&path, manner.force).map_err(|unnamed| match unnamed.error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&path),
-            _ => unnamed.failure(&path),
+        let named = temp.persist(&path, manner.force);
+        named.inspect_err(|_| times::forget(&path)).map_err(|unnamed| {
+            match unnamed.error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&path),
+                _ => unnamed.failure(&path),
+            }
         })?;
         if manner.sync {
             platform::sync_dir(folder_of(&path)).map_err(failed)?;
@@ -303,7 +306,7 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
 /// Another process gave the name to another file.
 pub(crate) fn is_replaced(path: &Path) -> Failure {
     let what = format!("{}: another process replaced it", shown(path));
-    Failure::new(ErrorClass::Io, what).hint("nothing was changed; run it again")
+    Failure::new(ErrorClass::Io, what).hint("what it wrote was left alone; run it again")
 }
 
 pub(crate) fn is_input(path: &Path) -> Failure {

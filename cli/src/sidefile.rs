@@ -146,7 +146,7 @@ pub(crate) fn restore(
 pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool) -> Result<()> {
     let side = side_path(path);
     let failed = |error| Failure::io(&side, error);
-    let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+    let modified = file.metadata().ok().and_then(|metadata| platform::modified(&metadata));
     let modified = times::after_change(modified);
     let folder = folder_of(&side);
     // A signal waits: this takes a few writes, whatever the size of the object.
@@ -191,7 +191,7 @@ pub(crate) fn time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<Sy
     if header.is_none() {
         candidate(path, file).filter(written)?;
     }
-    side_path(path).symlink_metadata().and_then(|side| side.modified()).ok()
+    platform::modified(&side_path(path).symlink_metadata().ok()?)
 }
 
 /// The side file stays: it is what makes the object whole.

@@ -98,12 +98,19 @@ impl Buffers {
             match keystead::decrypt_with_details(keys, object, expected) {
                 Ok((text, details)) => return Ok(Some((Plain(text), details))),
                 Err(_) if input.path().is_some_and(sidefile::exists) => {}
-                Err(error) => return Err(explained(&name, error, object, keys)),
+                Err(error) => {
+                    let failure = explained(&name, error, object, keys);
+                    // A rewrap in place that is over by now may have changed the header meanwhile.
+                    let before = object.to_vec();
+                    rewind(&mut opened.reader).map_err(failed)?;
+                    let now = self.read(&mut opened.reader, opened.len).map_err(failed)?;
+                    if self.head(&now) == before {
+                        return Err(failure);
+                    }
+                }
             }
         }
-        if let Reader::Regular(file) = &mut opened.reader {
-            file.rewind().map_err(failed)?;
-        }
+        rewind(&mut opened.reader).map_err(failed)?;
         Ok(None)
     }
 
@@ -137,6 +144,11 @@ impl Buffers {
         let len = keystead::encrypt_into(keys, text, context, options, &mut self.made)?;
         Ok(&self.made[..len])
     }
+}
+
+/// Begins again with a regular file.
+fn rewind(reader: &mut Reader) -> io::Result<()> {
+    if let Reader::Regular(file) = reader { file.rewind() } else { Ok(()) }
 }
 
 /// A regular file ends where one read ends early.

@@ -65,6 +65,13 @@ pub(crate) fn set(file: &File, path: &Path, time: Option<SystemTime>) {
     }
 }
 
+/// Takes a file back that did not get its name: what lies there is another one.
+pub(crate) fn forget(path: &Path) {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    given.sample.remove(path);
+    given.unkept.take_if(|unkept| unkept == path);
+}
+
 /// Returns an output that does not have the time that this run gave it, if there is one, whatever
 /// happened to it since.
 pub(crate) fn unkept() -> Option<PathBuf> {

@@ -171,7 +171,7 @@ fn what_cannot_be_kept_is_said() {
         .unwrap();
     let stderr = String::from_utf8(ran.stderr).unwrap();
     assert_eq!(ran.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("could not keep of the old one: group, owner"), "{stderr}");
+    assert!(stderr.contains("could not keep: group, owner"), "{stderr}");
     let value: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(value["not_kept"], serde_json::json!(["owner", "group"]));
     // The group that could read it is another one now.

@@ -30,19 +30,20 @@ pub struct ArmorWriter<W> {
     /// Lines that `inner` has not got.
     text: String,
     written: u64,
+    failed: bool,
 }
 
 impl<W: Write> ArmorWriter<W> {
     /// Writes text to `inner`, beginning with the first byte of the object.
     pub fn new(inner: W) -> Self {
         let text = format!("{}\n", armor::BEGIN);
-        Self { inner, line: Vec::with_capacity(LINE), text, written: 0 }
+        Self { inner, line: Vec::with_capacity(LINE), text, written: 0, failed: false }
     }
 
     /// Writes the end line, flushes, and returns the writer and the length of the text.
     ///
     /// # Errors
-    /// `Io` where writing fails.
+    /// `Io` where writing fails or failed before: then the text has a hole, and no end line.
     pub fn finish(mut self) -> Result<(W, u64)> {
         if !self.line.is_empty() {
             armor::push_line(&mut self.text, &self.line);
@@ -55,7 +56,12 @@ impl<W: Write> ArmorWriter<W> {
     }
 
     fn write_text(&mut self) -> io::Result<()> {
+        // A write that failed may have reached the output in part; going on would leave a hole.
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(io::Error::other("an earlier write failed"));
+        }
         self.inner.write_all(self.text.as_bytes())?;
+        self.failed = false;
         self.written += u64::try_from(self.text.len()).map_err(io::Error::other)?;
         self.text.clear();
         Ok(())
@@ -93,6 +99,31 @@ const TEXT: usize = 65_536;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Fails once, after a part of what it was given.
+    struct FailsOnce(Vec<u8>, bool);
+
+    impl Write for FailsOnce {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            if self.0.len() > 10 && !std::mem::replace(&mut self.1, true) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.0.extend_from_slice(&text[..text.len().min(1_000)]);
+            Ok(text.len().min(1_000))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn text_with_a_hole_is_not_finished() {
+        let mut out = ArmorWriter::new(FailsOnce(Vec::new(), false));
+        assert!(out.write_all(&[7; 100_000]).is_err());
+        assert!(out.write_all(&[7; 100_000]).is_err());
+        assert!(out.finish().is_err());
+    }
 
     #[test]
     fn the_text_is_that_of_armor_whatever_the_pieces() {

@@ -33,8 +33,9 @@ pub trait WriteAt: Sync {
 }
 
 /// Encrypts the `len` bytes of `source` to `sink`, header first, and gives the length of the object and its floor.
-/// The chunks are read, sealed and written in no order; on an error what stands in `sink` is no
-/// object.
+/// The chunks are read, sealed and written in no order; on an error what `sink` holds is no object.
+/// Nothing is cut: bytes that `sink` has after the object stay there, and a file that is opened for
+/// appending takes them at the wrong place.
 ///
 /// # Errors
 /// As [`encrypt`](crate::encrypt), and `Io` where reading or writing fails or where `source` is
@@ -66,8 +67,9 @@ pub fn encrypt_at(
 
 impl<R: Read + Seek + ReadAt> RangeReader<R> {
     /// Decrypts the whole object to `sink`, each byte at the place that it has in the plaintext;
-    /// gives the plaintext's length. On an error, part of it stands there: `sink` is not for others
-    /// to see before this has returned.
+    /// returns the plaintext's length. On an error, `sink` holds a part of it: it is not for others
+    /// to see before this has returned. Nothing is cut: bytes that `sink` has after that length
+    /// stay there.
     ///
     /// # Errors
     /// `Auth` where a chunk does not verify, `Io` where reading or writing fails.
@@ -85,10 +87,11 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
     }
 
     /// Hands the plaintext of `range` to `take`, in order, a piece of at most 1 MiB at a time, each
-    /// when all of it has verified; the end of the object is verified before. A range that passes
-    /// the end stops there. Returns the number of bytes.
+    /// when all of it has verified. A range that passes the end stops there; where the object states
+    /// no length, the last chunk is verified before that. Returns the number of bytes. `take` is
+    /// called by any of the threads, one at a time, and not again after it has failed.
     ///
-    /// On an error `take` has had exactly what the chunks before the first that fails, or that
+    /// On another error than its own `take` has had exactly what the chunks before the first that fails, or that
     /// cannot be read, have of the range, whatever the number of threads.
     ///
     /// # Errors

@@ -105,11 +105,13 @@ impl<R: Read + Send> Decryptor<R> {
     /// 1 MiB at a time, each when all of it has verified; works with several threads, each of which
     /// holds 1 MiB. Returns the number of bytes, when the end has verified.
     ///
-    /// On an error `take` has had what reading would have released: exactly the chunks before the
-    /// first that fails, or that cannot be read, whatever the number of threads.
+    /// `take` is called by any of the threads, one at a time, and not again after it has failed. On
+    /// another error than its own it has had what reading would have released: exactly the chunks
+    /// before the first that fails, or that cannot be read, whatever the number of threads.
     ///
     /// # Errors
-    /// As reading, and what `take` returns. An error repeats, as `Io` after a panic.
+    /// As reading, and what `take` returns. An error of the object repeats; after a panic, or an
+    /// error of `take`, the next call gives `Io`.
     pub fn copy_to(
         &mut self,
         threads: Threads,

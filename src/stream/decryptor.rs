@@ -145,13 +145,16 @@ impl<R: Read> Decryptor<R> {
         if self.ready.is_empty() {
             match self.state {
                 State::Reading => {
+                    self.begin();
                     let read = self.next_chunk();
                     self.remember(read)?;
                 }
                 State::Done => {}
                 State::Failed(ErrorClass::Io, kind) => return Err(io::Error::from(kind).into()),
                 State::Failed(ErrorClass::Limit, _) => return Err(too_many()),
-                State::Failed(..) => return Err(Error::Auth),
+                State::Failed(ErrorClass::Auth, _) => return Err(Error::Auth),
+                // What `take` of the caller returned says nothing of the object.
+                State::Failed(..) => return Err(io::Error::other("an earlier call failed").into()),
             }
         }
         Ok(&self.chunk[self.ready.clone()])
@@ -213,9 +216,7 @@ impl<R: Read> Decryptor<R> {
 
     const fn advance(&mut self, last: bool) {
         self.index += 1;
-        if last {
-            self.state = State::Done;
-        }
+        self.state = if last { State::Done } else { State::Reading };
     }
 
     fn next_chunk(&mut self) -> Result<()> {
@@ -262,6 +263,7 @@ impl<R: Read> Read for Decryptor<R> {
             return Ok(0);
         }
         if let (Some(out), true) = (out.first_chunk_mut(), self.is_between()) {
+            self.begin();
             let read = self.chunk_into(out);
             return Ok(self.remember(read)?);
         }

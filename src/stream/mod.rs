@@ -16,8 +16,8 @@
 //! [`Threads`] says how many. Every way goes through the same few functions for chunks, which work
 //! in place.
 //!
-//! [`ArmorWriter`] below an [`Encryptor`] writes text. [`verify()`] reads a whole object and keeps nothing; [`reencrypt`] makes a new object of an old
-//! one. Key files are objects too: [`encrypt_key_file`], [`read_key_file`].
+//! [`ArmorWriter`] below an [`Encryptor`] writes text. [`verify()`] reads a whole object and keeps
+//! nothing; [`reencrypt`] makes a new object of an old one. Key files are objects too: [`encrypt_key_file`], [`read_key_file`].
 //!
 //! The body is C2SP chunked-encryption with chunks of 16,384 bytes (SPEC section 6): 56 bytes in
 //! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.

@@ -11,8 +11,8 @@ use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset
 use crate::keys::Keyring;
 use crate::primitives::secret::wipe;
 
-/// A reader that seeks. It verifies each chunk that it touches, and the last one before it says
-/// where the end is.
+/// A reader that seeks. It verifies each chunk that it touches. Where the end is it knows from the
+/// length that the object states, or from the last chunk, which it then verifies first.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -16,6 +16,9 @@ use crate::primitives::secret::wipe;
 /// How many threads a call may use, the caller's own among them. They pay from about 8 MiB; a
 /// shorter input is worked on by fewer.
 ///
+/// A stream of unknown length asks for all of them. Where the system starts fewer, these do the
+/// same work. A panic in one of them comes back to the caller when all have ended.
+///
 /// Each thread holds one batch of 64 chunks, 1 MiB, whatever the length; buffers need none.
 ///
 /// ```

@@ -241,6 +241,10 @@ pub(crate) struct StagedFile {
 impl StagedFile {
     /// Gives it its name, in one step that no signal cuts.
     pub(crate) fn settle(&self) -> Result<()> {
+        self.publish().inspect_err(|_| times::forget(&self.place.path))
+    }
+
+    fn publish(&self) -> Result<()> {
         let Self { place, shop, name, .. } = self;
         let from = shop.temp.path().join(name);
         place.mirror.touch(output::folder_of(&place.path));

@@ -62,7 +62,9 @@ fn write(
     let mut plaintext = object.plaintext(keys, expected)?;
     if range == Range::All {
         let out = (out, Sparse::Never);
-        return copy_out(threads, &mut plaintext, out, (&name, "stdout")).map(|_| ());
+        return copy_out(threads, &mut plaintext, out, (&name, "stdout"))
+            .map(|_| ())
+            .map_err(incomplete);
     }
     let mut reader = match plaintext {
         Plaintext::Stream(mut reader) => return sequential(&mut reader, range, out, &name),
@@ -85,7 +87,15 @@ fn write(
         out.write_all(text).inspect_err(|_| blamed = "stdout")?;
         Ok(())
     });
-    copied.map(|_| ()).map_err(|error| Failure::at(blamed, error))
+    copied.map(|_| ()).map_err(|error| incomplete(Failure::at(blamed, error)))
+}
+
+/// Whoever reads a pipe does not see that it ended early.
+fn incomplete(failure: Failure) -> Failure {
+    match failure.class {
+        ErrorClass::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),
+        _ => failure,
+    }
 }
 
 /// A pipe: what comes before the range is verified and dropped.
@@ -135,10 +145,10 @@ fn tail(
     // Taken at once, so that growing copies nothing: no more than there can be, and a chunk.
     let stated = reader.details().plaintext_len.and_then(|len| usize::try_from(len).ok());
     let most = stated.map_or(keep, |len| keep.min(len)).saturating_add(CHUNK);
-    let mut kept = VecDeque::new();
+    let mut kept = Tail(VecDeque::new());
+    let Tail(kept) = &mut kept;
     kept.try_reserve_exact(most).map_err(|_| {
-        let detail =
-            Detail::new(format!("{most} bytes to be kept in memory; there is not as much"));
+        let detail = Detail::new(format!("{most} bytes cannot be allocated"));
         Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
     })?;
     loop {
@@ -156,6 +166,18 @@ fn tail(
     let (first, second) = kept.as_slices();
     let written = out.write_all(first).and_then(|()| out.write_all(second));
     written.map_err(|error| Failure::at("stdout", Error::from_io(error)))
+}
+
+/// Plaintext, wiped when dropped with all room that it had.
+struct Tail(VecDeque<u8>);
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let Self(bytes) = self;
+        bytes.clear();
+        bytes.resize(bytes.capacity(), 0);
+        zeroize::optimization_barrier(bytes.make_contiguous());
+    }
 }
 
 fn behind(name: &str, start: u64, end: u64) -> Failure {

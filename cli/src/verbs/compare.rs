@@ -115,7 +115,9 @@ impl Comparison<'_> {
         if rules.check == Check::Content {
             let (found, file) = self.content_of_object(&mut source, context)?;
             let verdict = self.verdict_by_content(age, times, found);
-            if let (Ok(_), Some(file)) = (&verdict.agrees, file) {
+            // Without proof the time stays what it is: a later run with a key must not take it for
+            // one.
+            if let (Ok(Basis::Content), Some(file)) = (&verdict.agrees, file) {
                 self.set_time(&file, age, source.modified);
             }
             return Ok(verdict);
@@ -341,7 +343,7 @@ impl Comparison<'_> {
 /// Those of the output and of the input.
 type Times = (Option<SystemTime>, Option<SystemTime>);
 
-const NO_OBJECT: &str = "it is no keystead object";
+const NO_OBJECT: &str = "it is not a keystead object";
 const CONTENT: &str = "its content differs";
 const BY_TIME: &str = "--check content compares contents instead of times, as after a copy that lost them; --force replaces it; -o names another place";
 const UNPROVEN_OLDER: &str =
@@ -369,7 +371,9 @@ fn differences(
         });
     }
     match (len, found.plaintext_len) {
-        (Some(_), None) => differences.push("it has a length that no whole object has".to_owned()),
+        (Some(_), None) => {
+            differences.push("its length is impossible: it was cut or extended".to_owned())
+        }
         (Some(len), Some(has)) if len != has => {
             differences.push(format!("its plaintext has {has} bytes, the input {len}"));
         }

@@ -15,7 +15,7 @@ use crate::failure::Result;
 use crate::input::Input;
 use crate::object::{Object, unparsed};
 use crate::report::{Report, escaped};
-use crate::sidefile::side_path;
+use crate::sidefile;
 
 pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
         let inspection =
             inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;
         let side = match input {
-            Input::File(path) => side_path(path).symlink_metadata().is_ok(),
+            Input::File(path) => sidefile::exists(path),
             Input::Stdin | Input::Entry(_) => false,
         };
         if !report.json {

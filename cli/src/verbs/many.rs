@@ -22,6 +22,8 @@ use crate::workers;
 
 /// Told once a run: what holds for one output holds for all on its file system.
 const UNKEPT: &str = "this file system does not keep the time that a file is given, so another -r run cannot tell by times what is done; there, --check content compares contents";
+/// The same for verbs that change objects.
+const UNKEPT_BY_CHANGE: &str = "this file system does not keep the time that a file is given, so encrypt -r and decrypt -r cannot tell by times that this was a change of the same object; there, --check content compares contents";
 
 /// One input to work on.
 pub(crate) struct Task {
@@ -155,7 +157,9 @@ impl Many<'_> {
         }
         if let Some(path) = times::unkept() {
             settle.tally.times_lost = true;
-            self.report.hint(&format!("{}: {UNKEPT}", shown(&path)));
+            let changes = matches!(self.folders.destination, Destination::InPlace { .. });
+            let what = if changes { UNKEPT_BY_CHANGE } else { UNKEPT };
+            self.report.hint(&format!("{}: {what}", shown(&path)));
         }
         if self.folders.taken {
             self.report.line(&settle.tally.line(self.verb))?;

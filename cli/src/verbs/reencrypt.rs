@@ -88,7 +88,7 @@ fn one(
     }
     // An object with a side file is not replaced together with others: the side file goes when the
     // new object has the name.
-    let has_side = sidefile::side_path(path).symlink_metadata().is_ok();
+    let has_side = sidefile::exists(path);
     let place = task.place.as_ref().filter(|_| !has_side);
     let replacement = Replacement::of(path, place, (file, lock), sync)?;
     let out = replacement.open(len, modified)?;

@@ -109,7 +109,7 @@ impl Remarks {
             linked => {
                 let objects = if linked == 1 { "object has" } else { "objects have" };
                 report.hint(&format!(
-                    "{} {objects} other names (hard links), which were left as they were: keys that opened the old object still open it there",
+                    "{} {objects} other names (hard links), which still hold the old object: the old keys open it there",
                     count(linked)
                 ));
             }
@@ -118,7 +118,7 @@ impl Remarks {
         if !not_kept.is_empty() {
             let names: Vec<_> = not_kept.into_iter().collect();
             report.hint(&format!(
-                "the new file could not keep of the old one: {}; set it again where it matters, or run this as root",
+                "the new file could not keep: {}; restore it by hand, or run this as root",
                 names.join(", ")
             ));
         }

@@ -25,8 +25,9 @@ use crate::input::Input;
 use crate::keys;
 use crate::object::{self, Object, explained};
 use crate::passphrase::Passphrases;
+use crate::platform;
 use crate::report::{Report, shown};
-use crate::sidefile::{Overlay, replace_header, restore, side_path};
+use crate::sidefile::{self, Overlay, replace_header, restore, side_path};
 use crate::small::SMALL;
 use crate::temp;
 use crate::times;
@@ -164,7 +165,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     object.refuse_key_file()?;
     let name = object.name.clone();
     // A side file is looked into, whoever has done what.
-    let side = side_path(path).symlink_metadata().is_ok();
+    let side = sidefile::exists(path);
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
         let proven = existing::proven(&object, [job.new, job.old], job.demands.expected())?;
         return Ok(existing::told_changed(&name, proven));
@@ -174,7 +175,8 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
             .hint("rewrap the file that it comes from"));
     }
     let (len, modified) = (object.len, times::after_change(object.modified));
-    let file = OpenOptions::new().read(true).write(true).open(path);
+    // Armor is always replaced, so that it may be a file that nobody writes to.
+    let file = OpenOptions::new().read(true).write(!object.armored).open(path);
     let file = &file.map_err(|error| Failure::io(path, error))?;
     let lock = lock::lock(file, path, object.id.as_ref())?;
     // An object that needs its side file is not replaced together with others.
@@ -269,7 +271,7 @@ fn passphrase_record(prefix: &[u8]) -> keystead::Result<usize> {
 /// R48: writes a proven side header over, or removes a side file that is not needed. True where
 /// that was the very rewrap asked for.
 fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) -> Result<bool> {
-    if side_path(path).symlink_metadata().is_err() {
+    if !sidefile::exists(path) {
         return Ok(false);
     }
     if restore(path, file, job.old, job.demands.expected(), job.sync)?.is_some() {
@@ -302,7 +304,7 @@ fn fulfils(job: &Job<'_>, prefix: &[u8]) -> bool {
 
 fn with_side_hint(path: &Path, failure: Failure) -> Failure {
     let opens = matches!(failure.class, ErrorClass::NoKey | ErrorClass::Auth | ErrorClass::Format);
-    if opens && side_path(path).symlink_metadata().is_ok() {
+    if opens && sidefile::exists(path) {
         return failure.hint("a rewrap was interrupted here: give the new secret key with -k, too; nothing was changed");
     }
     failure
@@ -331,7 +333,7 @@ fn copy(
     let failed = |error| Failure::io(path, error);
     let mut body = file.try_clone().map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
-    let modified = times::after_change(metadata.modified().ok());
+    let modified = times::after_change(platform::modified(&metadata));
     if !replacement.is_batched() {
         cancel::listen()?;
     }

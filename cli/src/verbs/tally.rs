@@ -61,7 +61,7 @@ impl Tally {
         add(
             self.unproven,
             match verb {
-                "encrypt" => "of them by length, context and key ids alone, which prove nothing",
+                "encrypt" => "of them compared by header only, not verified",
                 _ => "of them by key ids alone, which prove nothing",
             },
         );

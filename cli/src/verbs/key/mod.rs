@@ -65,7 +65,7 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     report.result(&json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) }))?;
     if old.other_names > 0 {
         report.hint(&format!(
-            "{}: its other names (hard links) still lead to the key file as it was; remove them",
+            "{}: its other names (hard links) still hold the old key file; delete them",
             shown(&args.file)
         ));
     }
