@@ -11,9 +11,9 @@ use std::time::SystemTime;
 #[cfg(unix)]
 pub(crate) use unix::{
     At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
-    folder_lock, has_room, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified,
-    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
-    start_writing, stdout_file, sync_dir, sync_file, takes_any_order, umask,
+    folder_lock, has_room, is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode,
+    mode_of, modified, next_data, open_many, open_side, punch, read_at, rename_folder, reserve,
+    room_pays, set_mode, start_writing, stdout_file, sync_dir, sync_file, takes_any_order, umask,
 };
 #[cfg(unix)]
 pub(crate) use unix::{is_ignored, time, wide};
@@ -21,9 +21,9 @@ pub(crate) use unix::{is_ignored, time, wide};
 #[cfg(not(unix))]
 pub(crate) use other::{
     At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
-    folder_lock, has_room, is_locked_by, is_mine, is_pipe, is_still_at, mode, mode_of, modified,
-    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
-    start_writing, stdout_file, sync_dir, sync_file, takes_any_order,
+    folder_lock, has_room, is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode,
+    mode_of, modified, next_data, open_many, open_side, punch, read_at, rename_folder, reserve,
+    room_pays, set_mode, start_writing, stdout_file, sync_dir, sync_file, takes_any_order,
 };
 
 /// Permissions that nobody but the owner has.
@@ -235,6 +235,13 @@ mod unix {
             rustix::process::umask(mask);
             wide(mask.bits())
         })
+    }
+
+    /// Whether no more files can be opened, by this process or by the system.
+    pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
+        use rustix::io::Errno;
+        let errno = Errno::from_io_error(error);
+        errno.is_some_and(|errno| errno == Errno::MFILE || errno == Errno::NFILE)
     }
 
     /// Lets this run hold as many files open as it may: a deep tree holds each of its levels.
@@ -499,6 +506,11 @@ mod other {
 
     pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
+    }
+
+    /// Not known here.
+    pub(crate) fn is_out_of_files(_error: &io::Error) -> bool {
+        false
     }
 
     /// A limit that no run here reaches.

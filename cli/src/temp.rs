@@ -117,7 +117,7 @@ impl TempFolder {
             let hold = cancel::hold();
             match platform::create_private_dir(&path) {
                 Ok(()) => {
-                    let temp = Self::new(path);
+                    let temp = Self::new(path)?;
                     drop(hold);
                     // See above.
                     if temp.lock.as_ref().is_some_and(|lock| {
@@ -135,13 +135,20 @@ impl TempFolder {
             }
         }
         let _hold = cancel::hold();
-        random(folder, platform::create_private_dir).map(|((), path)| Self::new(path))
+        random(folder, platform::create_private_dir).and_then(|((), path)| Self::new(path))
     }
 
-    fn new(path: PathBuf) -> Self {
+    fn new(path: PathBuf) -> io::Result<Self> {
         let pending = Some(Pending::new(&path, None));
-        let lock = platform::folder_lock(&path).ok();
-        Self { path, pending, lock }
+        let lock = match platform::folder_lock(&path) {
+            // Another name would not help.
+            Err(error) if platform::is_out_of_files(&error) => {
+                let _ = std::fs::remove_dir(&path);
+                return Err(error);
+            }
+            lock => lock.ok(),
+        };
+        Ok(Self { path, pending, lock })
     }
 
     /// Leaves what lies there, if anything does, for it may be another run's.

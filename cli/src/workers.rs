@@ -151,7 +151,11 @@ impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Shop<I, R, F> {
             let next = results.next;
             let Some(result) = results.waiting.remove(&next) else { break };
             results.next += 1;
-            if let Err(failure) = (results.done)(result) {
+            // Until it has returned: a panic of `done` ends it here, before another worker goes on.
+            let end = results.end.replace((next, broken()));
+            let taken = (results.done)(result);
+            results.end = end;
+            if let Err(failure) = taken {
                 results.end_at(next, failure);
             }
         }

@@ -228,3 +228,41 @@ fn walked(dir: &Path) -> Vec<String> {
     }
     names
 }
+
+/// What another program writes into an object while a folder is worked on is not replaced by what
+/// was read before, lock or not.
+#[test]
+fn an_object_that_is_written_to_meanwhile_stays() {
+    let mut kept = 0;
+    for change in ["rewrap -q -r -k old --to new", "reencrypt -q -r -k old --to new"] {
+        let dir = prepared();
+        let dir = dir.path();
+        fs::create_dir(dir.join("tree")).unwrap();
+        for number in 0..400 {
+            fs::write(dir.join(format!("tree/{number:03}")), number.to_string()).unwrap();
+        }
+        ok(dir, "encrypt -q -r -k old.pub tree");
+        ok(dir, "encrypt -q -k new.pub -o other.ks text");
+        let written = fs::read(dir.join("other.ks")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keystead"))
+            .args(words(change))
+            .arg("tree.ks")
+            .stderr(std::process::Stdio::null())
+            .current_dir(dir)
+            .spawn()
+            .unwrap();
+        // The first one is written anew in the private folder by then, and waits for its name.
+        while fs::read_dir(dir.join("tree.ks")).unwrap().count() == 400 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended without a private folder");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let first = dir.join("tree.ks/000.ks");
+        let in_time = fs::read(&first).unwrap().len() != written.len();
+        fs::write(&first, &written).unwrap();
+        let code = child.wait().unwrap().code();
+        // A run that had replaced it already is written over, which is this program's business.
+        assert_eq!(fs::read(&first).unwrap(), written, "{change}");
+        kept += u32::from(in_time && code == Some(1));
+    }
+    println!("{kept} of 2 were written in time and named");
+}

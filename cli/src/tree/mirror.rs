@@ -390,7 +390,11 @@ impl Branch {
                 folder
             }
             Err(error) if error.kind() == ErrorKind::NotFound && !self.mirror.in_place => {
-                make(&parent, name, &path, mode)?
+                match make(&parent, name, &path, mode) {
+                    // Another run was first.
+                    Err(failure) => parent.folder(name, &path).map_err(|_| failure)?,
+                    Ok(folder) => folder,
+                }
             }
             Err(error) => match parent.status(name, &path) {
                 Ok(Some(status)) if !status.is_dir => return Err(in_the_way(&path)),

@@ -7,5 +7,5 @@ mod walk;
 
 pub(crate) use folder::Status;
 pub(crate) use mirror::{Branch, LIMITS, Mirror};
-pub(crate) use place::{Made, Making, Place, Staged};
+pub(crate) use place::{Made, Making, Place, Replaced, Staged};
 pub(crate) use walk::{Entry, Found, Walk};

@@ -17,7 +17,7 @@ use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::permissions;
-use crate::platform;
+use crate::platform::{self, FileId};
 use crate::publish::Unnamed;
 use crate::sparse;
 use crate::temp::Temp;
@@ -43,7 +43,33 @@ pub(crate) struct Making {
     /// When it was last written, as it is to say.
     pub(crate) modified: Option<SystemTime>,
     /// The file whose name it takes, locked: it must still be there then.
-    pub(crate) replaces: Option<Arc<File>>,
+    pub(crate) replaces: Option<Replaced>,
+}
+
+/// The file whose name a new one takes, as it was when it was read. It is locked, but not every
+/// program asks for locks.
+#[derive(Debug, Clone)]
+pub(crate) struct Replaced {
+    file: Arc<File>,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Replaced {
+    pub(crate) fn new(file: Arc<File>) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let modified = platform::modified(&metadata);
+        Ok(Self { file, len: metadata.len(), modified })
+    }
+
+    /// Fails where what lies at a name is another file, or was written to since.
+    pub(crate) fn check(&self, path: &Path, found: Option<&FileId>) -> Result<()> {
+        let failed = |error| Failure::io(path, error);
+        let metadata = self.file.metadata().map_err(failed)?;
+        let id = platform::file_id(path, &metadata).map_err(failed)?;
+        let as_read = metadata.len() == self.len && platform::modified(&metadata) == self.modified;
+        if as_read && found == Some(&id) { Ok(()) } else { Err(output::is_replaced(path)) }
+    }
 }
 
 impl Place {
@@ -89,18 +115,12 @@ impl Place {
         Ok(Made { file, rest: Some(Rest { place: self.clone(), bench }), making, written: 0 })
     }
 
-    /// Another process may have given the name to another file meanwhile: what it wrote stays.
-    fn check_same(&self, file: &File) -> Result<()> {
-        let failed = |error| Failure::io(&self.path, error);
-        let expected = file
-            .metadata()
-            .and_then(|metadata| platform::file_id(&self.path, &metadata))
-            .map_err(failed)?;
-        let found = self.folder.status(&self.name, &self.path).map_err(failed)?;
-        if found.is_some_and(|found| found.id == expected) {
-            return Ok(());
-        }
-        Err(output::is_replaced(&self.path))
+    /// Another process may have given the name to another file meanwhile, or written to it: what it
+    /// wrote stays.
+    fn check_same(&self, replaced: &Replaced) -> Result<()> {
+        let found = self.folder.status(&self.name, &self.path);
+        let found = found.map_err(|error| Failure::io(&self.path, error))?;
+        replaced.check(&self.path, found.as_ref().map(|found| &found.id))
     }
 
     fn failure(&self, unnamed: Unnamed) -> Failure {
@@ -130,7 +150,7 @@ struct Rest {
 pub(crate) enum Staged {
     /// It comes with the folder that it lies in.
     Folder(Arc<Mirror>),
-    File(StagedFile),
+    File(Box<StagedFile>),
 }
 
 impl Staged {
@@ -170,7 +190,7 @@ impl Made {
                     len: self.written,
                 };
                 if sync {
-                    Some(Staged::File(staged))
+                    Some(Staged::File(Box::new(staged)))
                 } else {
                     staged.settle()?;
                     None
@@ -234,7 +254,7 @@ pub(crate) struct StagedFile {
     shop: Arc<Workshop>,
     name: String,
     force: bool,
-    replaces: Option<Arc<File>>,
+    replaces: Option<Replaced>,
     pub(crate) len: u64,
 }
 

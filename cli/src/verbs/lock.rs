@@ -5,6 +5,7 @@ use std::fs::{File, Metadata, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use keystead::ErrorClass;
 
@@ -35,6 +36,17 @@ pub(super) fn lock(file: &File, path: &Path, read: Option<&FileId>) -> Result<Lo
 }
 
 fn lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Result<Lock> {
+    for _ in 1..TRIES {
+        match try_lock_once(file, path, id, may_share) {
+            // Another thread of this run is about to close the file: it has the lock until then.
+            Err(_) if may_share => std::thread::sleep(Duration::from_millis(1)),
+            locked => return locked,
+        }
+    }
+    try_lock_once(file, path, id, may_share)
+}
+
+fn try_lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Result<Lock> {
     let mut locked = LOCKED.lock().unwrap_or_else(PoisonError::into_inner);
     if let (Some(lock), true) = (locked.get(id).and_then(Weak::upgrade), may_share) {
         return Ok(lock);
@@ -45,6 +57,9 @@ fn lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Result<L
     locked.insert(id.clone(), Arc::downgrade(&lock));
     Ok(lock)
 }
+
+/// So often a lock is tried that this run may still have.
+const TRIES: usize = 200;
 
 /// Two rewraps of one file at a time would tear it.
 fn try_lock(file: &File, path: &Path) -> Result<()> {

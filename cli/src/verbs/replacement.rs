@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -15,15 +15,16 @@ use crate::attributes::Attributes;
 use crate::demo::count;
 use crate::failure::{Failure, Result};
 use crate::output::{Manner, Output, Target};
+use crate::platform;
 use crate::report::Report;
-use crate::tree::{Making, Place, Staged};
+use crate::tree::{Making, Place, Replaced, Staged};
 
 /// An old file, and how another takes its name.
 pub(super) struct Replacement<'a> {
     path: &'a Path,
     /// Its place in the folder that is walked; there, files wait for a common sync.
     place: Option<&'a Place>,
-    lock: Lock,
+    old: Replaced,
     attributes: Attributes,
     sync: bool,
 }
@@ -36,7 +37,8 @@ impl<'a> Replacement<'a> {
         sync: bool,
     ) -> Result<Self> {
         let attributes = Attributes::of(old).map_err(|error| Failure::io(path, error))?;
-        Ok(Self { path, place, lock, attributes, sync })
+        let old = Replaced::new(lock).map_err(|error| Failure::io(path, error))?;
+        Ok(Self { path, place, old, attributes, sync })
     }
 
     /// Whether the file has other names (hard links). They lead to the old object afterwards: what
@@ -54,7 +56,7 @@ impl<'a> Replacement<'a> {
     pub(super) fn open(&self, len: Option<u64>, modified: Option<SystemTime>) -> Result<Output> {
         let mode = self.attributes.mode();
         if let Some(place) = self.place {
-            let replaces = Some(Arc::clone(&self.lock));
+            let replaces = Some(self.old.clone());
             return Output::make(place, Making { mode, force: true, len, modified, replaces });
         }
         let manner = Manner { force: true, sync: self.sync, mode, not: None, modified, text: true };
@@ -64,6 +66,12 @@ impl<'a> Replacement<'a> {
 
     /// Gives the new file attributes and name, or says what it still waits for.
     pub(super) fn finish(&self, mut out: Output, remarks: &Remarks) -> Result<Finished> {
+        if self.place.is_none() {
+            let failed = |error| Failure::io(self.path, error);
+            let found = self.path.metadata().map_err(failed)?;
+            let found = platform::file_id(self.path, &found).map_err(failed)?;
+            self.old.check(self.path, Some(&found))?;
+        }
         let not_kept = out.keep(&self.attributes);
         let staged = out.finish()?;
         remarks.add(self.attributes.other_names, &not_kept);
