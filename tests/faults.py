@@ -34,6 +34,9 @@ FAULTS = {"SIGKILL": "signal=KILL", "SIGINT": "delay_enter={}", "ENOSPC": "error
 OTHER_WAYS = ["renameat2", "linkat", "unlink", "unlinkat"]   # another way is taken, or the next run does it
 # How a file system does without: what always fails there.
 WAYS = {"": {}, ", linked": {"renameat2": "EINVAL"}, ", claimed": {"renameat2": "EINVAL", "linkat": "EPERM"}}
+# What some file systems lack, and how they say so.
+LACKING = [("fchmod", "ENOSYS"), ("fchmod", "EPERM"), ("flock", "ENOSYS"), ("flock", "ENOLCK"), ("fallocate", "EOPNOTSUPP"),
+           ("syncfs", "ENOSYS"), ("fsync", "EINVAL"), ("utimensat", "EPERM"), ("copy_file_range", "ENOSYS"), ("fadvise64", "EINVAL")]
 WORDS = b"keystead was stopped before it could put a file here."
 STRACE = ["strace", "-f", "-qq"]
 FAST = "--seccomp-bpf"                                      # stops at the struck calls only, but delivers no signal
@@ -450,13 +453,19 @@ def points(scenario, folder):
 
 def numbered(log):
     """The numbers of the calls to be struck, by name; of those that open and close, the ones that make and store outputs."""
-    found, count, last = collections.defaultdict(set), collections.Counter(), {}
+    found, count, outputs = collections.defaultdict(set), collections.Counter(), set()
     for thread, name, rest in re.findall(r"^(\d+) +(\w+)\((.*)", log, re.M):
         count[thread, name] += 1
-        stores = "F_DUPFD" in last.get(thread, "")
-        if name == "openat" and "O_EXCL" in rest or name == "close" and stores or name not in ("openat", "close"):
+        file, made = re.match(r"\w*", rest)[0], re.search(r"= (\d+)$", rest)
+        if name not in ("openat", "close", "fcntl") or "O_EXCL" in rest or name == "close" and file in outputs:
             found[name].add(count[thread, name])
-        last[thread] = rest
+        if name == "close":
+            outputs.discard(file)
+        elif made and "O_EXCL" in rest:
+            outputs.add(made[1])
+        elif made and "F_DUPFD" in rest and file in outputs:
+            outputs.remove(file)                            # closing the second one stores the file
+            outputs.add(made[1])
     return found
 
 
@@ -504,8 +513,9 @@ def strike_once(scenario, pristine, point, patience):
             return "it panicked"
         # A brief run is finished and then ends by the signal; another may just have finished.
         stopped = [-2] if scenario.brief else [130, 0]
-        # Closing a marker stores nothing that anybody needs.
-        harmless = HINTS + OTHER_WAYS + (["close"] if scenario.way == ", claimed" else [])
+        # Closing a marker stores nothing that anybody needs, and a side file was synced.
+        stored = scenario.way != ", claimed" and not isinstance(scenario, (Change, RewrapCopy, ChangeTree))
+        harmless = HINTS + OTHER_WAYS + ([] if stored else ["close"])
         ends = {"SIGKILL": [-9], "SIGINT": stopped}.get(fault, [0, 1] if call in harmless else [1])
         if done.returncode not in ends:
             return f"it ended with {done.returncode} after {fault}"
@@ -554,6 +564,23 @@ def test(scenario, root, share):
     return len(every), len(chosen), losses
 
 
+def lacking(scenario, root):
+    """Runs on a file system that lacks one call after the other: what is wrong, by call."""
+    pristine = root / re.sub(r"\W", "-", f"{scenario.name} lacking") / "pristine"
+    pristine.mkdir(parents=True)
+    scenario.prepare(pristine)
+    losses = []
+    for call, error in LACKING:
+        folder = pristine.with_name(f"{call}-{error}")
+        shutil.copytree(pristine, folder)
+        inject = [f"-einject={call}:error={error}", f"-etrace={call}"]
+        done = run([*STRACE, FAST, "-o", "/dev/null", *inject, *scenario.command()], folder, scenario.stdin)
+        wrong = failed(done) if done.returncode != 0 else scenario.finished(folder)
+        if wrong or temporary(folder):
+            losses.append((("lacking", f"{call} ({error})", "always"), wrong or "a temporary file is left"))
+    return losses
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keystead", required=True, type=pathlib.Path)
@@ -594,6 +621,12 @@ def main():
             lost += len(losses)
             for (fault, call, number), what in losses:
                 print(f"    {fault} at {call} {number}: {what}")
+        for scenario in [kind(tool) for kind in SHORT_FIRST if (options.only or "") in kind.name]:
+            losses = lacking(scenario, pathlib.Path(root))
+            struck += len(LACKING)
+            lost += len(losses)
+            for (fault, call, number), what in losses:
+                print(f"    {scenario.name}, {fault} {call} {number}: {what}")
     print(f"faults: {struck - lost} passed, {lost} failed")
     sys.exit(1 if lost else 0)
 

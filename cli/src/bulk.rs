@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use keystead::{ReadAt, WriteAt};
 
+use crate::filesystem;
 use crate::platform;
 use crate::progress;
 use crate::sparse::{self, Holes, Piece};
@@ -40,7 +41,7 @@ pub(crate) struct To<'a> {
 impl<'a> To<'a> {
     /// Nothing where a file is written from its first byte to its last alone.
     pub(crate) fn new(file: &'a File, len: u64, sync: bool) -> Option<Self> {
-        if !platform::takes_any_order(file) {
+        if !filesystem::takes_any_order(file) {
             return None;
         }
         let pays = len >= STEP / 16 && platform::room_pays(file);

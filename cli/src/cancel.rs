@@ -13,6 +13,7 @@ use keystead::ErrorClass;
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::platform::{self, Terminal};
 use crate::progress;
 use crate::report::Report;
@@ -35,6 +36,17 @@ impl Pending {
     pub(crate) fn new(path: &Path, file: Option<File>) -> Self {
         locked(&PENDING).push((path.to_owned(), file));
         Self(path.to_owned())
+    }
+}
+
+impl Pending {
+    /// Returns the open file, which is complete: nothing of it needs to be stored any more before
+    /// it is removed.
+    pub(crate) fn take_file(&self) -> Option<File> {
+        locked(&PENDING)
+            .iter_mut()
+            .find(|(path, _)| *path == self.0)
+            .and_then(|(_, file)| file.take())
     }
 }
 
@@ -124,7 +136,7 @@ fn end() -> ! {
     let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
     for (path, file) in locked(&PENDING).iter() {
         // What is removed while it is written comes back on some mounts when it is closed.
-        let _ = file.as_ref().map(platform::flush);
+        let _ = file.as_ref().map(filesystem::flush);
         remove(path);
     }
     if let Some(terminal) = locked(&TERMINAL).take() {

@@ -17,8 +17,9 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use crate::filesystem;
 use crate::names::{Part, private_name};
-use crate::platform::{self, At, PRIVATE, is_still_at, wide};
+use crate::platform::{At, PRIVATE, is_still_at, wide};
 use crate::publish::Unnamed;
 
 /// The name of an output, held by this run.
@@ -51,7 +52,7 @@ impl<'a> Claim<'a> {
     }
 
     fn write(&self, mut file: File) -> Result<(), Unnamed> {
-        let written = file.write_all(WORDS).and_then(|()| platform::close(file));
+        let written = file.write_all(WORDS).and_then(|()| filesystem::close(file));
         let written = written.and_then(|()| (&self.marker.file).write_all(CLAIMED));
         written.map_err(|error| {
             self.give_back();
@@ -125,7 +126,7 @@ impl<'a> Marker<'a> {
 
     /// What is removed while it is written comes back on some mounts when it is closed.
     fn remove(&self) {
-        let _ = platform::flush(&self.file);
+        let _ = filesystem::flush(&self.file);
         let _ = unlinkat(self.to.folder, &self.path, AtFlags::empty());
     }
 }

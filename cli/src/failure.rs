@@ -6,7 +6,7 @@ use std::path::Path;
 
 use keystead::{Error, ErrorClass};
 
-use crate::platform;
+use crate::filesystem;
 use crate::report::shown;
 
 /// Result of everything in the command line.
@@ -52,7 +52,7 @@ impl Failure {
     /// An error of one step on the way to a file, which by itself would not say what was tried.
     pub(crate) fn step(path: &Path, step: &str, error: io::Error) -> Self {
         let failure = Self::from(Error::from_io(error));
-        let system = platform::file_system(path);
+        let system = filesystem::file_system(path);
         let system = system.map(|name| format!(" (the file system is {name})")).unwrap_or_default();
         let message = format!("{}: {step}: {}{system}", shown(path), failure.message);
         Self { message, ..failure }.hint(ELSEWHERE)

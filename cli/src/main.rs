@@ -10,6 +10,7 @@ mod cancel;
 mod claim;
 mod demo;
 mod failure;
+mod filesystem;
 mod foreign;
 mod guard;
 mod held;

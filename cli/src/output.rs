@@ -10,6 +10,7 @@ use crate::attributes::Attributes;
 use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::guard;
 use crate::held::Held;
 use crate::input::Input;
@@ -259,11 +260,11 @@ impl Atomic {
     fn commit(self) -> Result<()> {
         let Self { temp, path, manner } = self;
         let failed = |error| Failure::io(&path, error);
-        platform::flush(temp.file()).map_err(failed)?;
+        temp.flush().map_err(failed)?;
         permissions::set(temp.file(), &path, manner.mode);
         times::set(temp.file(), &path, manner.modified);
         if manner.sync {
-            platform::sync_file(temp.file()).map_err(failed)?;
+            filesystem::sync_file(temp.file()).map_err(failed)?;
         }
         let named = temp.persist(&path, manner.force);
         named.inspect_err(|_| times::forget(&path)).map_err(|unnamed| {
@@ -273,7 +274,7 @@ impl Atomic {
             }
         })?;
         if manner.sync {
-            platform::sync_dir(folder_of(&path)).map_err(failed)?;
+            filesystem::sync_dir(folder_of(&path)).map_err(failed)?;
         }
         Ok(())
     }

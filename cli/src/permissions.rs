@@ -17,8 +17,11 @@ pub(crate) fn set(file: &File, path: &Path, mode: u32) {
 
 /// Remembers an output that more people may read than its permissions say.
 pub(crate) fn check(file: &File, path: &Path, mode: u32) {
-    let Some(found) = platform::mode_of(file) else { return };
-    if mode & OTHERS == 0 && found & OTHERS != 0 {
+    if mode & OTHERS != 0 {
+        return;
+    }
+    let found = platform::mode_of(file).unwrap_or(mode);
+    if found & OTHERS != 0 {
         let mut exposed = EXPOSED.lock().unwrap_or_else(PoisonError::into_inner);
         exposed.get_or_insert_with(|| (path.to_owned(), found));
     }

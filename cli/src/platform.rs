@@ -10,20 +10,20 @@ use std::time::SystemTime;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
-    folder_lock, has_room, is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode,
-    mode_of, modified, next_data, open_many, open_side, punch, read_at, rename_folder, reserve,
-    room_pays, set_mode, start_writing, stdout_file, sync_dir, sync_file, takes_any_order, umask,
+    At, FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, has_room,
+    is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode, mode_of, modified,
+    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
+    start_writing, stdout_file, umask,
 };
 #[cfg(unix)]
 pub(crate) use unix::{is_ignored, time, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    At, FileId, Terminal, close, create_private_dir, create_side, file_id, file_system, flush,
-    folder_lock, has_room, is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode,
-    mode_of, modified, next_data, open_many, open_side, punch, read_at, rename_folder, reserve,
-    room_pays, set_mode, start_writing, stdout_file, sync_dir, sync_file, takes_any_order,
+    At, FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, has_room,
+    is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode, mode_of, modified,
+    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
+    start_writing, stdout_file,
 };
 
 /// Permissions that nobody but the owner has.
@@ -84,20 +84,6 @@ mod unix {
         open.is_ok() && open == statat(at.folder, at.path, AtFlags::SYMLINK_NOFOLLOW).map(stamp)
     }
 
-    /// Closes a file. On some mounts this is when what was written is stored, and where that fails,
-    /// nothing else says so.
-    pub(crate) fn close(file: File) -> io::Result<()> {
-        match nix::unistd::close(file) {
-            Err(nix::errno::Errno::EINTR) => Ok(()),
-            closed => Ok(closed?),
-        }
-    }
-
-    /// Does what closing does, but leaves the file open and locked.
-    pub(crate) fn flush(file: &File) -> io::Result<()> {
-        file.try_clone().and_then(close)
-    }
-
     pub(crate) fn file_id(_path: &Path, metadata: &Metadata) -> io::Result<FileId> {
         Ok(FileId(metadata.dev(), metadata.ino()))
     }
@@ -137,31 +123,6 @@ mod unix {
         let whole = Duration::from_secs(seconds.unsigned_abs());
         let whole = moved(SystemTime::UNIX_EPOCH, whole, seconds < 0)?;
         moved(whole, Duration::from_nanos(nanos.unsigned_abs()), nanos < 0)
-    }
-
-    /// Waits until a file is on disk. A file system that has no such call is believed to need
-    /// none.
-    pub(crate) fn sync_file(file: &File) -> io::Result<()> {
-        unless_unsupported(file.sync_all())
-    }
-
-    /// Waits until the names in a folder are on disk, as far as that can be done: some file systems
-    /// sync no folder, and one that may be written but not read cannot be opened. The files in it
-    /// are on disk then, and nobody could do more.
-    pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-        let synced = unless_unsupported(File::open(dir).and_then(|dir| dir.sync_all()));
-        match synced.as_ref().err().and_then(Errno::from_io_error) {
-            Some(Errno::BADF | Errno::ISDIR | Errno::ACCESS | Errno::PERM) => Ok(()),
-            _ => synced,
-        }
-    }
-
-    /// A call that this file system does not have is no error.
-    pub(crate) fn unless_unsupported(done: io::Result<()>) -> io::Result<()> {
-        match done.as_ref().err().and_then(Errno::from_io_error) {
-            Some(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::NOTTY) => Ok(()),
-            _ => done,
-        }
     }
 
     /// A folder that only its owner enters.
@@ -207,18 +168,6 @@ mod unix {
             return Err(Errno::EXIST.into());
         }
         std::fs::rename(from, to)
-    }
-
-    /// What the file system at a path is called, where the system tells.
-    pub(crate) fn file_system(path: &Path) -> Option<String> {
-        let folder = crate::output::folder_of(path);
-        let device = rustix::fs::stat(folder).ok()?.st_dev;
-        let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let mut mounts = mounts.lines().filter_map(|line| line.split_once(" - "));
-        let (_, found) =
-            mounts.find(|(mount, _)| mount.split(' ').nth(2) == Some(device.as_str()))?;
-        found.split(' ').next().map(str::to_owned)
     }
 
     /// What the system tells has other types on other systems.
@@ -309,24 +258,9 @@ mod unix {
         false
     }
 
-    /// Whether a file may be written in any order. Programs serve some file systems, and of those
-    /// that pass on to a cloud what they get, some take it from the first byte to the last alone.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn takes_any_order(file: &File) -> bool {
-        rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type != FUSE_MAGIC)
-    }
-
-    /// Elsewhere nobody has seen such a file system.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn takes_any_order(_file: &File) -> bool {
-        true
-    }
-
-    /// `statfs(2)`: the types of tmpfs and of FUSE.
+    /// `statfs(2)`: the type of tmpfs.
     #[cfg(target_os = "linux")]
     const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
-    #[cfg(target_os = "linux")]
-    const FUSE_MAGIC: rustix::fs::FsWord = 0x6573_5546;
 
     /// Returns the next part of a file that is no hole, of the `len` bytes that it has.
     #[cfg(target_os = "linux")]
@@ -439,21 +373,6 @@ mod other {
         open.is_some() && open == id(at.path.symlink_metadata())
     }
 
-    pub(crate) fn file_system(_path: &Path) -> Option<String> {
-        None
-    }
-
-    /// Closing stores nothing here.
-    pub(crate) fn close(file: File) -> io::Result<()> {
-        drop(file);
-        Ok(())
-    }
-
-    /// Does what closing does.
-    pub(crate) fn flush(_file: &File) -> io::Result<()> {
-        Ok(())
-    }
-
     pub(crate) fn mode(_metadata: &Metadata) -> u32 {
         PRIVATE
     }
@@ -469,15 +388,6 @@ mod other {
     /// Nobody is told by numbers here who may read a file.
     pub(crate) fn mode_of(_file: &File) -> Option<u32> {
         None
-    }
-
-    pub(crate) fn sync_file(file: &File) -> io::Result<()> {
-        file.sync_all()
-    }
-
-    /// A rename is as durable as this system makes it.
-    pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
-        Ok(())
     }
 
     pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
@@ -547,10 +457,6 @@ mod other {
 
     pub(crate) fn room_pays(_file: &File) -> bool {
         false
-    }
-
-    pub(crate) fn takes_any_order(_file: &File) -> bool {
-        true
     }
 
     pub(crate) fn next_data(_file: &File, from: u64, len: u64) -> io::Result<Option<Range<u64>>> {

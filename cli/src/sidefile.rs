@@ -12,6 +12,7 @@ use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, ReadAt, SealedHead
 use crate::bulk::From;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::input::read_full;
 use crate::output::folder_of;
 use crate::platform;
@@ -158,7 +159,11 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
     })?;
     let written = out.write_all(header).and_then(|()| {
         times::set(&out, path, modified);
-        if sync { out.sync_all().and_then(|()| platform::sync_dir(folder)) } else { Ok(()) }
+        if sync {
+            filesystem::sync_file(&out).and_then(|()| filesystem::sync_dir(folder))
+        } else {
+            Ok(())
+        }
     });
     if let Err(error) = written {
         // The object was not touched by now.
@@ -178,7 +183,7 @@ fn overwrite(
     file.seek(SeekFrom::Start(0))?;
     file.write_all(header)?;
     times::set(file, path, modified);
-    if sync { file.sync_all() } else { Ok(()) }
+    if sync { filesystem::sync_file(file) } else { Ok(()) }
 }
 
 /// The time of an object that its side header makes whole, or whose own header is that one
@@ -216,7 +221,7 @@ pub(crate) fn remove(path: &Path, sync: bool) -> Result<()> {
         removed => removed.map_err(|error| Failure::io(&side, error))?,
     }
     if sync {
-        platform::sync_dir(folder_of(&side)).map_err(|error| Failure::io(&side, error))?;
+        filesystem::sync_dir(folder_of(&side)).map_err(|error| Failure::io(&side, error))?;
     }
     Ok(())
 }

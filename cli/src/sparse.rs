@@ -7,6 +7,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use keystead::WriteAt as _;
 
 use crate::args::Sparse;
+use crate::filesystem;
 use crate::output::Output;
 use crate::platform;
 
@@ -29,7 +30,7 @@ impl Holes {
     /// from its first byte to its last alone: there only who asks for holes gets them.
     pub(crate) fn of(asked: Sparse, file: &File) -> Option<Self> {
         match asked {
-            Sparse::Auto if platform::takes_any_order(file) => Some(Self { block: WORTH }),
+            Sparse::Auto if filesystem::takes_any_order(file) => Some(Self { block: WORTH }),
             Sparse::Always => Some(Self { block: SMALLEST }),
             Sparse::Auto | Sparse::Never => None,
         }
@@ -125,7 +126,7 @@ const fn is_unable(kind: io::ErrorKind) -> bool {
 /// Copies all of a file to an empty one, holes as holes.
 pub(crate) fn copy(from: &mut File, to: &mut File) -> io::Result<()> {
     let len = from.metadata()?.len();
-    if !platform::takes_any_order(to) {
+    if !filesystem::takes_any_order(to) {
         return io::copy(from, to).map(drop);
     }
     let mut end = 0;

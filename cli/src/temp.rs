@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::{self, Pending};
+use crate::filesystem;
 use crate::names::{self, ATTEMPTS, FOLDER_ITSELF, Part, private_name};
 use crate::output::folder_of;
 use crate::platform::{self, At, is_still_at};
@@ -68,6 +69,14 @@ impl Temp {
         &mut self.file
     }
 
+    /// Stores what was written, as far as closing does that.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        match self.pending.as_ref().and_then(Pending::take_file) {
+            Some(file) => filesystem::close(file),
+            None => filesystem::flush(&self.file),
+        }
+    }
+
     /// Gives it its name, in one step that no signal cuts.
     pub(crate) fn persist(mut self, path: &Path, replace: bool) -> Result<(), Unnamed> {
         let _hold = cancel::hold();
@@ -86,7 +95,7 @@ impl Drop for Temp {
     fn drop(&mut self) {
         if self.pending.is_some() {
             // What is removed while it is written comes back on some mounts when it is closed.
-            let _ = platform::flush(&self.file);
+            let _ = self.flush();
             let _ = std::fs::remove_file(&self.path);
         }
     }

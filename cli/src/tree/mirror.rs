@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::place::Place;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::guard;
 use crate::output::folder_of;
 use crate::platform;
@@ -114,22 +115,24 @@ impl Mirror {
         platform::open_many();
         let failed = |error| Failure::io(&root, error);
         temp::sweep(&root);
-        let mut is_shared = false;
+        let (mut is_shared, mut is_new) = (false, false);
         let (phase, open) = if root.is_dir() {
             is_shared = temp::sweep_in(&root);
             (Phase::Public(None), root.clone())
         } else if root.symlink_metadata().is_ok() {
             return Err(in_the_way(&root));
-        } else if cfg!(unix) {
+        } else if filesystem::renames_folders(folder_of(&root)) {
             let temp = TempFolder::create(&root).map_err(failed)?;
             let path = temp.path().to_owned();
             (Phase::Private(temp, mode), path)
         } else {
-            std::fs::create_dir(&root).map_err(failed)?;
+            platform::create_private_dir(&root).map_err(failed)?;
+            Folder::own(&root).map_err(failed)?.set_mode(&root, mode);
+            is_new = true;
             (Phase::Public(None), root.clone())
         };
         let folder = Folder::open(&open).map_err(failed)?;
-        let dirty = matches!(phase, Phase::Private(..)) || !cfg!(unix);
+        let dirty = is_new || matches!(phase, Phase::Private(..));
         let state =
             State { phase, writing: 0, files: 0, bytes: 0, dirty, touched: vec![root.clone()] };
         let mirror = Self {
@@ -245,7 +248,7 @@ impl Mirror {
         if self.sync {
             #[cfg(not(target_os = "linux"))]
             self.flush()?;
-            platform::sync_dir(folder_of(&self.root))?;
+            filesystem::sync_dir(folder_of(&self.root))?;
         }
         Ok(())
     }
@@ -277,7 +280,7 @@ impl Mirror {
             .and_then(|folder| folder.sync_fs())
             .inspect(|()| drop(touched));
         #[cfg(not(target_os = "linux"))]
-        touched.iter().try_for_each(|path| platform::sync_dir(path))
+        touched.iter().try_for_each(|path| filesystem::sync_dir(path))
     }
 
     /// No more files: the private folder in it goes.

@@ -15,6 +15,7 @@ use crate::attributes::Attributes;
 use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::output;
 use crate::permissions;
 use crate::platform::{self, FileId};
@@ -171,9 +172,9 @@ impl Made {
         times::set(&file, &place.path, self.making.modified);
         let sync = place.mirror.sync;
         if sync && !cfg!(target_os = "linux") {
-            platform::sync_file(&file).map_err(failed)?;
+            filesystem::sync_file(&file).map_err(failed)?;
         }
-        platform::close(file).map_err(failed)?;
+        filesystem::close(file).map_err(failed)?;
         place.mirror.completed();
         let staged = match bench {
             Bench::Own(writing) => {
@@ -238,7 +239,7 @@ impl Drop for Made {
     fn drop(&mut self) {
         let Some(Rest { place, bench }) = &self.rest else { return };
         // What is removed while it is written comes back on some mounts when it is closed.
-        let _ = self.file.take().map(platform::close);
+        let _ = self.file.take().map(filesystem::close);
         let _ = match bench {
             Bench::Own(_) => place.folder.remove(&place.name, &place.path),
             Bench::Workshop(shop, name) => {
@@ -301,15 +302,15 @@ fn carry_over(
     let metadata = file.metadata()?;
     let mut temp = Temp::create(path)?;
     sparse::copy(&mut file, temp.file_mut())?;
-    platform::flush(temp.file())?;
+    temp.flush()?;
     Attributes::of(&file)?.apply(temp.file());
     permissions::check(temp.file(), path, platform::mode(&metadata));
     times::set(temp.file(), path, platform::modified(&metadata));
     if sync {
-        platform::sync_file(temp.file())?;
+        filesystem::sync_file(temp.file())?;
     }
     temp.persist(path, force)?;
-    if sync { Ok(platform::sync_dir(output::folder_of(path))?) } else { Ok(()) }
+    if sync { Ok(filesystem::sync_dir(output::folder_of(path))?) } else { Ok(()) }
 }
 
 #[cfg(all(test, target_os = "linux"))]

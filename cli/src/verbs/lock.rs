@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, TryLockError};
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use keystead::ErrorClass;
 
 use crate::attributes;
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::output;
 use crate::platform::{self, FileId};
 use crate::report::shown;
@@ -70,7 +70,7 @@ fn try_lock(file: &File, path: &Path) -> Result<()> {
             Err(Failure::new(ErrorClass::Io, what).hint("wait for it, and try again"))
         }
         // A file system without locks: the side file is made exclusively all the same.
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) if filesystem::is_unsupported(&error) => Ok(()),
         Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
     }
 }

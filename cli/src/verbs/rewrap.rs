@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, IoSliceMut, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,6 +21,7 @@ use super::{existing, lock};
 use crate::args::Rewrap;
 use crate::cancel;
 use crate::failure::{Failure, Result};
+use crate::filesystem;
 use crate::input::Input;
 use crate::keys;
 use crate::object::{self, Object, explained};
@@ -176,8 +177,11 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     }
     let (len, modified) = (object.len, times::after_change(object.modified));
     // Armor is always replaced, so that it may be a file that nobody writes to.
-    let file = OpenOptions::new().read(true).write(!object.armored).open(path);
-    let file = &file.map_err(|error| Failure::io(path, error))?;
+    let opened = match object.armored {
+        true => File::open(path).map(|file| (file, false)),
+        false => open_to_change(path),
+    };
+    let (file, writable) = &opened.map_err(|error| Failure::io(path, error))?;
     let lock = lock::lock(file, path, object.id.as_ref())?;
     // An object that needs its side file is not replaced together with others.
     let place = task.place.as_ref().filter(|_| !side);
@@ -206,6 +210,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     // small object is replaced at less cost than two syncs of its own.
     let small = len.and_then(|len| usize::try_from(len).ok()).is_some_and(|len| len < SMALL);
     let in_place = rewrapped.header.len() == rewrapped.old_len
+        && *writable
         && side_fits(path)
         && !replacement.has_other_names()
         && !(small && replacement.is_batched());
@@ -216,6 +221,18 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
     let written = usize::try_from(copied).unwrap_or(usize::MAX);
     Ok(told(&name, &rewrapped, written, Some(finished)))
+}
+
+/// Opens an object to be changed; says whether a part of it can be. Some mounts of cloud storage
+/// take whole files alone, and read nothing from a file that is open for writing.
+fn open_to_change(path: &Path) -> io::Result<(File, bool)> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    if filesystem::takes_any_order(&file)
+        || platform::read_at(&file, &mut [IoSliceMut::new(&mut [0])], 0).is_ok()
+    {
+        return Ok((file, true));
+    }
+    Ok((File::open(path)?, false))
 }
 
 /// `finished` is the new file, where the header was not written over the old one.

@@ -1,0 +1,153 @@
+//! What differs between file systems: not all of them sync folders, lock, take a file in any order
+//! or rename a folder, and some store a file only when it is closed.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+#[cfg(not(unix))]
+pub(crate) use other::{
+    close, file_system, flush, is_unsupported, renames_folders, sync_dir, sync_file,
+    takes_any_order,
+};
+#[cfg(unix)]
+pub(crate) use unix::{
+    close, file_system, flush, is_unsupported, renames_folders, sync_dir, sync_file,
+    takes_any_order,
+};
+
+#[cfg(unix)]
+mod unix {
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::output::folder_of;
+
+    /// What the file system at a path is called, where the system tells.
+    pub(crate) fn file_system(path: &Path) -> Option<String> {
+        let folder = folder_of(path);
+        let device = rustix::fs::stat(folder).ok()?.st_dev;
+        let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let mut mounts = mounts.lines().filter_map(|line| line.split_once(" - "));
+        let (_, found) =
+            mounts.find(|(mount, _)| mount.split(' ').nth(2) == Some(device.as_str()))?;
+        found.split(' ').next().map(str::to_owned)
+    }
+
+    /// Closes a file. On some mounts this is when what was written is stored, and where that fails,
+    /// nothing else says so.
+    pub(crate) fn close(file: File) -> io::Result<()> {
+        match nix::unistd::close(file) {
+            Err(nix::errno::Errno::EINTR) => Ok(()),
+            closed => Ok(closed?),
+        }
+    }
+
+    /// Does what closing does, but leaves the file open and locked.
+    pub(crate) fn flush(file: &File) -> io::Result<()> {
+        file.try_clone().and_then(close)
+    }
+
+    /// Waits until a file is on disk. A file system that has no such call is believed to need
+    /// none.
+    pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+        unless_unsupported(file.sync_all())
+    }
+
+    /// Waits until the names in a folder are on disk, as far as that can be done: some file systems
+    /// sync no folder, and one that may be written but not read cannot be opened. The files in it
+    /// are on disk then, and nobody could do more.
+    pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+        let synced = unless_unsupported(File::open(dir).and_then(|dir| dir.sync_all()));
+        match synced.as_ref().err().and_then(Errno::from_io_error) {
+            Some(Errno::BADF | Errno::ISDIR | Errno::ACCESS | Errno::PERM) => Ok(()),
+            _ => synced,
+        }
+    }
+
+    /// A call that this file system does not have is no error.
+    fn unless_unsupported(done: io::Result<()>) -> io::Result<()> {
+        done.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) })
+    }
+
+    /// Whether an error says that a file system does not have a call, or has no locks.
+    pub(crate) fn is_unsupported(error: &io::Error) -> bool {
+        matches!(
+            Errno::from_io_error(error),
+            Some(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::NOTTY | Errno::NOLCK)
+        )
+    }
+
+    /// Whether a file may be written in any order. Programs serve some file systems, and of those
+    /// that pass on to a cloud what they get, some take it from the first byte to the last alone.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn takes_any_order(file: &File) -> bool {
+        rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type != FUSE_MAGIC)
+    }
+
+    /// Elsewhere nobody has seen such a file system.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn takes_any_order(_file: &File) -> bool {
+        true
+    }
+
+    /// Whether a folder may be given another name together with what was just written in it. Of
+    /// the same file systems, some cannot, some copy each file, and some do not find for a while
+    /// what is in it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn renames_folders(folder: &Path) -> bool {
+        rustix::fs::statfs(folder).is_ok_and(|found| found.f_type != FUSE_MAGIC)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn renames_folders(_folder: &Path) -> bool {
+        true
+    }
+
+    /// `statfs(2)`: the type of FUSE.
+    #[cfg(target_os = "linux")]
+    const FUSE_MAGIC: rustix::fs::FsWord = 0x6573_5546;
+}
+
+#[cfg(not(unix))]
+mod other {
+    use super::*;
+
+    pub(crate) fn file_system(_path: &Path) -> Option<String> {
+        None
+    }
+
+    /// Closing stores nothing here.
+    pub(crate) fn close(file: File) -> io::Result<()> {
+        drop(file);
+        Ok(())
+    }
+
+    /// Does what closing does.
+    pub(crate) fn flush(_file: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    /// A rename is as durable as this system makes it.
+    pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn is_unsupported(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::Unsupported
+    }
+
+    pub(crate) fn takes_any_order(_file: &File) -> bool {
+        true
+    }
+
+    /// What is open in a folder keeps it from getting another name.
+    pub(crate) fn renames_folders(_folder: &Path) -> bool {
+        false
+    }
+}
