@@ -7,13 +7,13 @@ use std::path::Path;
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    close, file_system, flush, is_unsupported, renames_folders, sync_dir, sync_file,
-    takes_any_order,
+    close, file_system, flush, is_unsupported, may_move_times, renames_folders, sync_dir,
+    sync_file, takes_any_order,
 };
 #[cfg(unix)]
 pub(crate) use unix::{
-    close, file_system, flush, is_unsupported, renames_folders, sync_dir, sync_file,
-    takes_any_order,
+    close, file_system, flush, is_unsupported, may_move_times, renames_folders, sync_dir,
+    sync_file, takes_any_order,
 };
 
 #[cfg(unix)]
@@ -92,12 +92,24 @@ mod unix {
         true
     }
 
+    /// Whether the time of a file may change though nobody writes to it: of the same file systems,
+    /// some set it anew for a file that they have not stored yet whenever it is opened.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn may_move_times(file: &File) -> bool {
+        !takes_any_order(file)
+    }
+
     /// Whether a folder may be given another name together with what was just written in it. Of
     /// the same file systems, some cannot, some copy each file, and some do not find for a while
     /// what is in it.
     #[cfg(target_os = "linux")]
     pub(crate) fn renames_folders(folder: &Path) -> bool {
         rustix::fs::statfs(folder).is_ok_and(|found| found.f_type != FUSE_MAGIC)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn may_move_times(_file: &File) -> bool {
+        false
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -144,6 +156,10 @@ mod other {
 
     pub(crate) fn takes_any_order(_file: &File) -> bool {
         true
+    }
+
+    pub(crate) fn may_move_times(_file: &File) -> bool {
+        false
     }
 
     /// What is open in a folder keeps it from getting another name.

@@ -128,11 +128,15 @@ impl TempFolder {
                 Ok(()) => {
                     let temp = Self::new(path)?;
                     drop(hold);
-                    // See above.
-                    if temp.lock.as_ref().is_some_and(|lock| {
-                        let _ = lock.lock();
-                        platform::is_locked_by(lock, &temp.path)
-                    }) {
+                    // See above. A file system on which no folder can be opened has no sweeping.
+                    let is_ours = match &temp.lock {
+                        Some(lock) => {
+                            let _ = lock.lock();
+                            platform::is_locked_by(lock, &temp.path)
+                        }
+                        None => temp.path.symlink_metadata().is_ok(),
+                    };
+                    if is_ours {
                         return Ok(temp);
                     }
                     if temp.forget() {
