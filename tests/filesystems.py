@@ -220,7 +220,10 @@ def large(at):
 
 
 def keygen(at):
-    at.must("keygen -q -o key")
+    said = at.must("keygen -o key")
+    is_shown = (at.folder / "key").stat().st_mode & 0o077 != 0
+    if is_shown != ("others may read it" in said):
+        raise Wrong(f"the key is {'shown to others' if is_shown else 'private'}, and it says {said.strip()[-200:]}")
     made = {name: (at.folder / name).read_bytes() for name in ("key", "key.pub")}
     if at.must("key public key").split("\n")[0].encode() not in made["key.pub"]:
         raise Wrong("key.pub is not the public half of key")
