@@ -35,13 +35,15 @@ pub(super) fn lock(file: &File, path: &Path, read: Option<&FileId>) -> Result<Lo
     Err(output::is_replaced(path))
 }
 
+/// Tries more than once where the file has other names: another thread of this run may be about to
+/// close it, and has the lock until then.
 fn lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Result<Lock> {
-    for _ in 1..TRIES {
-        match try_lock_once(file, path, id, may_share) {
-            // Another thread of this run is about to close the file: it has the lock until then.
-            Err(_) if may_share => std::thread::sleep(Duration::from_millis(1)),
-            locked => return locked,
+    let again = if may_share { TRIES } else { 0 };
+    for _ in 0..again {
+        if let Ok(lock) = try_lock_once(file, path, id, may_share) {
+            return Ok(lock);
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
     try_lock_once(file, path, id, may_share)
 }
@@ -58,7 +60,7 @@ fn try_lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Resu
     Ok(lock)
 }
 
-/// So often a lock is tried that this run may still have.
+/// How often, a millisecond apart, a lock is tried that this run may still have.
 const TRIES: usize = 200;
 
 /// Two rewraps of one file at a time would tear it.
