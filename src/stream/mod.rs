@@ -17,7 +17,8 @@
 //! in place.
 //!
 //! [`ArmorWriter`] below an [`Encryptor`] writes text. [`verify()`] reads a whole object and keeps
-//! nothing; [`reencrypt`] makes a new object of an old one. Key files are objects too: [`encrypt_key_file`], [`read_key_file`].
+//! nothing; [`reencrypt`] makes a new object of an old one. Key files are objects too:
+//! [`encrypt_key_file`], [`read_key_file`].
 //!
 //! The body is C2SP chunked-encryption with chunks of 16,384 bytes (SPEC section 6): 56 bytes in
 //! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.
