@@ -27,12 +27,18 @@ pub(crate) enum Piece<'a> {
 
 impl Holes {
     /// Returns where `file` may have holes. Programs serve some file systems, which may take a file
-    /// from its first byte to its last alone: there only who asks for holes gets them.
+    /// from its first byte to its last alone: there holes are left only on request.
     pub(crate) fn of(asked: Sparse, file: &File) -> Option<Self> {
+        let holes = Self::wanted(asked)?;
+        (asked == Sparse::Always || filesystem::takes_any_order(file)).then_some(holes)
+    }
+
+    /// Returns where a file may have holes if its file system takes them.
+    fn wanted(asked: Sparse) -> Option<Self> {
         match asked {
-            Sparse::Auto if filesystem::takes_any_order(file) => Some(Self { block: WORTH }),
+            Sparse::Auto => Some(Self { block: WORTH }),
             Sparse::Always => Some(Self { block: SMALLEST }),
-            Sparse::Auto | Sparse::Never => None,
+            Sparse::Never => None,
         }
     }
 
@@ -55,7 +61,10 @@ impl Holes {
 /// Writes plaintext to an output in order, and leaves holes.
 pub(crate) struct Writer<'a> {
     out: &'a mut Output,
+    asked: Sparse,
     holes: Option<Holes>,
+    /// The file system was asked: most files have no zeros, and their file system is never asked.
+    is_asked: bool,
     position: u64,
     /// The last byte is in a hole.
     ends_in_hole: bool,
@@ -63,8 +72,20 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(out: &'a mut Output, asked: Sparse) -> Self {
-        let holes = out.file().and_then(|file| Holes::of(asked, file));
-        Self { out, holes, position: 0, ends_in_hole: false }
+        let holes = out.file().and_then(|_| Holes::wanted(asked));
+        Self { out, asked, holes, is_asked: false, position: 0, ends_in_hole: false }
+    }
+
+    /// Returns the first piece of bytes, one of zeros only where they may be a hole.
+    fn first<'b>(&mut self, bytes: &'b [u8]) -> Piece<'b> {
+        let Some(holes) = self.holes else { return Piece::Data(bytes) };
+        let piece = holes.first(bytes, self.position);
+        if self.is_asked || matches!(piece, Piece::Data(_)) {
+            return piece;
+        }
+        self.is_asked = true;
+        self.holes = self.out.file().and_then(|file| Holes::of(self.asked, file));
+        if self.holes.is_some() { piece } else { Piece::Data(bytes) }
     }
 
     /// The file has its length, whatever it ends in.
@@ -78,7 +99,7 @@ impl<'a> Writer<'a> {
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = self.holes.map_or(Piece::Data(bytes), |h| h.first(bytes, self.position));
+        let piece = self.first(bytes);
         self.ends_in_hole = matches!(piece, Piece::Zeros(_));
         let taken = match piece {
             Piece::Zeros(len) => self.out.skip(len)?,
