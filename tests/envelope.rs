@@ -213,7 +213,7 @@ fn rewrap_replaces_adds_and_drops() {
     let context = Context::from([("a", "b")]);
     let object = keystead::encrypt(&old, &[7; 40_000], &context).unwrap();
 
-    let replaced = keystead::rewrap(&object, &old, &context, &Changes::replace_with(&new)).unwrap();
+    let replaced = keystead::rewrap(&object, &old, &context, &Changes::set(&new)).unwrap();
     assert_eq!(replaced.header.len(), replaced.old_len);
     let second = apply(&object, &replaced);
     assert_eq!(class(keystead::decrypt(&old, &second, &context)), ErrorClass::NoKey);
@@ -228,11 +228,46 @@ fn rewrap_replaces_adds_and_drops() {
     }
     let id = new.iter().next().unwrap().id();
     let dropped =
-        keystead::rewrap(&third_object, &third, &context, &Changes::new().drop_key(id)).unwrap();
+        keystead::rewrap(&third_object, &third, &context, &Changes::new().remove(id)).unwrap();
     let last = apply(&third_object, &dropped);
     assert_eq!(class(keystead::decrypt(&new, &last, &context)), ErrorClass::NoKey);
     assert!(keystead::decrypt(&third, &last, &context).is_ok());
     assert_eq!(last[dropped.header.len()..], object[replaced.old_len..]);
+}
+
+/// R46: exactly the keys of a set open afterwards. Anonymous records and the passphrase go, too.
+#[test]
+fn rewrap_sets_who_opens() {
+    let pair = MasterKey::generate_pair().unwrap();
+    let hidden = MasterKey::from(pair.public().unwrap().clone()).anonymous();
+    let keys = symmetric().with(passphrase("p")).with(hidden);
+    let context = Context::new();
+    let object = keystead::encrypt(&keys, b"x", &context).unwrap();
+    let records = |object: &[u8]| keystead::inspect(object, None).unwrap().records.len();
+    assert_eq!(records(&object), 3);
+    let own = Keyring::new(MasterKey::generate().unwrap());
+    let set = keystead::rewrap(&object, &keys, &context, &Changes::set(&own)).unwrap();
+    let after = apply(&object, &set);
+    assert_eq!(records(&after), 1);
+    assert_eq!(class(keystead::decrypt(&keys, &after, &context)), ErrorClass::NoKey);
+    assert_eq!(keystead::decrypt(&own, &after, &context).unwrap(), b"x");
+
+    // A key that opened already opens afterwards, too.
+    let kept = keystead::rewrap(&after, &own, &context, &Changes::set(&own)).unwrap();
+    assert!(keystead::decrypt(&own, &apply(&after, &kept), &context).is_ok());
+
+    let refused =
+        |changes: Changes<'_>| class(keystead::rewrap(&object, &keys, &context, &changes));
+    assert_eq!(refused(Changes::set(&Keyring::empty())), ErrorClass::Usage);
+    assert_eq!(refused(Changes::set(&own).remove_passphrase()), ErrorClass::Usage);
+    assert_eq!(refused(Changes::set(&own).remove_record(0)), ErrorClass::Usage);
+
+    let removed = Changes::new().remove_passphrase();
+    let removed = keystead::rewrap(&object, &keys, &context, &removed).unwrap();
+    let object = apply(&object, &removed);
+    assert_eq!(records(&object), 2);
+    let again = Changes::new().remove_passphrase();
+    assert_eq!(class(keystead::rewrap(&object, &keys, &context, &again)), ErrorClass::Usage);
 }
 
 /// R46: what a rewrap refuses.
@@ -244,13 +279,13 @@ fn rewrap_refuses_to_lock_everybody_out() {
     let try_it = |changes: &Changes<'_>| class(keystead::rewrap(&object, &keys, &context, changes));
     assert_eq!(try_it(&Changes::add(&keys)), ErrorClass::Usage);
     let unknown: KeyId = "00112233445566778899aabbccddeeff".parse().unwrap();
-    assert_eq!(try_it(&Changes::new().drop_key(unknown)), ErrorClass::Usage);
-    assert_eq!(try_it(&Changes::new().drop_record(0).drop_record(1)), ErrorClass::Usage);
-    assert_eq!(try_it(&Changes::new().drop_record(2)), ErrorClass::Usage);
+    assert_eq!(try_it(&Changes::new().remove(unknown)), ErrorClass::Usage);
+    assert_eq!(try_it(&Changes::new().remove_record(0).remove_record(1)), ErrorClass::Usage);
+    assert_eq!(try_it(&Changes::new().remove_record(2)), ErrorClass::Usage);
     let another = Keyring::new(passphrase("q"));
     assert_eq!(try_it(&Changes::add(&another)), ErrorClass::Usage);
     let zero = KeyId::from_bytes([0; 16]);
-    assert_eq!(try_it(&Changes::new().drop_key(zero)), ErrorClass::Usage);
+    assert_eq!(try_it(&Changes::new().remove(zero)), ErrorClass::Usage);
     assert_eq!(try_it(&Changes::new().header_len(12)), ErrorClass::Usage);
     let stranger = symmetric();
     let refused = keystead::rewrap(&object, &stranger, &context, &Changes::new());
@@ -269,10 +304,10 @@ fn a_rewrap_does_not_vouch_by_itself() {
     let planted = keystead::encrypt(&public, b"planted", &context).unwrap();
     let (keys, own) = (Keyring::new(pair), symmetric());
     let adopt = |changes: &Changes<'_>| keystead::rewrap(&planted, &keys, &context, changes);
-    assert_eq!(class(adopt(&Changes::replace_with(&own))), ErrorClass::Usage);
+    assert_eq!(class(adopt(&Changes::set(&own))), ErrorClass::Usage);
     assert_eq!(class(adopt(&Changes::add(&Keyring::new(passphrase("p"))))), ErrorClass::Usage);
     assert!(adopt(&Changes::add(&Keyring::new(MasterKey::generate_pair().unwrap()))).is_ok());
-    let vouched = apply(&planted, &adopt(&Changes::replace_with(&own).vouch()).unwrap());
+    let vouched = apply(&planted, &adopt(&Changes::set(&own).vouch()).unwrap());
     assert_eq!(keystead::decrypt(&own, &vouched, Context::unchecked().held()).unwrap(), b"planted");
 }
 
@@ -305,7 +340,7 @@ fn the_floor_names_a_rollback() {
     let revoked_id = revoked.id();
     let both = Keyring::new(revoked);
     let object = keystead::encrypt(&both, b"x", &context).unwrap();
-    let done = keystead::rewrap(&object, &both, &context, &Changes::replace_with(&keys)).unwrap();
+    let done = keystead::rewrap(&object, &both, &context, &Changes::set(&keys)).unwrap();
     let current = apply(&object, &done);
     let floor = done.floor;
     let expect = |object: &[u8], keys: &Keyring, floor: Floor| {

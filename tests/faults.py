@@ -246,13 +246,13 @@ class Change(Scenario):
 
 
 class Rewrap(Change):
-    name, brief, line = "rewrap", True, "rewrap -q -k old --to new text.ks"
+    name, brief, line = "rewrap", True, "rewrap -q -k old --set new --without-me text.ks"
 
 
 class RewrapCopy(Change):
     """A header without room for one more key, so the object is copied."""
 
-    name, line = "rewrap, copying", "rewrap -q --add -k old --to new --to other text.ks"
+    name, line = "rewrap, copying", "rewrap -q -k old --add new --add other text.ks"
 
     def prepare(self, folder):
         Scenario.prepare(self, folder)
@@ -278,7 +278,7 @@ class RewrapCopy(Change):
 
 
 class Reencrypt(Change):
-    name, line = "reencrypt", "reencrypt -q -k old --to new text.ks"
+    name, line = "reencrypt", "reencrypt -q -k old --set new --without-me text.ks"
 
 
 class EncryptTree(Scenario):
@@ -330,11 +330,11 @@ class ChangeTree(EncryptTree):
 
 
 class RewrapTree(ChangeTree):
-    name, line = "rewrap -r", "rewrap -q -r -k old --to new sealed"
+    name, line = "rewrap -r", "rewrap -q -r -k old --set new --without-me sealed"
 
 
 class ReencryptTree(ChangeTree):
-    name, line = "reencrypt -r", "reencrypt -q -r -k old --to new sealed"
+    name, line = "reencrypt -r", "reencrypt -q -r -k old --set new --without-me sealed"
 
 
 class EncryptTreeAgain(EncryptTree):

@@ -236,10 +236,10 @@ def keygen(at):
 def rewrap(at):
     (at.folder / "text").write_bytes(TEXT)
     at.must("encrypt -k @one text")
-    at.must("rewrap -q -k @one --to @two text.ks")
+    at.must("rewrap -q -k @one --set @two --without-me text.ks")
     at.opens("text.ks", "@two", TEXT)
     # The header grows, so that the object is copied.
-    at.must("rewrap -q -k @two --add --to @pair text.ks")
+    at.must("rewrap -q -k @two --add @pair text.ks")
     at.opens("text.ks", "@two", TEXT)
     at.opens("text.ks", "@pair", TEXT)
     if list(at.folder.glob("*.ks-rewrap")):
@@ -250,7 +250,7 @@ def rewrap(at):
 def reencrypt(at):
     (at.folder / "text").write_bytes(TEXT)
     at.must("encrypt -k @one text")
-    at.must("reencrypt -q -k @one --to @two text.ks")
+    at.must("reencrypt -q -k @one --set @two --without-me text.ks")
     at.opens("text.ks", "@two", TEXT)
     at.is_clean()
 

@@ -206,10 +206,10 @@ fn a_rewrap_keeps_records_and_refuses_nonsense() {
     let refused = |changes: &Changes<'_>| class(keystead::rewrap(&object, &alice, &none, changes));
     assert_eq!(refused(&Changes::add(&bob())), ErrorClass::Usage);
     let stranger = KeyId::from_bytes([1; 16]);
-    assert_eq!(refused(&Changes::new().drop_key(stranger)), ErrorClass::Usage);
-    let both = Changes::new().drop_record(0).drop_record(1);
+    assert_eq!(refused(&Changes::new().remove(stranger)), ErrorClass::Usage);
+    let both = Changes::new().remove_record(0).remove_record(1);
     assert_eq!(refused(&both), ErrorClass::Usage);
-    assert_eq!(refused(&Changes::new().drop_record(2)), ErrorClass::Usage);
+    assert_eq!(refused(&Changes::new().remove_record(2)), ErrorClass::Usage);
 
     // A rewrap is an opening: a header put back is not blessed anew (R38).
     let newer = keystead::rewrap(&object, &alice, &none, &Changes::new()).unwrap().floor;
@@ -217,7 +217,7 @@ fn a_rewrap_keeps_records_and_refuses_nonsense() {
     let again = keystead::rewrap(&object, &alice, expected, &Changes::new());
     assert_eq!(class(again), ErrorClass::Rollback);
 
-    let dropped = Changes::new().drop_key(alice_id);
+    let dropped = Changes::new().remove(alice_id);
     let dropped = keystead::rewrap(&object, &alice, &none, &dropped).unwrap();
     let object = [&dropped.header, &object[dropped.old_len..]].concat();
     assert_eq!(class(keystead::decrypt(&alice, &object, &none)), ErrorClass::NoKey);
@@ -274,7 +274,11 @@ fn reserved_kinds_are_kept_and_an_origin_falls() {
     assert_eq!(kinds, ["symmetric", "unknown", "unknown", "unknown", "unknown"]);
 
     let new = ring();
-    let rewrapped = keystead::rewrap(&object, &keys, &none, &Changes::replace_with(&new)).unwrap();
+    let set = keystead::rewrap(&object, &keys, &none, &Changes::set(&new)).unwrap();
+    assert_eq!((set.unknown_ways_in, set.origin_dropped, set.header[COUNT]), (0, true, 1));
+    let old = keys.iter().next().unwrap().id();
+    let changes = Changes::add(&new).remove(old);
+    let rewrapped = keystead::rewrap(&object, &keys, &none, &changes).unwrap();
     assert_eq!((rewrapped.unknown_ways_in, rewrapped.origin_dropped), (3, true));
     let kept = [strange[0], strange[1], strange[2], strange[4]].concat();
     assert_eq!(rewrapped.header[COUNT], 4);

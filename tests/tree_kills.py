@@ -161,7 +161,7 @@ def change(keystead, verb, folder, kills, dice):
     key, other = "key", "other"
 
     def start():
-        command = [keystead, verb, "-q", "-r", "-k", key, "--to", other, "sealed"]
+        command = [keystead, verb, "-q", "-r", "-k", key, "--set", other, "--without-me", "sealed"]
         return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def finish():

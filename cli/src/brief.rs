@@ -27,9 +27,11 @@ pub(crate) fn is_brief(verb: &Verb) -> bool {
                 && is_one(&args.inputs, is_small)
         }
         Verb::Rewrap(args) => {
-            let keys = [&args.keys.keys, &args.to, &args.drop].into_iter().flatten();
+            let access = &args.access;
+            let keys = [&args.keys.keys, &access.add, &access.remove, &access.set];
+            let keys = keys.into_iter().flatten().map(AsRef::as_ref);
             !(asks(&args.keys) || args.place.recursive)
-                && are_at_hand(keys.map(AsRef::as_ref))
+                && are_at_hand(keys.chain(access.set_file.iter().map(AsRef::as_ref)))
                 && is_one(&args.place.inputs, |_| true)
         }
         _ => false,

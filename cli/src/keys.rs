@@ -1,4 +1,4 @@
-//! Loads what `-k`, `-R`, `-p` and `--to` name. A secret is read from a file, never from the
+//! Loads the keys that options name: `-k`, `-R`, `-p`, `--add`, `--set`, `--remove`. A secret is read from a file, never from the
 //! arguments.
 
 use std::ffi::{OsStr, OsString};
@@ -58,7 +58,7 @@ pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keyring, Passphrases)> {
 pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Result<Keyring> {
     let mut keys = load(wanted.keys, passphrases)?;
     for path in wanted.recipients {
-        keys.extend(recipients(path)?);
+        keys.extend(public_keys(path, "-R")?);
     }
     if wanted.passphrase {
         keys.add(passphrases.ask_new("the object")?);
@@ -149,16 +149,15 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Res
 }
 
 /// A file of public keys only: a secret in it is a mistake that someone would share.
-fn recipients(path: &Path) -> Result<Keyring> {
+pub(crate) fn public_keys(path: &Path, option: &str) -> Result<Keyring> {
     refuse_secret(path.as_os_str())?;
     let bytes = read(path)?;
     let keys = Keyring::from_file_text(&bytes);
     let keys = keys.map_err(|error| not_a_key_file(path, &bytes, error))?;
     if keys.iter().any(MasterKey::opens) {
-        let what = format!("{}: a recipients file with a secret key in it", name(path));
-        return Err(Failure::usage(what).hint(
-            "-R takes public keys, which `keystead key public FILE` prints; -k takes key files",
-        ));
+        let what = format!("{}: a file of public keys with a secret key in it", name(path));
+        let takes = format!("{option} takes public keys, which `keystead key public FILE` prints");
+        return Err(Failure::usage(what).hint(takes));
     }
     Ok(keys)
 }

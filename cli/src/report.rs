@@ -40,6 +40,13 @@ impl Report {
         }
     }
 
+    /// A key that opens an object after a change; nothing with `-q` or `--json`.
+    pub(crate) fn opens(&self, record: &str) {
+        if !self.quiet && !self.json {
+            say("opens with", record);
+        }
+    }
+
     /// Something that was not worked on, and why; nothing with `-q`.
     pub(crate) fn skipped(&self, what: &str) {
         if !self.quiet {

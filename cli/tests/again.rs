@@ -152,7 +152,7 @@ fn times_that_are_not_kept_are_told() {
             assert!(line(&ran).contains("\"times_kept\":false"), "{}", line(&ran));
         }
         // A change of one object, too.
-        let ran = shim(dir, way, "rewrap -k k --to pair.pub --add out/1.ks");
+        let ran = shim(dir, way, "rewrap -k k --add pair.pub out/1.ks");
         assert!(ran.stderr.contains("does not keep the time"), "{way}: {}", ran.stderr);
     }
 }

@@ -106,7 +106,7 @@ fn half_rewrapped() -> (tempfile::TempDir, Vec<u8>, Vec<u8>) {
     fs::write(dir.path().join("a"), vec![7; 40_000]).unwrap();
     ok(dir.path(), "encrypt -k old a");
     let before = fs::read(dir.path().join("a.ks")).unwrap();
-    ok(dir.path(), "rewrap -q -k old --to new a.ks");
+    ok(dir.path(), "rewrap -q -k old --set new --without-me a.ks");
     let after = fs::read(dir.path().join("a.ks")).unwrap();
     let len = header_len(&before);
     assert_eq!(before.len(), after.len(), "a pair takes the place of a pair");
@@ -128,7 +128,7 @@ fn a_rewrap_interrupted_anywhere_loses_nothing() {
         fs::write(&side, &header[..part]).unwrap();
         ok(dir, "verify -q -k old a.ks");
         assert_eq!(fs::read(&side).unwrap(), header[..part], "reading writes nothing");
-        ok(dir, "rewrap -q -k old --to new a.ks");
+        ok(dir, "rewrap -q -k old --set new --without-me a.ks");
         assert!(!side.exists(), "{part}");
         ok(dir, "verify -q -k new a.ks");
         assert_eq!(run(dir, "verify -q -k old a.ks").code, Some(4));
@@ -143,11 +143,11 @@ fn a_rewrap_interrupted_anywhere_loses_nothing() {
         assert_eq!(run(dir, "cat -k new --range 39999- a.ks").stdout, [7]);
         assert_eq!(fs::read(&object).unwrap(), torn, "reading writes nothing");
         // A third key cannot finish it and changes nothing.
-        assert_ne!(run(dir, "rewrap -q -k third --to old.pub a.ks").code, Some(0));
+        assert_ne!(run(dir, "rewrap -q -k third --set old.pub --without-me a.ks").code, Some(0));
         assert_eq!(fs::read(&object).unwrap(), torn);
         assert_eq!(fs::read(&side).unwrap(), header);
         // The same rewrap again, with the secret of the new key, finishes.
-        ok(dir, "rewrap -q -k old --to new a.ks");
+        ok(dir, "rewrap -q -k old --set new --without-me a.ks");
         assert!(!side.exists(), "{part}");
         ok(dir, "decrypt --force -k new -o b a.ks");
         assert_eq!(fs::read(dir.join("b")).unwrap(), vec![7; 40_000], "{part}");
@@ -160,7 +160,7 @@ fn a_rewrap_interrupted_anywhere_loses_nothing() {
     // The time that the object did not get any more.
     let then = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::new(1_000_000, 7);
     fs::File::options().append(true).open(&side).unwrap().set_modified(then).unwrap();
-    ok(dir, "rewrap -q -k new --to third a.ks");
+    ok(dir, "rewrap -q -k new --set third --without-me a.ks");
     let second = std::time::Duration::from_secs(1);
     assert_eq!(object.metadata().unwrap().modified().unwrap(), then + second);
     assert!(!side.exists());
@@ -185,7 +185,8 @@ fn a_side_file_that_proves_nothing_changes_nothing() {
         for key in ["old", "new"] {
             let code = run(dir, &format!("verify -q -k {key} a.ks")).code;
             assert!(matches!(code, Some(3..=5)), "{key} {code:?}");
-            let code = run(dir, &format!("rewrap -q -k {key} --to third.pub a.ks")).code;
+            let code =
+                run(dir, &format!("rewrap -q -k {key} --set third.pub --without-me a.ks")).code;
             assert!(matches!(code, Some(3..=5)), "{key} {code:?}");
         }
         assert_eq!(fs::read(&object).unwrap(), torn);
@@ -212,7 +213,7 @@ fn reencrypt_of_a_torn_object_tells_of_the_header_that_opened() {
     fs::write(dir.join("a.ks.ks-rewrap"), &header).unwrap();
     let old = run(dir, "key public --json old");
     let old: serde_json::Value = serde_json::from_slice(&old.stdout).unwrap();
-    let ran = run(dir, "reencrypt --json -k new --to third.pub a.ks");
+    let ran = run(dir, "reencrypt --json -k new --set third.pub --without-me a.ks");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     let dropped = told["dropped"].as_array().unwrap();
@@ -227,7 +228,7 @@ fn a_rewrap_under_way_is_not_joined() {
     fs::write(&object, &before).unwrap();
     let held = fs::File::open(&object).unwrap();
     held.lock().unwrap();
-    let ran = run(dir.path(), "rewrap -q -k old --to new a.ks");
+    let ran = run(dir.path(), "rewrap -q -k old --set new --without-me a.ks");
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert_eq!(fs::read(&object).unwrap(), before);
 }
@@ -241,7 +242,7 @@ fn rewrap_writes_the_header_only() {
     fs::write(dir.join("a"), vec![1; 2_000_000]).unwrap();
     ok(dir, "encrypt -k old a");
     let before = fs::read(dir.join("a.ks")).unwrap();
-    let ran = run(dir, "rewrap --json -q -k old --to new.pub --add a.ks");
+    let ran = run(dir, "rewrap --json -q -k old --add new.pub a.ks");
     let value: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(value["in_place"], true, "4,096 bytes have room for a pair");
     assert_eq!(value["bytes_written"], 4_096);
@@ -261,7 +262,7 @@ fn rewrap_drops_a_key_by_its_id() {
     ok(dir, "keygen -q -o b");
     fs::write(dir.join("f"), "text").unwrap();
     ok(dir, "encrypt -k a.pub -k b.pub f");
-    let ran = run(dir, &format!("rewrap -k b --drop {} f.ks", a["key_id"].as_str().unwrap()));
+    let ran = run(dir, &format!("rewrap -k b --remove {} f.ks", a["key_id"].as_str().unwrap()));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("nothing takes back what was read"), "{}", ran.stderr);
     assert_eq!(run(dir, "verify -k a f.ks").code, Some(4));
@@ -308,7 +309,7 @@ fn names_of_any_bytes_work_and_are_shown_escaped() {
     ok(dir, &format!("encrypt -k k -o {} {long}", "m".repeat(255)));
     // Its side file has no room for a name: the object is copied.
     ok(dir, "keygen -q -o new");
-    ok(dir, &format!("rewrap -q -k k --to new {}", "m".repeat(255)));
+    ok(dir, &format!("rewrap -q -k k --set new --without-me {}", "m".repeat(255)));
     ok(dir, &format!("verify -q -k new {}", "m".repeat(255)));
     assert!(
         fs::read_dir(dir)
@@ -411,6 +412,6 @@ fn a_side_file_does_not_answer_for_another_request() {
     assert_eq!(bob.code, Some(0));
     // Nothing was interrupted: somebody left a file there.
     fs::write(dir.join("a.ks.ks-rewrap"), "").unwrap();
-    assert_eq!(run(dir, "rewrap -q -k old --to new --drop bob a.ks").code, Some(4));
+    assert_eq!(run(dir, "rewrap -q -k old --add new --remove bob a.ks").code, Some(4));
     ok(dir, "verify -q -k bob a.ks");
 }

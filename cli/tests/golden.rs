@@ -10,6 +10,11 @@ fn basics() {
 }
 
 #[test]
+fn access() {
+    assert!(harness::run_cases(include_str!("cases/access.txt")) >= 11);
+}
+
+#[test]
 fn errors() {
     assert!(harness::run_cases(include_str!("cases/errors.txt")) >= 40);
 }
@@ -33,6 +38,7 @@ fn demands() {
 #[test]
 fn every_exit_code_and_verb_has_a_case() {
     let all = [
+        include_str!("cases/access.txt"),
         include_str!("cases/basics.txt"),
         include_str!("cases/demands.txt"),
         include_str!("cases/errors.txt"),

@@ -44,10 +44,10 @@ fn opens(dir: &Path, key: &str, object: &str) -> bool {
 }
 
 const CHANGES: [&str; 3] = [
-    "rewrap -k old --to new",
+    "rewrap -k old --set new --without-me",
     // The header grows.
-    "rewrap -k old --to new --to other.pub --to old.pub",
-    "reencrypt -k old --to new",
+    "rewrap -k old --set new --set other.pub --set old.pub",
+    "reencrypt -k old --set new --without-me",
 ];
 
 /// A snapshot that shares the file (`cp -al`, `rsync --link-dest`) stays what it was, whatever
@@ -95,7 +95,7 @@ fn an_object_with_one_name_keeps_its_file() {
     let dir = dir.path();
     ok(dir, "encrypt -q -k old.pub text");
     let before = dir.join("text.ks").metadata().unwrap().ino();
-    let value = json(&ok(dir, "rewrap -q --json -k old --to new text.ks"));
+    let value = json(&ok(dir, "rewrap -q --json -k old --set new --without-me text.ks"));
     assert_eq!(value["in_place"], true);
     assert_eq!(dir.join("text.ks").metadata().unwrap().ino(), before);
 }
@@ -165,7 +165,7 @@ fn what_cannot_be_kept_is_said() {
     let ran = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&program)
-        .args(words("reencrypt --json -k old --to new a.ks"))
+        .args(words("reencrypt --json -k old --set new --without-me a.ks"))
         .current_dir(dir)
         .output()
         .unwrap();
@@ -186,7 +186,10 @@ fn small_objects_of_a_folder_are_synced_together() {
         println!("skipped: strace is not installed");
         return;
     }
-    for change in ["rewrap -q -r -k old --to new", "reencrypt -q -r -k old --to new"] {
+    for change in [
+        "rewrap -q -r -k old --set new --without-me",
+        "reencrypt -q -r -k old --set new --without-me",
+    ] {
         let dir = prepared();
         let dir = dir.path();
         fs::create_dir_all(dir.join("tree/inner")).unwrap();
@@ -234,7 +237,10 @@ fn walked(dir: &Path) -> Vec<String> {
 #[test]
 fn an_object_that_is_written_to_meanwhile_stays() {
     let mut kept = 0;
-    for change in ["rewrap -q -r -k old --to new", "reencrypt -q -r -k old --to new"] {
+    for change in [
+        "rewrap -q -r -k old --set new --without-me",
+        "reencrypt -q -r -k old --set new --without-me",
+    ] {
         let dir = prepared();
         let dir = dir.path();
         fs::create_dir(dir.join("tree")).unwrap();

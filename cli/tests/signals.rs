@@ -115,9 +115,11 @@ fn the_next_run_sweeps_what_a_killed_one_left_and_nothing_else() {
     assert_eq!(run(dir, "cat -k k out").stdout.len(), 3_000_000);
     // So it is with verbs that refuse, or that change in place.
     run(dir, "keygen -q -o other");
-    for (args, output) in
-        [("keygen -o k", K), ("encrypt -k k a", A_KS), ("rewrap -q -k k --to other a.ks", A_KS)]
-    {
+    for (args, output) in [
+        ("keygen -o k", K),
+        ("encrypt -k k a", A_KS),
+        ("rewrap -q -k k --set other --without-me a.ks", A_KS),
+    ] {
         let left = [0, 1, 2, 3].map(|number| private(dir, output, number));
         left.iter().for_each(|path| fs::write(path, "x").unwrap());
         run(dir, args);

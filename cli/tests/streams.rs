@@ -224,8 +224,8 @@ fn a_redirected_output_is_never_an_input() {
         ("x.ks", "$K verify --json -k k x.ks a.ks >> x.ks"),
         ("x.ks", "$K inspect x.ks >> x.ks"),
         ("x.ks", "$K key check k x.ks >> x.ks"),
-        ("x.ks", "$K rewrap --json -k k --to s --add x.ks >> x.ks"),
-        ("x.ks", "$K reencrypt --json -k k --to s x.ks >> x.ks"),
+        ("x.ks", "$K rewrap --json -k k --add s x.ks >> x.ks"),
+        ("x.ks", "$K reencrypt --json -k k --set s --without-me x.ks >> x.ks"),
         ("x.txt", "$K cat -k s x.txt >> x.txt"),
         ("big", "$K encrypt -k s < big >> big"),
         ("big", "$K encrypt -k s -o - big >> big"),
@@ -251,7 +251,7 @@ fn messages_do_not_go_into_an_input() {
         ("x.ks", "$K cat -k s x.ks 2>> x.ks"),
         ("x.ks", "$K cat -k s < x.ks 2>> x.ks"),
         ("x.ks", "$K inspect missing x.ks 2>> x.ks"),
-        ("x.ks", "$K rewrap -k k --drop passphrase x.ks 2>> x.ks"),
+        ("x.ks", "$K rewrap -k k --remove passphrase x.ks 2>> x.ks"),
         ("x.ks", "$K cat -k k x.ks >> x.ks 2>&1"),
         ("x.ks", "$K decrypt -r -k k -o out . 2>> x.ks"),
         ("k", "$K verify -k k missing >> k 2>&1"),
@@ -413,9 +413,9 @@ fn a_key_file_under_a_passphrase_is_no_object_to_rewrap() {
     let dir = dir.path();
     ok(dir, "mkdir d; cp locked d/home.key.ks; cp a.ks d; cp locked copy");
     for verb in ["rewrap", "reencrypt"] {
-        let line = format!("echo secret | $K {verb} -p --passphrase-fd 0 --to s");
+        let line = format!("echo secret | $K {verb} -p --passphrase-fd 0 --set s --without-me");
         leaves(dir, &["locked"], &format!("{line} locked"), "a key file under a passphrase");
-        let line = format!("echo secret | $K {verb} -r -k k -p --passphrase-fd 0 --to k.pub d");
+        let line = format!("echo secret | $K {verb} -r -k k -p --passphrase-fd 0 --set k.pub d");
         leaves(dir, &["d/home.key.ks"], &line, "a key file under a passphrase");
     }
     // Its own verb changes it.
@@ -442,8 +442,8 @@ fn a_pipe_is_read_once() {
         ("k", "decrypt --force -k /dev/fd/3 -o b a.ks"),
         ("k.pub", "encrypt --force -k /dev/fd/3 -o b a"),
         ("k.pub", "encrypt --force -R /dev/fd/3 -o b a"),
-        ("k.pub", "rewrap -q -k k --to /dev/fd/3 a.ks"),
-        ("k.pub", "reencrypt -q -k k --to /dev/fd/3 a.ks"),
+        ("k.pub", "rewrap -q -k k --set /dev/fd/3 --without-me a.ks"),
+        ("k.pub", "reencrypt -q -k k --set /dev/fd/3 --without-me a.ks"),
         ("a.ks", "inspect /dev/fd/3"),
         ("a.txt", "inspect /dev/fd/3"),
         ("a.ks", "verify -k k /dev/fd/3"),
@@ -462,7 +462,11 @@ fn a_pipe_is_read_once() {
     }
     refused(dir, &pipe("k", "key passphrase /dev/fd/3"), "not a regular file");
     refused(dir, &pipe("k", "key passphrase --passphrase-fd 0 /dev/fd/3"), "not a regular file");
-    refused(dir, &pipe("a.ks", "rewrap -q -k k --to s /dev/fd/3"), "not a regular file");
+    refused(
+        dir,
+        &pipe("a.ks", "rewrap -q -k k --set s --without-me /dev/fd/3"),
+        "not a regular file",
+    );
 }
 
 #[test]
@@ -475,7 +479,7 @@ fn a_pipe_that_is_named_twice_does_not_hang() {
         ("k.pub", "encrypt -R f -R f -o b a"),
         ("k.pub", "encrypt -k f -R f -o b a"),
         ("k.pub", "encrypt -k f -o b f"),
-        ("k", "rewrap -q -k k -k f --to f a.ks"),
+        ("k", "rewrap -q -k k -k f --set f a.ks"),
         ("k", "key check f f"),
     ] {
         ok(dir, "rm -f f; mkfifo f");
@@ -496,10 +500,10 @@ fn a_file_that_is_named_twice_is_written_once() {
     ok(dir, "echo other > b; $K encrypt -k s b ./b .//b; $K cat -k s b.ks");
     ok(dir, "rm b; $K decrypt -k s b.ks ./b.ks; cat b");
     for line in [
-        "$K rewrap -q -k k --to s --vouch a.ks a.ks ./a.ks",
-        "$K --threads 1 rewrap -q -k s --to k.pub a.ks a.ks",
-        "$K reencrypt -q -k k --to s a.ks ././a.ks",
-        "$K --threads 1 reencrypt -q -k s --to k.pub a.ks a.ks",
+        "$K rewrap -q -k k --set s --without-me --vouch a.ks a.ks ./a.ks",
+        "$K --threads 1 rewrap -q -k s --set k.pub --without-me a.ks a.ks",
+        "$K reencrypt -q -k k --set s --without-me a.ks ././a.ks",
+        "$K --threads 1 reencrypt -q -k s --set k.pub --without-me a.ks a.ks",
     ] {
         ok(dir, line);
     }

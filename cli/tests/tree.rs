@@ -236,9 +236,9 @@ fn a_change_of_objects_is_no_other_content_and_hides_none() {
     there_and_back(dir);
     // A copy for a longer header, in place, anew.
     for (change, seconds) in [
-        ("rewrap -r -q -k k --to k2 --add out", 1),
-        ("rewrap -r -q -k k2 --drop k2 out", 2),
-        ("reencrypt -r -q -k k --to k2 out", 3),
+        ("rewrap -r -q -k k --add k2 out", 1),
+        ("rewrap -r -q -k k2 --remove k2 --without-me out", 2),
+        ("reencrypt -r -q -k k --set k2 --without-me out", 3),
     ] {
         ok(dir, change);
         let later = time("out/a.jpg.ks").duration_since(time("photos/a.jpg")).unwrap();
@@ -252,7 +252,7 @@ fn a_change_of_objects_is_no_other_content_and_hides_none() {
     }
     // A plaintext of the same length, written before the objects were changed.
     fs::write(dir.join("photos/a.jpg"), vec![8; 100_000]).unwrap();
-    ok(dir, "rewrap -r -q -k k2 --to k out");
+    ok(dir, "rewrap -r -q -k k2 --set k --without-me out");
     let ran = run(dir, "encrypt -r -k k -o out photos");
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("hint: --update replaces such outputs"), "{}", ran.stderr);
@@ -340,15 +340,15 @@ fn changes_of_a_folder_can_be_run_again() {
     let dir = dir.path();
     ok(dir, "encrypt -r -q -k k photos");
     for verb in ["rewrap", "reencrypt"] {
-        ok(dir, &format!("{verb} -q -k k --to k2 photos.ks/a.jpg.ks"));
-        let ran = ok(dir, &format!("{verb} -r -k k --to k2 photos.ks"));
+        ok(dir, &format!("{verb} -q -k k --set k2 --without-me photos.ks/a.jpg.ks"));
+        let ran = ok(dir, &format!("{verb} -r -k k --set k2 --without-me photos.ks"));
         let line = format!("{verb}: 6 files; 1 done already\n");
         assert_eq!(String::from_utf8(ran.stdout).unwrap(), line);
         ok(dir, "verify -r -q -k k2 photos.ks");
-        ok(dir, &format!("{verb} -r -q -k k2 --to k photos.ks"));
+        ok(dir, &format!("{verb} -r -q -k k2 --set k --without-me photos.ks"));
     }
-    ok(dir, "rewrap -r -q -k k --to k2 --add photos.ks");
-    let ran = ok(dir, "rewrap -r -k k --to k2 --add photos.ks");
+    ok(dir, "rewrap -r -q -k k --add k2 photos.ks");
+    let ran = ok(dir, "rewrap -r -k k --add k2 photos.ks");
     assert_eq!(String::from_utf8(ran.stdout).unwrap(), "rewrap: 0 files; 7 done already\n");
 }
 

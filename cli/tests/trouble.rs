@@ -262,8 +262,8 @@ const WRITERS: [&str; 7] = [
     "encrypt -k ../k.pub -o new.ks ../big",
     "decrypt --force -k ../k -o a ../big.ks",
     "decrypt -k ../k -o new ../big.ks",
-    "reencrypt -k ../k --to ../other.pub a.ks",
-    "rewrap -k ../k --to ../other.pub --to ../k.pub a.ks",
+    "reencrypt -k ../k --set ../other.pub --without-me a.ks",
+    "rewrap -k ../k --set ../other.pub --set ../k.pub a.ks",
     "keygen -q -o new.key",
 ];
 
@@ -369,8 +369,8 @@ fn forbidden_files_and_folders_are_named() {
         &["encrypt", "-k", "k.pub", "-o", "b.ks", "a"][..],
         &["encrypt", "--force", "-k", "k.pub", "a"],
         &["decrypt", "--force", "-k", "k", "a.ks"],
-        &["rewrap", "-k", "k", "--to", "k.pub", "a.ks"],
-        &["reencrypt", "-k", "k", "--to", "k.pub", "a.ks"],
+        &["rewrap", "-k", "k", "--set", "k.pub", "a.ks"],
+        &["reencrypt", "-k", "k", "--set", "k.pub", "a.ks"],
         &["keygen", "-q", "-o", "new"],
     ] {
         let output = nobody(args);
@@ -429,8 +429,8 @@ fn hostile_names_are_names() {
             &["verify", "-k", "k"],
             &["cat", "-k", "k"],
             &["inspect"],
-            &["rewrap", "-k", "k", "--to", "other"],
-            &["reencrypt", "-k", "k", "--to", "other"],
+            &["rewrap", "-k", "k", "--set", "other", "--without-me"],
+            &["reencrypt", "-k", "k", "--set", "other", "--without-me"],
         ] {
             refused(&with(args, name), 1, &format!("error: {shown}: No such file"));
         }
@@ -440,8 +440,8 @@ fn hostile_names_are_names() {
         fs::remove_file(dir.join(name)).unwrap();
         fine(&["decrypt", "-k", "k"], &object);
         assert_eq!(fs::read(dir.join(name)).unwrap(), b"text");
-        fine(&["rewrap", "-k", "k", "--to", "other"], &object);
-        fine(&["reencrypt", "-k", "other", "--to", "k"], &object);
+        fine(&["rewrap", "-k", "k", "--set", "other", "--without-me"], &object);
+        fine(&["reencrypt", "-k", "other", "--set", "k", "--without-me"], &object);
         let verified = String::from_utf8(fine(&["verify", "-k", "k"], &object)).unwrap();
         assert!(verified.starts_with(&format!("{shown}.ks: ok")), "{verified}");
         let inspected = String::from_utf8(fine(&["inspect"], &object)).unwrap();
@@ -477,8 +477,8 @@ fn the_longest_name_has_room_for_no_suffix() {
     let object = format!("{shorter}.ks");
     ok(dir, &format!("decrypt --force -k k {object}"));
     ok(dir, "keygen -q -o other");
-    ok(dir, &format!("rewrap -q -k k --to other {object}"));
-    ok(dir, &format!("reencrypt -q -k other --to k {object}"));
+    ok(dir, &format!("rewrap -q -k k --set other --without-me {object}"));
+    ok(dir, &format!("reencrypt -q -k other --set k --without-me {object}"));
     ok(dir, &format!("verify -q -k k {object}"));
     // A pair of names, of which the second does not fit.
     let output = keystead(dir).args(["keygen", "-q", "-o", &"k".repeat(253)]).output().unwrap();

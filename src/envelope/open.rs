@@ -122,7 +122,7 @@ impl SealedHeader {
         }
         let by = (known.key_id, data_key);
         let hash = statement_hash(header.statement());
-        OpenedHeader::check(&header, (record, &known), by, hash, expected)
+        OpenedHeader::check(&header, &known, by, hash, expected)
     }
 }
 
@@ -148,8 +148,6 @@ pub struct OpenedBy {
 pub struct OpenedHeader {
     pub(crate) data_key: DataKey,
     pub(crate) opened_by: OpenedBy,
-    /// Position of the record that opened.
-    pub(crate) record: usize,
     pub(crate) plaintext_len: Option<u64>,
     /// Bytes of the header: where the body begins.
     pub(crate) len: usize,
@@ -198,7 +196,7 @@ impl OpenedHeader {
     /// (R35).
     fn check(
         header: &Header<'_>,
-        (record, known): (usize, &Known<'_>),
+        known: &Known<'_>,
         (key_id, data_key): (KeyId, DataKey),
         statement_hash: [u8; 32],
         expected: Expected<'_>,
@@ -215,7 +213,6 @@ impl OpenedHeader {
         let kind = known.kind;
         Ok(Self {
             data_key,
-            record,
             opened_by: OpenedBy { kind, key_id, grade: kind.grade() },
             plaintext_len: header.plaintext_len,
             len: header.bytes().len(),
@@ -277,23 +274,23 @@ pub(crate) fn unwrap(
     expected: Expected<'_>,
 ) -> Result<OpenedHeader> {
     let statement_hash = statement_hash(header.statement());
-    let (index, record, by) = way_in(header, &statement_hash, keys, expected.held)?;
-    OpenedHeader::check(header, (index, &record), by, statement_hash, expected)
+    let (record, by) = way_in(header, &statement_hash, keys, expected.held)?;
+    OpenedHeader::check(header, &record, by, statement_hash, expected)
 }
 
-/// The record that one of the keys opens, with its place, the key's id and the data key.
+/// Returns the record that one of the keys opens, the key's id and the data key.
 fn way_in<'h>(
     header: &Header<'h>,
     statement_hash: &[u8; 32],
     keys: &Keyring,
     held: bool,
-) -> Result<(usize, Known<'h>, (KeyId, DataKey))> {
+) -> Result<(Known<'h>, (KeyId, DataKey))> {
     let header_hash = sha256(&[header.tagged()]);
     let binding = Binding { object_id: header.object_id, statement_hash };
     let demanded = |known: &Known<'_>| !held || known.kind.grade() == Grade::Held;
     let records = || {
-        header.records().enumerate().filter_map(|(index, record)| match record {
-            Record::Known(known) if demanded(&known) => Some((index, known)),
+        header.records().filter_map(|record| match record {
+            Record::Known(known) if demanded(&known) => Some(known),
             _ => None,
         })
     };
@@ -302,36 +299,35 @@ fn way_in<'h>(
     };
 
     // Step 1: the first record whose key is held decides; nothing else is tried.
-    for (index, record) in records().filter(|(_, record)| !record.key_id.is_anonymous()) {
+    for record in records().filter(|record| !record.key_id.is_anonymous()) {
         if let Some(key) = keys.holder(record.kind, record.key_id) {
             let data_key = attempt(key, &record)?.ok_or(Error::Auth)?;
-            return Ok((index, record, (key.id(), data_key)));
+            return Ok((record, (key.id(), data_key)));
         }
     }
     // Step 2: anonymous records, each with every key of its kind.
-    let anonymous =
-        || records().filter(|(_, r)| r.kind != Kind::Passphrase && r.key_id.is_anonymous());
-    let trials: usize = anonymous().map(|(_, record)| keys.openers(record.kind).count()).sum();
+    let anonymous = || records().filter(|r| r.kind != Kind::Passphrase && r.key_id.is_anonymous());
+    let trials: usize = anonymous().map(|record| keys.openers(record.kind).count()).sum();
     if trials > MAX_TRIALS {
         let what = format!(
             "{trials} trials of a key on an anonymous record; at most {MAX_TRIALS} are made"
         );
         return Err(Error::limit(Detail::new(what).hint("give only the keys that may fit")));
     }
-    for (index, record) in anonymous() {
+    for record in anonymous() {
         for key in keys.openers(record.kind) {
             if let Some(data_key) = attempt(key, &record)? {
-                return Ok((index, record, (key.id(), data_key)));
+                return Ok((record, (key.id(), data_key)));
             }
         }
     }
     // Step 3: one passphrase, so at most one Argon2id for each opening.
     let passphrase = keys.openers(Kind::Passphrase).next();
-    let record = records().find(|(_, record)| record.kind == Kind::Passphrase);
-    if let (Some(key), Some((index, record))) = (passphrase, record)
+    let record = records().find(|record| record.kind == Kind::Passphrase);
+    if let (Some(key), Some(record)) = (passphrase, record)
         && let Some(data_key) = attempt(key, &record)?
     {
-        return Ok((index, record, (key.id(), data_key)));
+        return Ok((record, (key.id(), data_key)));
     }
     Err(Error::NoKey)
 }

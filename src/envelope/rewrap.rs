@@ -24,7 +24,7 @@ const ORIGIN: u8 = 6;
 /// let new = Keyring::new(MasterKey::generate()?);
 /// let object = keystead::encrypt(&old, b"the body stays as it is", &Context::new())?;
 ///
-/// let rewrapped = keystead::rewrap(&object, &old, &Context::new(), &Changes::replace_with(&new))?;
+/// let rewrapped = keystead::rewrap(&object, &old, &Context::new(), &Changes::set(&new))?;
 /// let object = [&rewrapped.header, &object[rewrapped.old_len..]].concat();
 /// assert!(keystead::decrypt(&old, &object, &Context::new()).is_err());
 /// assert!(keystead::decrypt(&new, &object, &Context::new()).is_ok());
@@ -32,10 +32,11 @@ const ORIGIN: u8 = 6;
 /// ```
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
-    add: Option<&'a Keyring>,
-    drop_opener: bool,
-    drop: Vec<KeyId>,
-    drop_records: Vec<usize>,
+    new: Option<&'a Keyring>,
+    set: bool,
+    remove: Vec<KeyId>,
+    remove_passphrase: bool,
+    remove_records: Vec<usize>,
     location: Option<Option<(&'a str, &'a str)>>,
     header_len: Option<usize>,
     fresh_run: bool,
@@ -43,38 +44,45 @@ pub struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// Nothing but the generation.
+    /// Changes nothing but the generation.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The keys of `new` take the place of the key that opened; all others stay.
-    #[must_use]
-    pub fn replace_with(new: &'a Keyring) -> Self {
-        Self { add: Some(new), drop_opener: true, ..Self::default() }
-    }
-
-    /// The keys of `new` are added.
+    /// Adds keys; all others stay.
     #[must_use]
     pub fn add(new: &'a Keyring) -> Self {
-        Self { add: Some(new), ..Self::default() }
+        Self { new: Some(new), ..Self::default() }
     }
 
-    /// Takes away the record of a key. Who held it can still open bytes that he kept, and forge
-    /// older ones; only
-    /// [`reencrypt`](crate::reencrypt) ends that.
+    /// Lets exactly these keys open the object: every other record goes, anonymous ones and those of
+    /// unknown kinds too.
     #[must_use]
-    pub fn drop_key(mut self, id: KeyId) -> Self {
-        self.drop.push(id);
+    pub fn set(keys: &'a Keyring) -> Self {
+        Self { new: Some(keys), set: true, ..Self::default() }
+    }
+
+    /// Removes the record of a key. Its holder can still open old bytes that he kept, and forge
+    /// objects with the same data key; only [`reencrypt`](crate::reencrypt) ends that.
+    #[must_use]
+    pub fn remove(mut self, id: KeyId) -> Self {
+        self.remove.push(id);
         self
     }
 
-    /// Takes away the record at this position, from 0: the way to name an anonymous or a passphrase
+    /// Removes the passphrase record, which has no id. An object has at most one.
+    #[must_use]
+    pub const fn remove_passphrase(mut self) -> Self {
+        self.remove_passphrase = true;
+        self
+    }
+
+    /// Removes the record at this position, counted from 0: the only way to name an anonymous
     /// record.
     #[must_use]
-    pub fn drop_record(mut self, position: usize) -> Self {
-        self.drop_records.push(position);
+    pub fn remove_record(mut self, position: usize) -> Self {
+        self.remove_records.push(position);
         self
     }
 
@@ -89,9 +97,15 @@ impl<'a> Changes<'a> {
 
     /// R46: what cannot be named, and what must be said.
     fn check(&self, new: &Keyring, grade: Grade) -> Result<()> {
-        if self.drop.iter().any(KeyId::is_anonymous) {
+        if self.remove.iter().any(KeyId::is_anonymous) {
             let detail = Detail::new("the zero key id names no record");
             return Err(Error::usage(detail.hint("name the record by its position")));
+        }
+        let removes = !self.remove.is_empty() || !self.remove_records.is_empty();
+        if self.set && (removes || self.remove_passphrase) {
+            let detail =
+                Detail::new("`set` removes all other records, so no other removal fits it");
+            return Err(Error::usage(detail.hint("leave the removals out")));
         }
         let held = new.iter().any(|key| key.kind().grade() == Grade::Held);
         if grade == Grade::Anyone && held && !self.vouch {
@@ -165,7 +179,7 @@ pub fn rewrap<'e>(
     changes: &Changes<'_>,
 ) -> Result<Rewrapped> {
     let fresh = changes.fresh_run;
-    let new = changes.add.map_or(0, |new| new.iter().map(|key| key.randomness(fresh)).sum());
+    let new = changes.new.map_or(0, |new| new.iter().map(|key| key.randomness(fresh)).sum());
     rewrap_with(prefix, keys, expected.into(), changes, &mut Randomness::draw(new)?)
 }
 
@@ -183,7 +197,7 @@ pub(crate) fn rewrap_with(
     let commitment = prefix[old_len..].first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
     let (_, found) = opened.payload(commitment)?;
     let empty = Keyring::empty();
-    let new = changes.add.unwrap_or(&empty);
+    let new = changes.new.unwrap_or(&empty);
     check_passphrases(new)?;
     changes.check(new, opened.opened_by().grade)?;
 
@@ -194,8 +208,7 @@ pub(crate) fn rewrap_with(
     if let Some(new) = changes.location {
         place = new.map(|(store, path)| location(&opened.data_key, store, path)).transpose()?;
     }
-    let Kept { mut records, count, unknown_ways_in, origin_dropped } =
-        keep(&old, opened.record, changes, new)?;
+    let Kept { mut records, count, unknown_ways_in, origin_dropped } = keep(&old, changes, new)?;
     header::check_count(count + new.len())?;
 
     let statement_hash = *opened.statement_hash();
@@ -227,31 +240,34 @@ struct Kept {
 }
 
 /// Copies the records that stay.
-fn keep(old: &Header<'_>, opener: usize, changes: &Changes<'_>, new: &Keyring) -> Result<Kept> {
+fn keep(old: &Header<'_>, changes: &Changes<'_>, new: &Keyring) -> Result<Kept> {
     let mut kept =
         Kept { records: Vec::new(), count: 0, unknown_ways_in: 0, origin_dropped: false };
     let mut known = new.len();
-    let mut not_met = changes.drop.clone();
+    let mut not_met = changes.remove.clone();
+    let mut has_passphrase = false;
     for (index, record) in old.records().enumerate() {
-        let opened = changes.drop_opener && index == opener;
-        let mut dropped = opened || changes.drop_records.contains(&index);
+        let mut removed = changes.set || changes.remove_records.contains(&index);
         match record {
             Record::Unknown { code: ORIGIN, .. } => {
                 kept.origin_dropped = true;
-                dropped = true;
+                removed = true;
             }
-            Record::Unknown { .. } if !dropped => kept.unknown_ways_in += 1,
+            Record::Unknown { .. } if !removed => kept.unknown_ways_in += 1,
             Record::Unknown { .. } => {}
             Record::Known(record) => {
+                let is_passphrase = record.kind == Kind::Passphrase;
+                has_passphrase |= is_passphrase;
                 not_met.retain(|id| *id != record.key_id);
-                dropped |= changes.drop.contains(&record.key_id);
-                if !dropped {
+                removed |= changes.remove.contains(&record.key_id);
+                removed |= changes.remove_passphrase && is_passphrase;
+                if !removed {
                     check_new(&record, new)?;
                     known += 1;
                 }
             }
         }
-        if !dropped {
+        if !removed {
             kept.records.extend_from_slice(record.raw());
             kept.count += 1;
         }
@@ -260,12 +276,16 @@ fn keep(old: &Header<'_>, opener: usize, changes: &Changes<'_>, new: &Keyring) -
         let detail = Detail::new(format!("no record of this object has the key id {id}"));
         return Err(Error::usage(detail.hint("`keystead inspect` lists the key ids")));
     }
-    if let Some(position) = changes.drop_records.iter().find(|p| **p >= old.records().count()) {
+    if changes.remove_passphrase && !has_passphrase {
+        let detail = Detail::new("no passphrase opens this object");
+        return Err(Error::usage(detail.hint("`keystead inspect` lists what opens it")));
+    }
+    if let Some(position) = changes.remove_records.iter().find(|p| **p >= old.records().count()) {
         return Err(Error::usage(format!("the object has no record at position {position}")));
     }
     if known == 0 {
-        let what = "dropping the last key would leave nobody who can open the object";
-        let hint = "add another in the same rewrap: --to NEW --add";
+        let what = "without the last key nobody could open the object";
+        let hint = "add another key in the same rewrap: --add KEY";
         return Err(Error::usage(Detail::new(what).hint(hint)));
     }
     Ok(kept)

@@ -9,24 +9,17 @@ use super::{Demands, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead rewrap -k old.key --to new.key.pub *.ks           new instead of old\n  keystead rewrap -k home.key --to bob.key.pub --add a.ks    bob can open it, too\n  keystead rewrap -k home.key --drop bob.key.pub a.ks        and now he cannot; key ids do, too\n\nWho kept an old header still opens the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before. Each of the two makes the object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r know it for one. An object with other names (hard links) gets a new file; the other names keep the old object."
+    after_help = "Examples:\n  keystead rewrap -k home.key --add bob.key.pub a.ks         Bob can open it, too\n  keystead rewrap -k home.key --remove bob.key.pub a.ks      and now he cannot\n  keystead rewrap -k home.key --set home.key.pub a.ks        only home.key can\n  keystead rewrap -r -k old.key -k new.key --add new.key.pub --remove old.key.pub photos.ks\n                                                             a new key in place of an old one\n\nAfterwards rewrap says which keys open the objects. A removed key still opens copies of the old header with the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before.\n\nA file called `passphrase` is written ./passphrase.\n\nrewrap and reencrypt make an object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r recognize it. An object with other names (hard links) gets a new file; the other names keep the old object."
 )]
 pub(crate) struct Rewrap {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
-    /// A new key: a key file, a public-key file or a public key
-    #[arg(long, value_name = "NEW")]
-    pub(crate) to: Vec<OsString>,
-    /// Keep the key that opens
-    #[arg(long)]
-    pub(crate) add: bool,
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// Vouch for what anyone could have made: needed to give an object that a pair opened a
     /// symmetric key
     #[arg(long)]
     pub(crate) vouch: bool,
-    /// Take away a key: its id, its file, a public key, or the word `passphrase`
-    #[arg(long, value_name = "ID")]
-    pub(crate) drop: Vec<OsString>,
     #[command(flatten)]
     pub(crate) demands: Demands,
     #[command(flatten)]
@@ -37,20 +30,51 @@ pub(crate) struct Rewrap {
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  keystead reencrypt -k old.key --to new.key.pub a.ks    a.ks is replaced when the new one is complete\n\nThe new object has a new data key, so who could open the old one opens nothing that is stored from now on; nothing takes back what was read or copied before.\n\nWith -r, a second run takes as done what the keys of -k open no more and the new ones do; all else is done\nanew, for a new data key leaves no mark that a former holder could not forge."
+    after_help = "Examples:\n  keystead reencrypt -k home.key a.ks                         for the same keys\n  keystead reencrypt -k home.key --set home.key.pub --set bob.key.pub a.ks\n\na.ks is replaced when the new object is complete. It has a new data key, so no former holder opens what is stored from now on; nothing takes back what was read or copied before.\n\nA new object needs every key that is to open it: with --add and --remove, or without a change, each key that stays is given with -k or --add, and its public key will do. --set names all of them.\n\nWith -r, a second run takes as done what the new keys open and the keys of -k do not; all else is done anew, for a new data key leaves no mark that a former holder could not forge."
 )]
 pub(crate) struct Reencrypt {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
-    /// A key of the new object: a key file, a public-key file or a public key
-    #[arg(long, value_name = "NEW", required = true)]
-    pub(crate) to: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) access: Access,
     #[command(flatten)]
     pub(crate) demands: Demands,
     #[command(flatten)]
     pub(crate) records: Records,
     #[command(flatten)]
     pub(crate) place: InPlace,
+}
+
+// Who can open afterwards.
+#[derive(Args)]
+pub(crate) struct Access {
+    /// Add a key: a key file, a public-key file or a public key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) add: Vec<OsString>,
+    /// Remove a key: its id, its file, its public key, or the word `passphrase`
+    #[arg(long, value_name = "KEY")]
+    pub(crate) remove: Vec<OsString>,
+    /// Remove all keys but this one, which is added; give it again for each key that opens
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["add", "remove"])]
+    pub(crate) set: Vec<OsString>,
+    /// The same for all keys in a file of public keys, one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "remove"])]
+    pub(crate) set_file: Vec<PathBuf>,
+    /// Allow that none of the keys given to open with opens afterwards
+    #[arg(long)]
+    pub(crate) without_me: bool,
+}
+
+impl Access {
+    /// Whether the keys that open afterwards are given, all of them.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.set.is_empty() || !self.set_file.is_empty()
+    }
+
+    /// Whether no change is asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty() && !self.is_set()
+    }
 }
 
 // What is changed where it lies.

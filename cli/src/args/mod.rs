@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use change::{Reencrypt, Rewrap};
+pub(crate) use change::{Access, Reencrypt, Rewrap};
 pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 
 /// Client-side envelope encryption: the keys stay home.

@@ -144,14 +144,7 @@ pub(crate) fn rewrap(stage: &Stage, old: &Keyring, new: &Keyring) -> Result<Told
         stored += file.metadata().map_err(failed)?.len();
         let mut prefix = Vec::new();
         (&file).take(65_592).read_to_end(&mut prefix).map_err(failed)?;
-        // Both old keys go: the one that opens, and the other by its id.
-        let opener = Decryptor::new(&prefix[..], old, &place(item))
-            .map_err(|error| Failure::at(&item.name, error))?
-            .details()
-            .opened_by;
-        let others = old.iter().map(MasterKey::id).filter(|id| *id != opener.key_id);
-        let changes = others.fold(Changes::replace_with(new), Changes::drop_key);
-        let rewrapped = keystead::rewrap(&prefix, old, &place(item), &changes)
+        let rewrapped = keystead::rewrap(&prefix, old, &place(item), &Changes::set(new))
             .map_err(|error| Failure::at(&item.name, error))?;
         if rewrapped.header.len() != rewrapped.old_len {
             return Err(surprise(format!("{}: the header did not fit", item.name)));

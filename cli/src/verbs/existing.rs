@@ -26,12 +26,10 @@ pub(super) fn found(place: &Place, input: Option<&FileId>) -> Result<Option<Stat
     Err(Failure::usage(what).hint("move it away, or name another place with -o"))
 }
 
-/// A change of the ways in that an earlier run over the folder made already: what is to be there
-/// is, and what is to go is gone. These are the ids of a header that anybody can have written:
-/// [`proven`] asks the keys.
-pub(super) fn changed(object: &Object, new: &Keyring, gone: impl Fn(&Inspection) -> bool) -> bool {
-    let Ok(found) = keystead::inspect(&object.prefix, object.len) else { return false };
-    new.iter().all(|key| opens_with(&found, key)) && gone(&found)
+/// Whether an earlier run over the folder made a change of the ways in already. `is_made` judges
+/// the ids of a header that anybody can have written: [`proven`] asks the keys.
+pub(super) fn changed(object: &Object, is_made: impl Fn(&Inspection) -> bool) -> bool {
+    keystead::inspect(&object.prefix, object.len).is_ok_and(|found| is_made(&found))
 }
 
 /// Whether one of the keys given opens the header that says so; without, its ids are all there is.
@@ -54,10 +52,9 @@ pub(super) fn proven(
     Ok(false)
 }
 
-/// None of these opens it, as far as ids say, but for those that are to stay.
-pub(super) fn none_opens(found: &Inspection, old: &Keyring, new: &Keyring) -> bool {
-    let stays = |key: &MasterKey| new.iter().any(|new| new.id() == key.id());
-    !old.iter().any(|key| !stays(key) && opens_with(found, key))
+/// Whether none of these keys opens it, as far as ids say.
+pub(super) fn none_opens(found: &Inspection, keys: &Keyring) -> bool {
+    !keys.iter().any(|key| opens_with(found, key))
 }
 
 /// What is told of a change that was made before.

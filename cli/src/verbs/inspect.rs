@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::files_only;
 use super::many::Told;
+use super::opens::describe;
 use super::settle::told;
 use super::tally::Tally;
 use crate::args::Inspect;
@@ -101,19 +102,12 @@ fn lengths(inspection: &Inspection) -> String {
 }
 
 fn way_in(record: &RecordInspection) -> String {
-    let mut text = match (record.kind, record.key_id) {
-        ("unknown", _) => {
-            return format!("UNKNOWN WAY IN, kind {}, {} bytes", record.code, record.len);
-        }
-        ("passphrase", _) => "passphrase".to_owned(),
-        (kind, Some(id)) => format!("{kind} key {id}"),
-        (kind, None) => format!("{kind} key, anonymous"),
-    };
+    let mut text = describe(record);
+    if record.kind == "unknown" {
+        text.push_str(&format!(", {} bytes", record.len));
+    }
     if let Some(keystead::PassphraseCosts { memory_kib: memory, passes, lanes }) = record.argon2id {
         text.push_str(&format!(", Argon2id {} MiB, {passes} passes, {lanes} lanes", memory / 1024));
-    }
-    if let Some(label) = &record.label {
-        text.push_str(&format!(", “{label}”"));
     }
     text
 }

@@ -1,6 +1,7 @@
 //! The verbs, one a file, and what they share: the context asked for, copying.
 
 mod cat;
+mod change;
 mod compare;
 mod decrypt;
 mod demands;
@@ -12,6 +13,7 @@ mod key;
 mod keygen;
 mod lock;
 mod many;
+mod opens;
 mod reencrypt;
 mod replacement;
 mod rewrap;

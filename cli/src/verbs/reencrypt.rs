@@ -3,10 +3,12 @@
 use keystead::{Error, Expected, Inspection, Keyring, Threads};
 use serde_json::json;
 
+use super::change::Change;
 use super::demands::Demands;
 use super::many::{Destination, Folders, Many, Task, Told};
+use super::opens::{self, HeaderTap, Opens};
 use super::replacement::{Remarks, Replacement};
-use super::{details_json, for_each, records, room};
+use super::{details_json, for_each, room};
 use super::{existing, lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
@@ -25,13 +27,16 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     }
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
-    let new = records(keys::load(&args.to, &passphrases)?, &args.records);
+    let change = Change::load(&args.access, &args.records, &passphrases)?;
+    change.check_me(&old)?;
     let each = for_each(&inputs, args.place.recursive, threads);
-    let remarks = Remarks::default();
+    let (remarks, opens) = (Remarks::default(), Opens::default());
     let destination = Destination::InPlace { sync: !args.place.no_sync };
     let folders = Folders { taken: args.place.recursive, objects: true, destination };
-    let code = Many { verb: "reencrypt", threads, folders, report }
-        .run(&inputs, |task| one((args, each), task, (&old, &new), demands.expected(), &remarks))?;
+    let code = Many { verb: "reencrypt", threads, folders, report }.run(&inputs, |task| {
+        one((args, each), task, (&old, &change), demands.expected(), (&remarks, &opens))
+    })?;
+    opens.report(report);
     remarks.report(report);
     Ok(code)
 }
@@ -39,9 +44,9 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
 fn one(
     (args, threads): (&Reencrypt, Threads),
     task: &Task,
-    (old, new): (&Keyring, &Keyring),
+    (old, change): (&Keyring, &Change),
     expected: Expected<'_>,
-    remarks: &Remarks,
+    (remarks, opens): (&Remarks, &Opens),
 ) -> Result<Told> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
@@ -54,9 +59,9 @@ fn one(
     }
     // A new data key leaves no mark, so whatever the old keys open is done anew, also where the
     // new ones are the same: a holder who was dropped before has its data key still.
-    let gone = |found: &Inspection| existing::none_opens(found, old, &Keyring::empty());
-    if matches!(input, Input::Entry(_)) && existing::changed(&object, new, gone) {
-        let proven = existing::proven(&object, [new, old], expected)?;
+    let is_made = |found: &Inspection| change.is_made(found) && existing::none_opens(found, old);
+    if matches!(input, Input::Entry(_)) && existing::changed(&object, is_made) {
+        let proven = existing::proven(&object, [&change.new, old], expected)?;
         return Ok(existing::told_changed(&name, proven));
     }
     let (len, id, modified) = (object.len, object.id.clone(), object.modified);
@@ -76,35 +81,34 @@ fn one(
     let modified = times::after_change(sidefile::time(path, file, side.as_deref()).or(modified));
     // What opened, not what a crash may have torn, says what the old object was.
     let header = side.clone().unwrap_or(prefix.clone());
+    let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;
+    let new = &change.resolve((&name, old), &was.records, &args.records)?;
     let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
     // The header's own length is within the object's: near enough for the choice of room.
-    let mut options = room(new, &found, len, &args.records)?;
-    if let Ok(stated) = keystead::inspect(&header, len) {
-        options = match stated.plaintext_len {
-            Some(plaintext) => room(new, &found, Some(plaintext), &args.records)?,
-            None => options,
-        };
-    }
+    let options = room(new, &found, was.plaintext_len.or(len), &args.records)?;
     // An object with a side file is not replaced together with others: the side file goes when the
     // new object has the name.
     let has_side = sidefile::exists(path);
     let place = task.place.as_ref().filter(|_| !has_side);
     let replacement = Replacement::of(path, place, (file, lock), sync)?;
-    let out = replacement.open(len, modified)?;
+    let out = HeaderTap { out: replacement.open(len, modified)?, header: Vec::new() };
     let made = threads.reencrypt(whole, old, expected, new, &options, out);
     let made = made.map_err(|error| match error {
         Error::Io(_) => Failure::at(&name, error),
         error => failed(error),
     })?;
-    let finished = replacement.finish(made.out, remarks)?;
+    let HeaderTap { out, header: made_header } = made.out;
+    let finished = replacement.finish(out, remarks)?;
     if has_side {
         sidefile::remove(path, sync)?;
     }
+    let is = keystead::inspect(&made_header, None).map_err(|error| Failure::at(&name, error))?;
+    opens.add(&is);
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
     // R47: who is not named again is out, and it says so; the key that was given is meant to be.
     let by = made.old.opened_by.key_id.to_string();
-    let mut dropped = not_carried_over(&header, &ids);
+    let mut dropped = not_carried_over(was, &ids);
     dropped.retain(|way| *way != by);
     let mut told = Told::from(details_json(&made.old));
     if !dropped.is_empty() {
@@ -115,14 +119,14 @@ fn one(
     told.value["output"] = json!(name);
     told.value["key_ids"] = json!(ids);
     told.value["dropped"] = json!(dropped);
+    told.value["opens"] = opens::to_json(&is);
     finished.describe(&mut told.value);
     told.staged = finished.staged;
     Ok(told)
 }
 
 /// The ways in of the old object that the new one has not.
-fn not_carried_over(prefix: &[u8], new: &[String]) -> Vec<String> {
-    let Ok(old) = keystead::inspect(prefix, None) else { return Vec::new() };
+fn not_carried_over(old: Inspection, new: &[String]) -> Vec<String> {
     let old = old.records.into_iter().map(|record| {
         record.key_id.map_or_else(|| format!("its {} record", record.kind), |id| id.to_string())
     });

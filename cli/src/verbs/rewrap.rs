@@ -1,22 +1,23 @@
 //! `rewrap`: other keys for the same object, in place. Where the header keeps its length, this
 //! costs the same for every size.
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{
-    ArmorWriter, Changes, Detail, Error, ErrorClass, Inspection, KeyId, Keyring, MasterKey,
-    OpenedBy, RecordInspection, Rewrapped, Threads,
+    ArmorWriter, Context, Error, ErrorClass, Inspection, Keyring, OpenedBy, Rewrapped,
+    SealedHeader, Threads,
 };
 use serde_json::json;
 
+use super::change::Change;
 use super::demands::Demands;
 use super::many::{Destination, Folders, Many, Task, Told};
+use super::opens::{self, Opens};
 use super::replacement::{Finished, Remarks, Replacement};
-use super::{ROOM, ROOM_FROM, records};
+use super::{ROOM, ROOM_FROM};
 use super::{existing, lock};
 use crate::args::Rewrap;
 use crate::cancel;
@@ -25,7 +26,6 @@ use crate::filesystem;
 use crate::input::Input;
 use crate::keys;
 use crate::object::{self, Object, explained};
-use crate::passphrase::Passphrases;
 use crate::platform;
 use crate::report::{Report, shown};
 use crate::sidefile::{self, Overlay, replace_header, restore, side_path};
@@ -33,48 +33,22 @@ use crate::small::SMALL;
 use crate::temp;
 use crate::times;
 
-/// How `--drop` names the one record that has no id, and what `inspect` calls its kind.
-const PASSPHRASE: &str = "passphrase";
-
 /// What is asked for, for every input.
 struct Job<'a> {
     old: &'a Keyring,
-    new: &'a Keyring,
+    change: &'a Change,
     demands: &'a Demands,
-    add: bool,
     vouch: bool,
     fresh_run: bool,
-    drop: &'a Dropped,
     sync: bool,
     remarks: &'a Remarks,
-}
-
-/// What is to be taken away.
-#[derive(Default)]
-struct Dropped {
-    ids: Vec<KeyId>,
-    /// The one passphrase record: it has no id.
-    passphrase: bool,
-}
-
-impl Dropped {
-    /// Whether one of these ways in is still there.
-    fn is_in(&self, found: &Inspection) -> bool {
-        let meant = |record: &RecordInspection| match record.key_id {
-            Some(id) => self.ids.contains(&id),
-            None => self.passphrase && record.kind == PASSPHRASE,
-        };
-        found.records.iter().any(meant)
-    }
+    opens: &'a Opens,
 }
 
 impl Job<'_> {
     /// Whether an earlier run over the folder did this already.
     fn is_done(&self, object: &Object) -> bool {
-        existing::changed(object, self.new, |found| {
-            let replaced = self.add || self.new.is_empty();
-            !self.drop.is_in(found) && (replaced || existing::none_opens(found, self.old, self.new))
-        })
+        existing::changed(object, |found| self.change.is_made(found))
     }
 }
 
@@ -85,75 +59,48 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
             Failure::usage("rewrap changes files in place; stdin is none").hint("name the files")
         );
     }
-    if args.to.is_empty() && args.drop.is_empty() {
-        return Err(Failure::usage("neither --to nor --drop is given, so there is nothing to change")
-            .hint("--to NEW replaces the key that opens, --to NEW --add keeps it, --drop ID takes one away"));
-    }
-    if args.add && args.to.is_empty() {
-        return Err(Failure::usage("--add without a key to add").hint("--to NEW names it"));
+    if args.access.is_empty() {
+        return Err(Failure::usage(
+            "none of --add, --remove and --set is given, so there is nothing to change",
+        )
+        .hint("--add KEY lets a key open, --remove KEY ends that, --set KEY removes all others"));
     }
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
-    let drop = dropped(&args.drop, &passphrases)?;
-    let new = records(keys::load(&args.to, &passphrases)?, &args.records);
-    let remarks = Remarks::default();
+    let change = Change::load(&args.access, &args.records, &passphrases)?;
+    change.check_me(&old)?;
+    let (remarks, opens) = (Remarks::default(), Opens::default());
     let job = Job {
         old: &old,
-        new: &new,
+        change: &change,
         demands: &demands,
-        add: args.add,
         vouch: args.vouch,
         fresh_run: args.records.fresh_run,
-        drop: &drop,
         sync: !args.place.no_sync,
         remarks: &remarks,
+        opens: &opens,
     };
-    let ended = AtomicBool::new(false);
     let unknown = AtomicBool::new(false);
     let destination = Destination::InPlace { sync: job.sync };
     let folders = Folders { taken: args.place.recursive, objects: true, destination };
-    let code = Many { verb: "rewrap", threads, folders, report }.run(&inputs, |task| {
+    let tally = Many { verb: "rewrap", threads, folders, report }.counted(&inputs, |task, _| {
         let told = one(&job, task, report)?;
-        if !args.drop.is_empty() || !(job.add || job.new.is_empty()) {
-            ended.store(true, Ordering::Relaxed);
-        }
         if told.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
             unknown.store(true, Ordering::Relaxed);
         }
         Ok(told)
     })?;
+    opens.report(report);
     remarks.report(report);
-    if ended.into_inner() {
-        report.hint("who kept an old header still opens this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
+    if tally.has_success() && change.removes() {
+        report.hint("a removed key still opens copies of the old header with this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
     }
     if unknown.into_inner() {
         report.hint(
             "a way in that this version does not know is still there; `keystead inspect` shows it",
         );
     }
-    Ok(code)
-}
-
-/// Key ids, keys by their files and texts, or the passphrase.
-fn dropped(names: &[OsString], passphrases: &Passphrases) -> Result<Dropped> {
-    let mut dropped = Dropped::default();
-    for name in names {
-        let id = name.to_str().and_then(|text| text.parse().ok());
-        match id {
-            _ if name == PASSPHRASE => dropped.passphrase = true,
-            Some(id) => dropped.ids.push(id),
-            None if Path::new(name).exists() || keys::is_public(name) => {
-                let keys = keys::load(std::slice::from_ref(name), passphrases)?;
-                dropped.ids.extend(keys.iter().map(MasterKey::id));
-            }
-            None => {
-                let name = shown(Path::new(name));
-                return Err(Failure::usage(format!("--drop {name}: neither a key id nor a key"))
-                    .hint("`keystead inspect FILE` lists the key ids; a key file, a public key or the word `passphrase` will do"));
-            }
-        }
-    }
-    Ok(dropped)
+    Ok(tally.code)
 }
 
 fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
@@ -168,7 +115,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     // A side file is looked into, whoever has done what.
     let side = sidefile::exists(path);
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
-        let proven = existing::proven(&object, [job.new, job.old], job.demands.expected())?;
+        let proven = existing::proven(&object, [&job.change.new, job.old], job.demands.expected())?;
         return Ok(existing::told_changed(&name, proven));
     }
     if !object.armored && !object.is_seekable() {
@@ -190,6 +137,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         let bytes = object.into_memory().unwrap_or_default();
         let rewrapped =
             rewrap(job, &bytes, len).map_err(|error| explained(&name, error, &bytes, job.old))?;
+        let found = check(job, &name, &bytes, &rewrapped)?;
         let body = bytes.get(rewrapped.old_len..).unwrap_or_default();
         let failed = |error| Failure::at(&name, error);
         let mut text = ArmorWriter::new(replacement.open(len, modified)?);
@@ -198,14 +146,17 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         let (out, written) = text.finish().map_err(failed)?;
         let finished = replacement.finish(out, job.remarks)?;
         let written = usize::try_from(written).unwrap_or(usize::MAX);
-        return Ok(told(&name, &rewrapped, written, Some(finished)));
+        return Ok(told(job, &name, (&rewrapped, &found), written, Some(finished)));
     }
-    if finish_interrupted(job, path, file, report)? {
-        return Ok(json!({ "output": name, "finished_earlier": true }).into());
+    if let Some(found) = finish_interrupted(job, path, file, report)? {
+        job.opens.add(&found);
+        let opens = opens::to_json(&found);
+        return Ok(json!({ "output": name, "finished_earlier": true, "opens": opens }).into());
     }
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
     let rewrapped = rewrap(job, &prefix, len)
         .map_err(|error| with_side_hint(path, explained(&name, error, &prefix, job.old)))?;
+    let found = check(job, &name, &prefix, &rewrapped)?;
     // A header is written over the old one where the body is worth it: together with others, a
     // small object is replaced at less cost than two syncs of its own.
     let small = len.and_then(|len| usize::try_from(len).ok()).is_some_and(|len| len < SMALL);
@@ -216,11 +167,23 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         && !(small && replacement.is_batched());
     if in_place {
         replace_header(path, file, &rewrapped.header, job.sync)?;
-        return Ok(told(&name, &rewrapped, rewrapped.header.len(), None));
+        return Ok(told(job, &name, (&rewrapped, &found), rewrapped.header.len(), None));
     }
     let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
     let written = usize::try_from(copied).unwrap_or(usize::MAX);
-    Ok(told(&name, &rewrapped, written, Some(finished)))
+    Ok(told(job, &name, (&rewrapped, &found), written, Some(finished)))
+}
+
+/// Refuses a change that locks its maker out, and returns what the new header says.
+fn check(job: &Job<'_>, name: &str, prefix: &[u8], new: &Rewrapped) -> Result<Inspection> {
+    let inspect = |header| keystead::inspect(header, None).map_err(|e| Failure::at(name, e));
+    let after = inspect(&new.header)?;
+    let opens = || {
+        SealedHeader::parse(&new.header)
+            .is_ok_and(|header| header.unwrap(job.old, Context::unchecked()).is_ok())
+    };
+    job.change.check_rewrapped((name, job.old), (&inspect(prefix)?, &after), opens)?;
+    Ok(after)
 }
 
 /// Opens an object to be changed; says whether a part of it can be. Some mounts of cloud storage
@@ -236,7 +199,14 @@ fn open_to_change(path: &Path) -> io::Result<(File, bool)> {
 }
 
 /// `finished` is the new file, where the header was not written over the old one.
-fn told(name: &str, rewrapped: &Rewrapped, written: usize, finished: Option<Finished>) -> Told {
+fn told(
+    job: &Job<'_>,
+    name: &str,
+    (rewrapped, found): (&Rewrapped, &Inspection),
+    written: usize,
+    finished: Option<Finished>,
+) -> Told {
+    job.opens.add(found);
     let mut value = json!({
         "output": name,
         "in_place": finished.is_none(),
@@ -245,6 +215,7 @@ fn told(name: &str, rewrapped: &Rewrapped, written: usize, finished: Option<Fini
         "floor": rewrapped.floor.to_string(),
         "unknown_ways_in": rewrapped.unknown_ways_in,
         "origin_dropped": rewrapped.origin_dropped,
+        "opens": opens::to_json(found),
     });
     if let Some(finished) = &finished {
         finished.describe(&mut value);
@@ -254,17 +225,10 @@ fn told(name: &str, rewrapped: &Rewrapped, written: usize, finished: Option<Fini
 
 /// The library's rewrap; a header that grows in a large object gets room, so that it grows once.
 fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Rewrapped> {
-    let passphrase = job.drop.passphrase.then(|| passphrase_record(prefix)).transpose()?;
     let changes = || {
-        let changes = match (job.new.is_empty(), job.add) {
-            (true, _) => Changes::new(),
-            (false, true) => Changes::add(job.new),
-            (false, false) => Changes::replace_with(job.new),
-        };
+        let changes = job.change.to_library();
         let changes = if job.vouch { changes.vouch() } else { changes };
-        let changes = if job.fresh_run { changes.fresh_run() } else { changes };
-        let changes = passphrase.into_iter().fold(changes, Changes::drop_record);
-        job.drop.ids.iter().fold(changes, |changes, id| changes.drop_key(*id))
+        if job.fresh_run { changes.fresh_run() } else { changes }
     };
     let expected = job.demands.expected();
     let rewrapped = keystead::rewrap(prefix, job.old, expected, &changes())?;
@@ -275,48 +239,34 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
     Ok(rewrapped)
 }
 
-/// The place of the passphrase record. The rewrap proves the header that it was found in.
-fn passphrase_record(prefix: &[u8]) -> keystead::Result<usize> {
-    let found = keystead::inspect(prefix, None)?;
-    let position = found.records.iter().position(|record| record.kind == PASSPHRASE);
-    position.ok_or_else(|| {
-        let detail = Detail::new("no passphrase opens this object");
-        Error::Usage(detail.hint("`keystead inspect` lists the ways in"))
-    })
-}
-
-/// R48: writes a proven side header over, or removes a side file that is not needed. True where
-/// that was the very rewrap asked for.
-fn finish_interrupted(job: &Job<'_>, path: &Path, file: &File, report: &Report) -> Result<bool> {
+/// R48: writes a proven side header over, or removes a side file that is not needed. Returns what
+/// the header says where that was the very rewrap asked for.
+fn finish_interrupted(
+    job: &Job<'_>,
+    path: &Path,
+    file: &File,
+    report: &Report,
+) -> Result<Option<Inspection>> {
     if !sidefile::exists(path) {
-        return Ok(false);
+        return Ok(None);
     }
     if restore(path, file, job.old, job.demands.expected(), job.sync)?.is_some() {
         report.hint(&format!(
             "{}: an interrupted rewrap was finished or discarded first",
             shown(path)
         ));
-        return Ok(false);
+        return Ok(None);
     }
     // The interrupted one may have been this one: then the new keys open.
-    let opened = restore(path, file, job.new, job.demands.expected(), job.sync)?;
-    let Some(OpenedBy { key_id, .. }) = opened else { return Ok(false) };
+    let opened = restore(path, file, &job.change.new, job.demands.expected(), job.sync)?;
+    let Some(OpenedBy { key_id, .. }) = opened else { return Ok(None) };
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
-    if !fulfils(job, &prefix) {
-        return Ok(false);
+    let found = keystead::inspect(&prefix, None).ok();
+    let found = found.filter(|found| job.change.is_made(found));
+    if found.is_some() {
+        report.hint(&format!("{}: the interrupted rewrap to {key_id} is finished", shown(path)));
     }
-    report.hint(&format!("{}: the interrupted rewrap to {key_id} is finished", shown(path)));
-    Ok(true)
-}
-
-/// Whether the header says what is asked for: every new key is there, none that is to go.
-fn fulfils(job: &Job<'_>, prefix: &[u8]) -> bool {
-    let Ok(found) = keystead::inspect(prefix, None) else { return false };
-    let there = |id: KeyId| found.records.iter().any(|record| record.key_id == Some(id));
-    let stays = |id: KeyId| job.add || job.new.iter().any(|key| key.id() == id);
-    job.new.iter().all(|key| existing::opens_with(&found, key))
-        && !job.drop.is_in(&found)
-        && !job.old.iter().any(|key| there(key.id()) && !stays(key.id()))
+    Ok(found)
 }
 
 fn with_side_hint(path: &Path, failure: Failure) -> Failure {

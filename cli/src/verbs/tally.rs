@@ -45,6 +45,11 @@ impl Tally {
         self.files == 0 && self.existing == 0 && self.failed == 0
     }
 
+    /// Whether something was done, now or before.
+    pub(super) const fn has_success(&self) -> bool {
+        self.files > 0 || self.existing > 0
+    }
+
     /// `encrypt: 3 files, 12.3 kB; 2 were there already; 1 skipped; 1 failed`.
     pub(super) fn line(&self, verb: &str) -> String {
         let files = if self.files == 1 { "file" } else { "files" };

@@ -18,15 +18,18 @@ use crate::reference::{self, Demand, Header, Unwrapped};
 /// Changes in a form that makes the library's, and that the reader can judge.
 struct Plan {
     added: Option<&'static Added>,
-    drop_opener: bool,
-    drop_ids: Vec<[u8; 16]>,
-    drop_positions: Vec<usize>,
+    set: bool,
+    remove_ids: Vec<[u8; 16]>,
+    remove_passphrase: bool,
+    remove_positions: Vec<usize>,
     location: Option<Option<(&'static str, &'static str)>>,
     header_len: Option<usize>,
     fresh_run: bool,
     vouch: bool,
 }
 
+/// The code of a passphrase record.
+const PASSPHRASE: u8 = 3;
 const PLACES: [(&str, &str); 5] =
     [("store", "other/name"), ("store", ""), ("", "name"), ("st\0re", "name"), ("store", "/name")];
 
@@ -58,9 +61,10 @@ fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
     let added = (c.below(4) > 0).then(|| c.pick(&POOL.added)).filter(fits);
     let mut plan = Plan {
         added,
-        drop_opener: added.is_some() && c.one_in(3),
-        drop_ids: vec![],
-        drop_positions: vec![],
+        set: added.is_some() && c.one_in(3),
+        remove_ids: vec![],
+        remove_passphrase: false,
+        remove_positions: vec![],
         location: None,
         header_len: None,
         fresh_run: c.one_in(8),
@@ -70,10 +74,13 @@ fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
         let record = c.pick(&header.records);
         let id = if c.one_in(6) { [c.byte(); 16] } else { record.id };
         if record.is_known() && !c.one_in(3) {
-            plan.drop_ids.push(id);
+            match record.kind {
+                PASSPHRASE if id == record.id => plan.remove_passphrase = true,
+                _ => plan.remove_ids.push(id),
+            }
         } else {
             let end = header.records.len() + c.below(2);
-            plan.drop_positions.push(c.below(end));
+            plan.remove_positions.push(c.below(end));
         }
     }
     plan.location = match c.below(16) {
@@ -94,15 +101,18 @@ fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
 impl Plan {
     fn changes(&self) -> Changes<'_> {
         let mut changes = match self.added {
-            Some(added) if self.drop_opener => Changes::replace_with(&added.ring),
+            Some(added) if self.set => Changes::set(&added.ring),
             Some(added) => Changes::add(&added.ring),
             None => Changes::new(),
         };
-        for id in &self.drop_ids {
-            changes = changes.drop_key(KeyId::from_bytes(*id));
+        for id in &self.remove_ids {
+            changes = changes.remove(KeyId::from_bytes(*id));
         }
-        for position in &self.drop_positions {
-            changes = changes.drop_record(*position);
+        if self.remove_passphrase {
+            changes = changes.remove_passphrase();
+        }
+        for position in &self.remove_positions {
+            changes = changes.remove_record(*position);
         }
         changes = match self.location {
             None => changes,
@@ -118,13 +128,14 @@ impl Plan {
         if self.vouch { changes.vouch() } else { changes }
     }
 
-    fn drops(&self, position: usize, record: &Record, opener: usize) -> bool {
-        let named = record.is_known() && self.drop_ids.contains(&record.id);
+    fn removes(&self, position: usize, record: &Record) -> bool {
+        let named = record.is_known() && self.remove_ids.contains(&record.id);
         // An origin falls by every rewrap (R51).
         record.kind == 6
             || named
-            || self.drop_positions.contains(&position)
-            || (self.drop_opener && position == opener)
+            || self.set
+            || self.remove_positions.contains(&position)
+            || (self.remove_passphrase && record.kind == PASSPHRASE)
     }
 
     fn new_records(&self) -> &[crate::pool::AddedRecord] {
@@ -142,12 +153,16 @@ impl Plan {
         };
         let (usage, limit) = (ErrorClass::Usage, ErrorClass::Limit);
         let records = &header.records;
-        for id in &self.drop_ids {
+        for id in &self.remove_ids {
             let there = records.iter().any(|record| record.is_known() && record.id == *id);
             fault(*id == [0; 16] || !there, usage);
         }
-        fault(self.drop_positions.iter().any(|position| *position >= records.len()), usage);
-        let kept: Vec<_> = self.kept(header, opened.position).collect();
+        fault(self.remove_positions.iter().any(|position| *position >= records.len()), usage);
+        let has_passphrase = records.iter().any(|record| record.kind == PASSPHRASE);
+        fault(self.remove_passphrase && !has_passphrase, usage);
+        let removes = !self.remove_ids.is_empty() || !self.remove_positions.is_empty();
+        fault(self.set && (removes || self.remove_passphrase), usage);
+        let kept: Vec<_> = self.kept(header).collect();
         let new = self.new_records();
         let known = kept.iter().filter(|record| record.is_known()).count();
         fault(known + new.len() == 0, usage);
@@ -174,9 +189,9 @@ impl Plan {
         faults
     }
 
-    fn kept<'h>(&'h self, header: &'h Header, opener: usize) -> impl Iterator<Item = &'h Record> {
+    fn kept<'h>(&'h self, header: &'h Header) -> impl Iterator<Item = &'h Record> {
         let records = header.records.iter().enumerate();
-        let kept = records.filter(move |(at, record)| !self.drops(*at, record, opener));
+        let kept = records.filter(move |(at, record)| !self.removes(*at, record));
         kept.map(|(_, record)| record)
     }
 
@@ -254,7 +269,7 @@ fn new_header(rewrapped: &Rewrapped, old: &Header, opened: &Unwrapped, plan: &Pl
     assert_eq!(new.bytes, rewrapped.header, "rewrap: nothing after the header");
     assert_eq!(new.statement, old.statement, "rewrap: statement");
     assert_eq!(new.generation, old.generation + 1, "rewrap: generation");
-    let kept: Vec<_> = plan.kept(old, opened.position).collect();
+    let kept: Vec<_> = plan.kept(old).collect();
     let len = plan.header_len.unwrap_or_else(|| old.bytes.len().max(plan.exact_len(old, &kept)));
     assert_eq!(new.bytes.len(), len, "rewrap: length");
     let location = match plan.location {

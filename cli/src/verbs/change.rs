@@ -1,0 +1,243 @@
+//! Changes of who can open an object, as `rewrap` and `reencrypt` take them: keys that are added,
+//! keys that are removed, or all that open afterwards.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use keystead::{Changes, Error, Inspection, KeyId, Keyring, Kind, MasterKey, RecordInspection};
+
+use super::opens::describe;
+use super::{existing, records};
+use crate::args::{Access, Records};
+use crate::failure::{Failure, Result};
+use crate::keys;
+use crate::passphrase::Passphrases;
+use crate::report::shown;
+
+/// How `--remove` names the one record that has no id, and what `inspect` calls its kind.
+const PASSPHRASE: &str = "passphrase";
+
+/// A change that was asked for, for all inputs of a run.
+pub(super) struct Change {
+    /// The keys of `--add`, or those of `--set` and `--set-file`.
+    pub(super) new: Keyring,
+    /// The keys of `new` are all that open afterwards.
+    pub(super) set: bool,
+    ids: Vec<KeyId>,
+    passphrase: bool,
+    without_me: bool,
+}
+
+impl Change {
+    /// Loads the keys that the arguments name.
+    pub(super) fn load(args: &Access, made: &Records, passphrases: &Passphrases) -> Result<Self> {
+        let set = args.is_set();
+        let mut new = keys::load(if set { &args.set } else { &args.add }, passphrases)?;
+        for path in &args.set_file {
+            new.extend(keys::public_keys(path, "--set-file")?);
+        }
+        let new = records(new, made);
+        let mut change =
+            Self { new, set, ids: Vec::new(), passphrase: false, without_me: args.without_me };
+        for name in &args.remove {
+            change.remove(name, passphrases)?;
+        }
+        Ok(change)
+    }
+
+    /// A key id, a key by its file or text, or the passphrase.
+    fn remove(&mut self, name: &OsString, passphrases: &Passphrases) -> Result<()> {
+        let id = name.to_str().and_then(|text| text.parse().ok());
+        match id {
+            _ if name == PASSPHRASE => self.passphrase = true,
+            Some(id) => self.ids.push(id),
+            None if Path::new(name).exists() || keys::is_public(name) => {
+                let keys = keys::load(std::slice::from_ref(name), passphrases)?;
+                self.ids.extend(keys.iter().map(MasterKey::id));
+            }
+            None => {
+                let name = shown(Path::new(name));
+                return Err(Failure::usage(format!("--remove {name}: neither a key id nor a key"))
+                    .hint("`keystead inspect FILE` lists the key ids; a key file, a public key or the word `passphrase` will do"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may be unable to open afterwards.
+    pub(super) fn removes(&self) -> bool {
+        self.set || self.passphrase || !self.ids.is_empty()
+    }
+
+    /// Whether this record goes.
+    pub(super) fn is_removed(&self, record: &RecordInspection) -> bool {
+        let named = match record.key_id {
+            Some(id) => self.ids.contains(&id),
+            None => self.passphrase && record.kind == PASSPHRASE,
+        };
+        self.set || named
+    }
+
+    /// Whether a header says what is asked for. Nobody vouches for what it says.
+    pub(super) fn is_made(&self, found: &Inspection) -> bool {
+        let others_are_gone = match self.set {
+            true => found.records.len() == self.new.len(),
+            false => !found.records.iter().any(|record| self.is_removed(record)),
+        };
+        others_are_gone && self.new.iter().all(|key| existing::opens_with(found, key))
+    }
+
+    /// The library's form of it.
+    pub(super) fn to_library(&self) -> Changes<'_> {
+        let changes = match (self.set, self.new.is_empty()) {
+            (true, _) => Changes::set(&self.new),
+            (false, false) => Changes::add(&self.new),
+            (false, true) => Changes::new(),
+        };
+        let changes = if self.passphrase { changes.remove_passphrase() } else { changes };
+        self.ids.iter().fold(changes, |changes, id| changes.remove(*id))
+    }
+
+    /// Fails where `--set` names none of the keys that were given to open with. That is known before
+    /// any object is read.
+    pub(super) fn check_me(&self, mine: &Keyring) -> Result<()> {
+        if !self.set || self.without_me || shares_a_key(mine, &self.new) {
+            return Ok(());
+        }
+        Err(locked_out("", mine.iter()))
+    }
+
+    /// Fails where none of the keys given opens the object after a rewrap: `before` is what its
+    /// header said, `after` what the new one says, and `opens` tries the keys on the new one.
+    pub(super) fn check_rewrapped(
+        &self,
+        (name, mine): (&str, &Keyring),
+        (before, after): (&Inspection, &Inspection),
+        opens: impl FnOnce() -> bool,
+    ) -> Result<()> {
+        if self.set || self.without_me || !self.removes() {
+            return Ok(());
+        }
+        let stays = |key: &MasterKey| is_named(after, key);
+        let was_named = |key: &MasterKey| is_named(before, key);
+        let nothing_of_mine = !self.passphrase && !openers(mine).any(was_named);
+        if nothing_of_mine || openers(mine).any(stays) || (has_unnamed(after) && opens()) {
+            return Ok(());
+        }
+        let gone = openers(mine).filter(|key| {
+            is_named(before, key) || self.passphrase && key.kind() == Kind::Passphrase
+        });
+        Err(locked_out(&format!("{name}: "), gone))
+    }
+
+    /// The keys of a new object that is made of an old one with these records. Those that stay are
+    /// looked for among the keys at hand.
+    pub(super) fn resolve(
+        &self,
+        (name, mine): (&str, &Keyring),
+        old: &[RecordInspection],
+        made: &Records,
+    ) -> Result<Keyring> {
+        let mut keys = Keyring::empty();
+        let mut missing = Vec::new();
+        if !self.set {
+            self.check_removals(name, old)?;
+            for record in old.iter().filter(|record| !self.is_removed(record)) {
+                let same = |key: &&MasterKey| {
+                    record.key_id == Some(key.id()) && record.kind == key.kind().name()
+                };
+                match self.new.iter().chain(mine.iter()).find(same) {
+                    Some(key) => keys.add(copy(key)?),
+                    None => missing.push(describe(record)),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let what = missing.join("; ");
+            return Err(Failure::usage(format!(
+                "{name}: a new object needs every key that is to open it, and these are not given: {what}"
+            ))
+            .hint("give each with -k or --add, or take it away with --remove; --set names all that open the new object"));
+        }
+        for key in self.new.iter() {
+            keys.add(copy(key)?);
+        }
+        if keys.is_empty() {
+            return Err(Failure::usage(format!(
+                "{name}: without the last key nobody could open the object"
+            ))
+            .hint("add another key: --add KEY"));
+        }
+        if !self.without_me && !shares_a_key(mine, &keys) {
+            return Err(locked_out(&format!("{name}: "), mine.iter()));
+        }
+        Ok(records(keys, made))
+    }
+
+    /// R46, for a new object: what is not there is not removed.
+    fn check_removals(&self, name: &str, old: &[RecordInspection]) -> Result<()> {
+        let is_there = |id: &&KeyId| old.iter().any(|record| record.key_id == Some(**id));
+        if let Some(id) = self.ids.iter().find(|id| !is_there(id)) {
+            return Err(Failure::usage(format!(
+                "{name}: no record of this object has the key id {id}"
+            ))
+            .hint("`keystead inspect` lists the key ids"));
+        }
+        if self.passphrase && !old.iter().any(|record| record.kind == PASSPHRASE) {
+            return Err(Failure::usage(format!("{name}: no passphrase opens this object"))
+                .hint("`keystead inspect` lists what opens it"));
+        }
+        Ok(())
+    }
+}
+
+fn openers(keys: &Keyring) -> impl Iterator<Item = &MasterKey> {
+    keys.iter().filter(|key| key.opens())
+}
+
+/// Whether a record names this key by its id.
+fn is_named(found: &Inspection, key: &MasterKey) -> bool {
+    let kind = key.kind();
+    let same =
+        |record: &RecordInspection| record.kind == kind.name() && record.key_id == Some(key.id());
+    kind != Kind::Passphrase && found.records.iter().any(same)
+}
+
+/// Whether there is a record that only trying tells of: an anonymous one, or that of a passphrase.
+fn has_unnamed(found: &Inspection) -> bool {
+    found.records.iter().any(|record| record.key_id.is_none() && record.kind != "unknown")
+}
+
+/// Whether one of the keys that were given to open with is among those of the new records.
+fn shares_a_key(mine: &Keyring, new: &Keyring) -> bool {
+    let same = |key: &MasterKey| new.iter().any(|n| n.kind() == key.kind() && n.id() == key.id());
+    openers(mine).any(same)
+}
+
+/// `place` is the name of the object with a colon, where it is about one.
+fn locked_out<'a>(place: &str, keys: impl Iterator<Item = &'a MasterKey>) -> Failure {
+    let keys: Vec<_> = keys
+        .filter(|key| key.opens())
+        .map(|key| match key.kind() {
+            Kind::Passphrase => "the passphrase".to_owned(),
+            kind => format!("{} key {}", kind.name(), key.id()),
+        })
+        .collect();
+    Failure::usage(format!(
+        "{place}none of the keys given to open with would open it afterwards: {}",
+        keys.join(", ")
+    ))
+    .hint("--without-me allows that; where another key of yours stays, give it with -k, too")
+}
+
+/// The same key once more, to encrypt with. Of a pair, the public key will do.
+fn copy(key: &MasterKey) -> Result<MasterKey> {
+    let copy = match key.public() {
+        Some(public) => MasterKey::from(public.clone()),
+        None => key
+            .expose_secret_text()
+            .and_then(|text| MasterKey::from_text(&text))
+            .map_err(|error: Error| Failure::from(error))?,
+    };
+    Ok(if key.is_anonymous() { copy.anonymous() } else { copy })
+}

@@ -1,0 +1,133 @@
+//! Who opens the objects of a run after a change: what the records of their new headers say.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use keystead::{Inspection, RecordInspection};
+use serde_json::{Value, json};
+
+use crate::demo::count;
+use crate::report::Report;
+
+/// The records of all objects that were changed, equal ones counted.
+#[derive(Default)]
+pub(super) struct Opens(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    objects: u64,
+    /// In the order in which they were met first.
+    records: Vec<Record>,
+    places: BTreeMap<String, usize>,
+    /// Records beyond the most that are told apart.
+    others: u64,
+}
+
+struct Record {
+    text: String,
+    records: u64,
+    objects: u64,
+    /// The object that it was counted for last.
+    last: u64,
+}
+
+impl Opens {
+    /// Counts the records of one object.
+    pub(super) fn add(&self, found: &Inspection) {
+        let Self(counted) = self;
+        let mut guard = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = &mut *guard;
+        counted.objects += 1;
+        for record in &found.records {
+            let text = describe(record);
+            let place = match counted.places.get(&text) {
+                Some(place) => *place,
+                None if counted.records.len() < MAX_RECORDS => {
+                    counted.places.insert(text.clone(), counted.records.len());
+                    counted.records.push(Record { text, records: 0, objects: 0, last: 0 });
+                    counted.records.len() - 1
+                }
+                None => {
+                    counted.others += 1;
+                    continue;
+                }
+            };
+            let record = &mut counted.records[place];
+            record.records += 1;
+            record.objects += u64::from(record.last != counted.objects);
+            record.last = counted.objects;
+        }
+    }
+
+    /// Says it, one line for each record that differs.
+    pub(super) fn report(self, report: &Report) {
+        let Self(counted) = self;
+        let counted = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for record in counted.records {
+            let text = &record.text;
+            let (records, objects) = (count(record.records), count(record.objects));
+            report.opens(&match (record.records == record.objects, counted.objects) {
+                (true, 1) => text.clone(),
+                (false, 1) => format!("{text} ({records} records)"),
+                (true, all) => format!("{text} ({objects} of {} objects)", count(all)),
+                (false, all) => {
+                    format!("{text} ({records} records in {objects} of {} objects)", count(all))
+                }
+            });
+        }
+        if counted.others > 0 {
+            report.opens(&format!("{} other records, which --json lists", count(counted.others)));
+        }
+    }
+}
+
+/// One record for people: kind, id, label.
+pub(super) fn describe(record: &RecordInspection) -> String {
+    let mut text = match (record.kind, record.key_id) {
+        ("unknown", _) => return format!("UNKNOWN WAY IN, kind {}", record.code),
+        ("passphrase", _) => "passphrase".to_owned(),
+        (kind, Some(id)) => format!("{kind} key {id}"),
+        (kind, None) => format!("{kind} key, anonymous"),
+    };
+    if let Some(label) = &record.label {
+        text.push_str(&format!(", “{label}”"));
+    }
+    text
+}
+
+/// The records for programs.
+pub(super) fn to_json(found: &Inspection) -> Value {
+    let records = found.records.iter().map(|record| {
+        json!({
+            "kind": record.kind, "code": record.code, "key_id": record.key_id,
+            "label": record.label,
+        })
+    });
+    records.collect()
+}
+
+/// Keeps the header of an object that is written through it.
+pub(super) struct HeaderTap<W> {
+    pub(super) out: W,
+    pub(super) header: Vec<u8>,
+}
+
+impl<W: Write> Write for HeaderTap<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        let room = MAX_HEADER.saturating_sub(self.header.len());
+        self.header.extend_from_slice(&bytes[..written.min(room)]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// So many different records are told apart: a run over a million objects of a million people says
+/// something short all the same.
+const MAX_RECORDS: usize = 100;
+/// SPEC section 10.
+const MAX_HEADER: usize = 65_536;
