@@ -176,6 +176,19 @@ class Test:
         done = self.run("encrypt -p -o two text", stdin=subprocess.DEVNULL, start_new_session=True)
         self.check(done.returncode == 2 and b"hint: --passphrase-fd" in done.stderr, f"without a terminal: {done.stderr!r}")
 
+    def questions(self):
+        """A terminal is asked before keys are removed from all objects of a directory."""
+        (self.folder / "tree").mkdir()
+        (self.folder / "tree" / "a").write_bytes(b"text")
+        self.run("encrypt -q -r -k key.pub tree")
+        for answer, code in (("n", 130), ("", 130), ("y", 0)):
+            screen = self.screen("rewrap -r -k key --set key.pub tree.ks")
+            self.check(screen.see("remove keys from all objects"), f"it does not ask: {screen.text!r}")
+            screen.type(answer + "\n")
+            self.check(screen.end() == code, f"the answer {answer!r}: {screen.text!r}")
+        screen = self.screen("rewrap -r --yes -k key --set key.pub tree.ks")
+        self.check(screen.end() == 0 and "[y/N]" not in screen.text, f"--yes: {screen.text!r}")
+
     def wait_for_no_echo(self, screen):
         end = time.monotonic() + PATIENCE
         while screen.echo() and time.monotonic() < end and screen.process.poll() is None:
@@ -241,6 +254,7 @@ def main():
         test.run("keygen -q -o key")
         test.prompts()
         test.one_end()
+        test.questions()
         test.binary()
         if options.gib: test.progress(options.gib)
     for what in test.failed:

@@ -335,7 +335,7 @@ fn who_opens(prefix: &[u8], keys: &Keyring) -> String {
         // Only a demand that it be held lets a key that fits be passed over.
         Some(key) if key.opens() => {
             format!(
-                "{} opens it, but with its public half anyone can have made it (--held)",
+                "{} opens it, but with its public half anyone can have made it (--require-holder)",
                 key.id()
             )
         }

@@ -41,10 +41,19 @@ impl Report {
     }
 
     /// A key that opens an object after a change; nothing with `-q` or `--json`.
-    pub(crate) fn opens(&self, record: &str) {
+    pub(crate) fn opens(&self, what: &str, record: &str) {
         if !self.quiet && !self.json {
-            say("opens with", record);
+            say(what, record);
         }
+    }
+
+    /// A question, whose answer stays on its line.
+    pub(crate) fn ask(&self, question: &str) -> io::Result<()> {
+        let text = format!("keystead: {} [y/N] ", escaped(question));
+        progress::beside(|| {
+            let mut out = io::stderr().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        })
     }
 
     /// Something that was not worked on, and why; nothing with `-q`.

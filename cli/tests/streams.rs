@@ -502,7 +502,7 @@ fn a_file_that_is_named_twice_is_written_once() {
     for line in [
         "$K rewrap -q -k k --set s --without-me --vouch a.ks a.ks ./a.ks",
         "$K --threads 1 rewrap -q -k s --set k.pub --without-me a.ks a.ks",
-        "$K reencrypt -q -k k --set s --without-me a.ks ././a.ks",
+        "$K reencrypt -q -k k --set s --without-me --vouch a.ks ././a.ks",
         "$K --threads 1 reencrypt -q -k s --set k.pub --without-me a.ks a.ks",
     ] {
         ok(dir, line);

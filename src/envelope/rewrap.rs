@@ -112,9 +112,9 @@ impl<'a> Changes<'a> {
             let detail = Detail::new(
                 "anyone can have made this object; a symmetric key or passphrase would vouch for it",
             );
-            return Err(Error::usage(detail.hint(
-                "look at what it holds, then say --vouch (`Changes::vouch`), or re-encrypt it",
-            )));
+            return Err(Error::usage(
+                detail.hint("look at what it holds, then say --vouch (`Changes::vouch`)"),
+            ));
         }
         Ok(())
     }

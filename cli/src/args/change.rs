@@ -16,10 +16,8 @@ pub(crate) struct Rewrap {
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
     pub(crate) access: Access,
-    /// Vouch for what anyone could have made: needed to give an object that a pair opened a
-    /// symmetric key
-    #[arg(long)]
-    pub(crate) vouch: bool,
+    #[command(flatten)]
+    pub(crate) care: Care,
     #[command(flatten)]
     pub(crate) demands: Demands,
     #[command(flatten)]
@@ -37,6 +35,8 @@ pub(crate) struct Reencrypt {
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
     pub(crate) access: Access,
+    #[command(flatten)]
+    pub(crate) care: Care,
     #[command(flatten)]
     pub(crate) demands: Demands,
     #[command(flatten)]
@@ -75,6 +75,21 @@ impl Access {
     pub(crate) fn is_empty(&self) -> bool {
         self.add.is_empty() && self.remove.is_empty() && !self.is_set()
     }
+}
+
+// What a change needs to be told, or asks.
+#[derive(Args)]
+pub(crate) struct Care {
+    /// Vouch for an object that anyone could have made: needed to add a symmetric key to what a pair
+    /// opened
+    #[arg(long)]
+    pub(crate) vouch: bool,
+    /// Do not ask; a terminal is asked before keys are removed from all objects of a directory
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 // What is changed where it lies.

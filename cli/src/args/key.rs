@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Demands;
+
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  keystead keygen -o home.key\n  keystead keygen --kind symmetric -o vault.key --label \"vault 2026\"\n\nThe public half is printed and written to FILE.pub: give that to who may only encrypt."
@@ -61,6 +63,9 @@ pub(crate) struct KeyFile {
     /// Read passphrases from this file descriptor: the old one, then the new one
     #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// The most memory that trying a passphrase may take [default: 1024]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) passphrase_memory: Option<u32>,
 }
 
 #[derive(Args)]
@@ -93,6 +98,11 @@ pub(crate) struct KeyCheck {
     /// Read its passphrase from this file descriptor
     #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// The most memory that trying a passphrase may take [default: 1024]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) passphrase_memory: Option<u32>,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
     /// Take folders, with all files and folders in them
     #[arg(short, long)]
     pub(crate) recursive: bool,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use change::{Access, Reencrypt, Rewrap};
+pub(crate) use change::{Access, Care, Reencrypt, Rewrap};
 pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 
 /// Client-side envelope encryption: the keys stay home.
@@ -99,7 +99,7 @@ pub(crate) struct Demands {
     pub(crate) floor: Option<String>,
     /// Refuse what anyone with a public key could have made
     #[arg(long)]
-    pub(crate) held: bool,
+    pub(crate) require_holder: bool,
 }
 
 // How the records of new keys are made.
@@ -108,9 +108,9 @@ pub(crate) struct Records {
     /// Show nobody which keys open: records without key ids, tried in turn
     #[arg(long)]
     pub(crate) anonymous: bool,
-    /// Show nobody which objects were made together; one key operation more for each
+    /// Show nobody which objects were made together; costs a key operation for each
     #[arg(long)]
-    pub(crate) fresh_run: bool,
+    pub(crate) unlinkable: bool,
 }
 
 // Where outputs go, and how they are written.

@@ -2,17 +2,22 @@
 //! keys that are removed, or all that open afterwards.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
-use keystead::{Changes, Error, Inspection, KeyId, Keyring, Kind, MasterKey, RecordInspection};
+use keystead::{
+    Changes, Error, ErrorClass, Grade, Inspection, KeyId, Keyring, Kind, MasterKey,
+    RecordInspection,
+};
 
 use super::opens::describe;
 use super::{existing, records};
-use crate::args::{Access, Records};
+use crate::args::{Access, Care, Records};
+use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::keys;
 use crate::passphrase::Passphrases;
-use crate::report::shown;
+use crate::report::{Report, shown};
 
 /// How `--remove` names the one record that has no id, and what `inspect` calls its kind.
 const PASSPHRASE: &str = "passphrase";
@@ -98,6 +103,25 @@ impl Change {
         self.ids.iter().fold(changes, |changes, id| changes.remove(*id))
     }
 
+    /// Asks a terminal before keys are removed from all objects of a directory.
+    pub(super) fn confirm(&self, care: &Care, recursive: bool, report: &Report) -> Result<()> {
+        let asks = recursive && self.removes() && !care.yes && !care.dry_run && !report.json;
+        if !asks || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(());
+        }
+        let answer = cancel::with_terminal(|| {
+            report.ask("remove keys from all objects of these directories?")?;
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        })?;
+        let answer = answer.map_err(|error| Failure::at("stdin", Error::Io(error)))?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Failure::new(ErrorClass::Cancelled, "cancelled; nothing was changed")
+                .hint("--dry-run shows what would change; --yes does not ask")),
+        }
+    }
+
     /// Fails where `--set` names none of the keys that were given to open with. That is known before
     /// any object is read.
     pub(super) fn check_me(&self, mine: &Keyring) -> Result<()> {
@@ -172,6 +196,18 @@ impl Change {
             return Err(locked_out(&format!("{name}: "), mine.iter()));
         }
         Ok(records(keys, made))
+    }
+
+    /// R39, R46: what anyone could have made is not made to look as if a holder had.
+    pub(super) fn check_grade(name: &str, new: &Keyring, grade: Grade, vouch: bool) -> Result<()> {
+        let held = new.iter().any(|key| key.kind().grade() == Grade::Held);
+        if vouch || !held || grade == Grade::Held {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{name}: anyone can have made this object; a symmetric key or passphrase would vouch for it"
+        ))
+        .hint("look at what it holds, then say --vouch"))
     }
 
     /// R46, for a new object: what is not there is not removed.

@@ -7,7 +7,7 @@ use super::context;
 use crate::args;
 use crate::failure::{Failure, Result};
 
-pub(super) struct Demands {
+pub(in crate::verbs) struct Demands {
     context: Context,
     floor: Option<Floor>,
     held: bool,
@@ -15,18 +15,22 @@ pub(super) struct Demands {
 
 impl Demands {
     /// `inputs` is how many there are, more than one where folders are taken.
-    pub(super) fn of(args: &args::Demands, inputs: usize, recursive: bool) -> Result<Self> {
+    pub(in crate::verbs) fn of(
+        args: &args::Demands,
+        inputs: usize,
+        recursive: bool,
+    ) -> Result<Self> {
         let floor = args.floor.as_deref().map(str::parse).transpose();
         let floor = floor.map_err(|error| Failure::at("--floor", error))?;
         if floor.is_some() && (inputs > 1 || recursive) {
             return Err(Failure::usage("--floor is of one object, so it takes one input")
                 .hint("run it once for each object, each with its own floor"));
         }
-        Ok(Self { context: context(&args.context)?, floor, held: args.held })
+        Ok(Self { context: context(&args.context)?, floor, held: args.require_holder })
     }
 
     /// The pairs given must be among the object's; without any, every context is taken.
-    pub(super) fn expected(&self) -> Expected<'_> {
+    pub(in crate::verbs) fn expected(&self) -> Expected<'_> {
         let mut expected = match self.context.is_empty() {
             true => Context::unchecked(),
             false => self.context.included(),

@@ -77,6 +77,13 @@ pub(crate) enum Destination<'a> {
     InPlace { sync: bool },
 }
 
+impl Destination<'_> {
+    /// That of a verb that changes objects.
+    pub(crate) const fn of_changes(dry_run: bool, sync: bool) -> Self {
+        if dry_run { Self::Nowhere } else { Self::InPlace { sync } }
+    }
+}
+
 /// Outputs in a folder of their own.
 #[derive(Clone, Copy)]
 pub(crate) struct Outputs<'a> {

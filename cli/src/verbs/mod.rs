@@ -46,6 +46,8 @@ use crate::stdio;
 const ROOM_FROM: u64 = 1_048_576;
 /// Bytes of such a header: three public-key records, and the body begins near a page.
 const ROOM: usize = 4_096;
+/// Said after a dry run.
+const DRY_RUN: &str = "this was a dry run: nothing was written";
 /// More would not be faster.
 const MAX_THREADS: usize = 256;
 
@@ -152,7 +154,7 @@ fn records(keys: Keyring, records: &Records) -> Keyring {
 /// known.
 fn room(keys: &Keyring, context: &Context, len: Option<u64>, records: &Records) -> Result<Options> {
     let mut options = len.map_or_else(Options::new, |len| Options::new().plaintext_len(len));
-    if records.fresh_run {
+    if records.unlinkable {
         options = options.fresh_run();
     }
     if len.is_some_and(|len| len < ROOM_FROM) {

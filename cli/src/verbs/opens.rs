@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
+use super::many::Told;
 use crate::demo::count;
 use crate::report::Report;
 
@@ -61,23 +62,34 @@ impl Opens {
     }
 
     /// Says it, one line for each record that differs.
-    pub(super) fn report(self, report: &Report) {
+    pub(super) fn report(self, dry_run: bool, report: &Report) {
+        let what = if dry_run { "would open with" } else { "opens with" };
         let Self(counted) = self;
-        let counted = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Threads meet the objects in any order.
+        if counted.objects > 1 {
+            counted.records.sort_by(|a, b| (b.objects, &a.text).cmp(&(a.objects, &b.text)));
+        }
         for record in counted.records {
             let text = &record.text;
             let (records, objects) = (count(record.records), count(record.objects));
-            report.opens(&match (record.records == record.objects, counted.objects) {
-                (true, 1) => text.clone(),
-                (false, 1) => format!("{text} ({records} records)"),
-                (true, all) => format!("{text} ({objects} of {} objects)", count(all)),
-                (false, all) => {
-                    format!("{text} ({records} records in {objects} of {} objects)", count(all))
-                }
-            });
+            report.opens(
+                what,
+                &match (record.records == record.objects, counted.objects) {
+                    (true, 1) => text.clone(),
+                    (false, 1) => format!("{text} ({records} records)"),
+                    (true, all) => format!("{text} ({objects} of {} objects)", count(all)),
+                    (false, all) => {
+                        format!("{text} ({records} records in {objects} of {} objects)", count(all))
+                    }
+                },
+            );
         }
         if counted.others > 0 {
-            report.opens(&format!("{} other records, which --json lists", count(counted.others)));
+            report.opens(
+                what,
+                &format!("{} other records, which --json lists", count(counted.others)),
+            );
         }
     }
 }
@@ -105,6 +117,34 @@ pub(super) fn to_json(found: &Inspection) -> Value {
         })
     });
     records.collect()
+}
+
+/// What a dry run tells of an object whose records would change so.
+pub(super) fn planned(name: &str, before: &Inspection, after: &Inspection) -> Told {
+    let (mut removed, mut added) = (described(before), Vec::new());
+    for record in described(after) {
+        match removed.iter().position(|old| *old == record) {
+            Some(same) => drop(removed.remove(same)),
+            None => added.push(record),
+        }
+    }
+    let value = json!({
+        "output": name, "dry_run": true, "added": added, "removed": removed,
+        "opens": to_json(after),
+    });
+    let changes = [("add", &added), ("remove", &removed)];
+    let changes = changes.iter().filter(|(_, records)| !records.is_empty());
+    let changes: Vec<_> =
+        changes.map(|(what, records)| format!("{what} {}", records.join(" and "))).collect();
+    let line = match changes.is_empty() {
+        true => format!("{name}: would keep its keys"),
+        false => format!("{name}: would {}", changes.join(", ")),
+    };
+    Told { line: Some(line), ..Told::from(value) }
+}
+
+fn described(found: &Inspection) -> Vec<String> {
+    found.records.iter().map(describe).collect()
 }
 
 /// Keeps the header of an object that is written through it.

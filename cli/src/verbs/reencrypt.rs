@@ -8,7 +8,7 @@ use super::demands::Demands;
 use super::many::{Destination, Folders, Many, Task, Told};
 use super::opens::{self, HeaderTap, Opens};
 use super::replacement::{Remarks, Replacement};
-use super::{details_json, for_each, room};
+use super::{DRY_RUN, details_json, for_each, room};
 use super::{existing, lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
@@ -29,14 +29,18 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases)?;
     change.check_me(&old)?;
+    change.confirm(&args.care, args.place.recursive, report)?;
     let each = for_each(&inputs, args.place.recursive, threads);
     let (remarks, opens) = (Remarks::default(), Opens::default());
-    let destination = Destination::InPlace { sync: !args.place.no_sync };
+    let destination = Destination::of_changes(args.care.dry_run, !args.place.no_sync);
     let folders = Folders { taken: args.place.recursive, objects: true, destination };
     let code = Many { verb: "reencrypt", threads, folders, report }.run(&inputs, |task| {
         one((args, each), task, (&old, &change), demands.expected(), (&remarks, &opens))
     })?;
-    opens.report(report);
+    opens.report(args.care.dry_run, report);
+    if args.care.dry_run {
+        report.hint(DRY_RUN);
+    }
     remarks.report(report);
     Ok(code)
 }
@@ -73,9 +77,9 @@ fn one(
     let failed = |error| explained(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
-    let (found, side) = sidefile::open(path, file, &prefix, |overlay| {
+    let ((found, grade), side) = sidefile::open(path, file, &prefix, |overlay| {
         keystead::Decryptor::new(overlay, old, expected)
-            .map(|reader| reader.details().context.clone())
+            .map(|reader| (reader.details().context.clone(), reader.details().opened_by.grade))
     })
     .map_err(failed)?;
     let modified = times::after_change(sidefile::time(path, file, side.as_deref()).or(modified));
@@ -83,6 +87,13 @@ fn one(
     let header = side.clone().unwrap_or(prefix.clone());
     let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;
     let new = &change.resolve((&name, old), &was.records, &args.records)?;
+    Change::check_grade(&name, new, grade, args.care.vouch)?;
+    if args.care.dry_run {
+        let made = keystead::encrypt(new, b"", &found)?;
+        let is = keystead::inspect(&made, None)?;
+        opens.add(&is);
+        return Ok(opens::planned(&name, &was, &is));
+    }
     let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
     // The header's own length is within the object's: near enough for the choice of room.

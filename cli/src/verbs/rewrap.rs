@@ -17,7 +17,7 @@ use super::demands::Demands;
 use super::many::{Destination, Folders, Many, Task, Told};
 use super::opens::{self, Opens};
 use super::replacement::{Finished, Remarks, Replacement};
-use super::{ROOM, ROOM_FROM};
+use super::{DRY_RUN, ROOM, ROOM_FROM};
 use super::{existing, lock};
 use crate::args::Rewrap;
 use crate::cancel;
@@ -39,6 +39,7 @@ struct Job<'a> {
     change: &'a Change,
     demands: &'a Demands,
     vouch: bool,
+    dry_run: bool,
     fresh_run: bool,
     sync: bool,
     remarks: &'a Remarks,
@@ -69,19 +70,21 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases)?;
     change.check_me(&old)?;
+    change.confirm(&args.care, args.place.recursive, report)?;
     let (remarks, opens) = (Remarks::default(), Opens::default());
     let job = Job {
         old: &old,
         change: &change,
         demands: &demands,
-        vouch: args.vouch,
-        fresh_run: args.records.fresh_run,
+        vouch: args.care.vouch,
+        dry_run: args.care.dry_run,
+        fresh_run: args.records.unlinkable,
         sync: !args.place.no_sync,
         remarks: &remarks,
         opens: &opens,
     };
     let unknown = AtomicBool::new(false);
-    let destination = Destination::InPlace { sync: job.sync };
+    let destination = Destination::of_changes(job.dry_run, job.sync);
     let folders = Folders { taken: args.place.recursive, objects: true, destination };
     let tally = Many { verb: "rewrap", threads, folders, report }.counted(&inputs, |task, _| {
         let told = one(&job, task, report)?;
@@ -90,9 +93,11 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         }
         Ok(told)
     })?;
-    opens.report(report);
+    opens.report(args.care.dry_run, report);
     remarks.report(report);
-    if tally.has_success() && change.removes() {
+    if args.care.dry_run {
+        report.hint(DRY_RUN);
+    } else if tally.has_success() && change.removes() {
         report.hint("a removed key still opens copies of the old header with this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
     }
     if unknown.into_inner() {
@@ -106,7 +111,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
 fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
-    if task.place.is_none() {
+    if task.place.is_none() && !job.dry_run {
         temp::sweep(path);
     }
     let object = Object::open(input)?;
@@ -121,6 +126,9 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     if !object.armored && !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
             .hint("rewrap the file that it comes from"));
+    }
+    if job.dry_run {
+        return plan(job, object);
     }
     let (len, modified) = (object.len, times::after_change(object.modified));
     // Armor is always replaced, so that it may be a file that nobody writes to.
@@ -172,6 +180,29 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
     let written = usize::try_from(copied).unwrap_or(usize::MAX);
     Ok(told(job, &name, (&rewrapped, &found), written, Some(finished)))
+}
+
+/// What a rewrap would change. Nothing is written, a side file is only read.
+fn plan(job: &Job<'_>, object: Object) -> Result<Told> {
+    let (name, len, mut prefix) = (object.name.clone(), object.len, object.prefix.clone());
+    let failed = |error, prefix: &[u8]| explained(&name, error, prefix, job.old);
+    if object.armored {
+        prefix = object.into_memory().unwrap_or_default();
+    } else if let Some((path, file)) = object.into_file().filter(|(path, _)| sidefile::exists(path))
+    {
+        let (_, side) = sidefile::open(&path, &file, &prefix, |overlay| {
+            SealedHeader::parse(overlay.head())?.unwrap(job.old, job.demands.expected())
+        })
+        .map_err(|error| with_side_hint(&path, failed(error, &prefix)))?;
+        if let Some(side) = side {
+            prefix = [&*side, prefix.get(side.len()..).unwrap_or_default()].concat();
+        }
+    }
+    let rewrapped = rewrap(job, &prefix, len).map_err(|error| failed(error, &prefix))?;
+    let after = check(job, &name, &prefix, &rewrapped)?;
+    let before = keystead::inspect(&prefix, None).map_err(|error| Failure::at(&name, error))?;
+    job.opens.add(&after);
+    Ok(opens::planned(&name, &before, &after))
 }
 
 /// Refuses a change that locks its maker out, and returns what the new header says.

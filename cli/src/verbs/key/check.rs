@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use keystead::{Context, Keyring, Threads};
+use keystead::{Keyring, Threads};
 use serde_json::json;
 
 use crate::args::KeyCheck;
@@ -14,19 +14,22 @@ use crate::keys;
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
+use crate::verbs::demands::Demands;
 use crate::verbs::for_each;
 use crate::verbs::many::{Destination, Folders, Many};
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
-    let keys = backup(&args.file, &Passphrases::new(args.passphrase_fd)?)?;
     let inputs = Input::list(&args.inputs)?;
+    let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
+    let passphrases = Passphrases::new(args.passphrase_fd)?.spending(args.passphrase_memory);
+    let keys = backup(&args.file, &passphrases)?;
     let each = for_each(&inputs, args.recursive, threads);
     let folders =
         Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     let many = Many { verb: "key check", threads, folders, report };
-    let tally = many
-        .counted(&inputs, |task, _| verify::one(each, &task.input, &keys, Context::unchecked()))?;
+    let tally =
+        many.counted(&inputs, |task, _| verify::one(each, &task.input, &keys, demands.expected()))?;
     let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
