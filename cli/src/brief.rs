@@ -13,7 +13,7 @@ use crate::small::SMALL;
 pub(crate) fn is_brief(verb: &Verb) -> bool {
     match verb {
         Verb::Encrypt(args) => {
-            let asks = args.passphrase || args.passphrase_fd.is_some();
+            let asks = args.passphrase || args.source.is_given();
             let files = args.recipients.iter().map(AsRef::as_ref);
             let files = files.chain(args.writing.output.iter().map(AsRef::as_ref));
             !(asks || args.writing.recursive)
@@ -39,7 +39,7 @@ pub(crate) fn is_brief(verb: &Verb) -> bool {
 }
 
 const fn asks(keys: &OpenKeys) -> bool {
-    keys.passphrase || keys.passphrase_fd.is_some()
+    keys.passphrase || keys.source.is_given()
 }
 
 /// Regular files, a key's text, or names of nothing at all; not a stream.

@@ -38,7 +38,7 @@ pub(crate) struct Wanted<'a> {
 
 /// The keys that open, for verbs that read.
 pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keyring, Passphrases)> {
-    let passphrases = Passphrases::new(args.passphrase_fd)?.spending(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let mut keys = load(&args.keys, &passphrases)?;
     if args.passphrase {
         keys.add(passphrases.ask("the object")?);

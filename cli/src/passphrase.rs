@@ -1,15 +1,18 @@
-//! Passphrases: asked on the terminal, or read from a file descriptor one a line; never from the
-//! arguments.
+//! Passphrases: asked on the terminal, read from a file descriptor one a line, or printed by a
+//! command; never from the arguments.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use keystead::{Error, ErrorClass, MasterKey, PassphraseCosts};
 use zeroize::Zeroizing;
 
+use crate::args::Source;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::guard::{self, Role};
@@ -20,43 +23,55 @@ const MAX_INPUT: u64 = 81_920;
 /// The same, reserved at once, so that no grown buffer leaves a copy behind.
 const MAX_INPUT_LEN: usize = 81_952;
 
-/// For who takes the place of a passphrase for the wish to use one.
-pub(crate) const NOT_ASKED: &str = "add -p: --passphrase-fd only says where to read it";
+/// For those who say where a passphrase is, but not that they want to use one.
+pub(crate) const NOT_ASKED: &str =
+    "add -p: --passphrase-fd and --passphrase-command only say where a passphrase comes from";
+const COMMAND: &str = "--passphrase-command";
+/// What tells a command which passphrase is asked for.
+const ASKED_FOR: &str = "KEYSTEAD_PASSPHRASE_FOR";
 
 /// Where passphrases come from, and the most that one may cost to try.
 pub(crate) struct Passphrases {
-    source: Source,
+    origin: Origin,
     used: Cell<bool>,
     ceiling: PassphraseCosts,
 }
 
-enum Source {
+enum Origin {
     Terminal,
+    /// Run in a shell for each.
+    Command(OsString),
     /// Lines not used yet.
     Lines(RefCell<VecDeque<Zeroizing<Vec<u8>>>>),
 }
 
 impl Passphrases {
-    /// From `--passphrase-fd`, or the terminal.
-    pub(crate) fn new(fd: Option<u32>) -> Result<Self> {
-        let source = fd.map_or(Ok(Source::Terminal), Source::read)?;
-        Ok(Self { source, used: Cell::new(false), ceiling: PassphraseCosts::CEILING })
+    /// Reads them from `--passphrase-fd`; a command or the terminal waits until one is asked for.
+    pub(crate) fn new(source: &Source) -> Result<Self> {
+        let origin = match (source.passphrase_fd, &source.passphrase_command) {
+            (Some(fd), _) => Origin::read(fd)?,
+            (None, Some(command)) => Origin::Command(command.clone()),
+            (None, None) => Origin::Terminal,
+        };
+        Ok(Self { origin, used: Cell::new(false), ceiling: PassphraseCosts::CEILING })
     }
 
     /// A passphrase that was given and asked for by nothing protects nothing.
     pub(crate) fn check_used(&self) -> Result<()> {
         if self.are_given() && !self.used.get() {
-            return Err(Failure::usage(
-                "--passphrase-fd is given, but nothing asks for a passphrase",
-            )
-            .hint(NOT_ASKED));
+            let option = match self.origin {
+                Origin::Command(_) => COMMAND,
+                Origin::Lines(_) | Origin::Terminal => "--passphrase-fd",
+            };
+            let what = format!("{option} is given, but nothing asks for a passphrase");
+            return Err(Failure::usage(what).hint(NOT_ASKED));
         }
         Ok(())
     }
 
-    /// Whether `--passphrase-fd` is given.
+    /// Whether the arguments say where they come from.
     pub(crate) const fn are_given(&self) -> bool {
-        matches!(self.source, Source::Lines(_))
+        !matches!(self.origin, Origin::Terminal)
     }
 
     /// Lets a passphrase record cost as many MiB of memory (`--passphrase-memory`).
@@ -70,9 +85,10 @@ impl Passphrases {
     /// A passphrase that exists already.
     pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
         self.used.set(true);
-        let passphrase = match &self.source {
-            Source::Terminal => prompt(&format!("Passphrase of {what}: "))?,
-            Source::Lines(lines) => next(lines, what)?,
+        let passphrase = match &self.origin {
+            Origin::Terminal => prompt(&format!("Passphrase of {what}: "))?,
+            Origin::Command(command) => run(command, what)?,
+            Origin::Lines(lines) => next(lines, what)?,
         };
         Ok(MasterKey::passphrase(&*passphrase)?.with_passphrase_ceiling(self.ceiling))
     }
@@ -80,8 +96,9 @@ impl Passphrases {
     /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
     pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
         self.used.set(true);
-        let passphrase = match &self.source {
-            Source::Terminal => {
+        let passphrase = match &self.origin {
+            Origin::Command(command) => run(command, &format!("new: {what}"))?,
+            Origin::Terminal => {
                 let first = prompt(&format!("New passphrase for {what}: "))?;
                 let second = prompt("The same again: ")?;
                 if *first != *second {
@@ -90,13 +107,13 @@ impl Passphrases {
                 }
                 first
             }
-            Source::Lines(lines) => next(lines, what)?,
+            Origin::Lines(lines) => next(lines, what)?,
         };
         MasterKey::passphrase(&*passphrase).map_err(Failure::from)
     }
 }
 
-impl Source {
+impl Origin {
     /// One passphrase a line.
     fn read(fd: u32) -> Result<Self> {
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN));
@@ -140,6 +157,55 @@ fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zer
     })
 }
 
+/// Runs a command and returns the first line that it prints. Its messages go where ours go.
+fn run(command: &OsStr, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let mut shell = shell(command);
+    shell.env(ASKED_FOR, what).stdout(Stdio::piped());
+    // Our input is data, unless a person types it.
+    if !io::stdin().is_terminal() {
+        shell.stdin(Stdio::null());
+    }
+    let failed = |error| Failure::at(COMMAND, Error::Io(error));
+    let ended = cancel::with_terminal(|| {
+        let mut child = shell.spawn()?;
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN));
+        if let Some(out) = child.stdout.take() {
+            out.take(MAX_INPUT).read_to_end(&mut text)?;
+        }
+        child.wait().map(|status| (status, text))
+    })?;
+    let (status, text) = ended.map_err(failed)?;
+    if !status.success() {
+        return Err(Failure::new(
+            ErrorClass::Io,
+            format!("{COMMAND}: the command failed ({status}), asked for the passphrase of {what}"),
+        )
+        .hint("run it by itself: it has to print the passphrase and to end with 0"));
+    }
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(Failure::usage(format!("{COMMAND}: the command printed no passphrase"))
+            .hint("the first line that it prints is the passphrase"));
+    }
+    Ok(Zeroizing::new(line.to_vec()))
+}
+
+#[cfg(not(windows))]
+fn shell(command: &OsStr) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command);
+    shell
+}
+
+#[cfg(windows)]
+fn shell(command: &OsStr) -> Command {
+    use std::os::windows::process::CommandExt as _;
+    let mut shell = Command::new("cmd");
+    shell.arg("/C").raw_arg(command);
+    shell
+}
+
 fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
     let answer = cancel::with_terminal(|| rpassword::prompt_password(text))?;
     let answer = answer.map_err(|error| match error.kind() {
@@ -148,7 +214,7 @@ fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
             Failure::new(ErrorClass::Cancelled, "cancelled")
         }
         _ => Failure::usage("there is no terminal to ask for a passphrase")
-            .hint("--passphrase-fd N reads it from a file descriptor"),
+            .hint("--passphrase-fd N reads it from a file descriptor, --passphrase-command CMD from a command"),
     })?;
     Ok(Zeroizing::new(answer.into_bytes()))
 }

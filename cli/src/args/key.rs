@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Demands;
+use super::{Demands, Source};
 
 #[derive(Args)]
 #[command(
@@ -20,9 +20,8 @@ pub(crate) struct Keygen {
     /// Encrypt the key file under a passphrase
     #[arg(short, long)]
     pub(crate) passphrase: bool,
-    /// Read the passphrase from this file descriptor
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// A comment in the key file
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
@@ -60,9 +59,8 @@ pub(crate) struct KeyFile {
     /// The key file
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Read passphrases from this file descriptor: the old one, then the new one
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// The most memory that trying a passphrase may take [default: 1024]
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
@@ -79,9 +77,8 @@ pub(crate) struct KeyImport {
     /// Encrypt the key file under a passphrase
     #[arg(short, long)]
     pub(crate) passphrase: bool,
-    /// Read the passphrase from this file descriptor
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// Do not wait until the key is on disk
     #[arg(long)]
     pub(crate) no_sync: bool,
@@ -95,9 +92,8 @@ pub(crate) struct KeyCheck {
     /// The copy of the key
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Read its passphrase from this file descriptor
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// The most memory that trying a passphrase may take [default: 1024]
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,

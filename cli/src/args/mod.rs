@@ -73,9 +73,8 @@ pub(crate) struct OpenKeys {
     /// Open with a passphrase
     #[arg(short, long)]
     pub(crate) passphrase: bool,
-    /// Read passphrases from this file descriptor, one a line
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// The most memory that trying a passphrase may take [default: 1024]
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
@@ -85,6 +84,24 @@ impl OpenKeys {
     /// The names of key files.
     pub(crate) fn names(&self) -> impl Iterator<Item = &OsStr> {
         self.keys.iter().map(AsRef::as_ref)
+    }
+}
+
+// Where passphrases come from, if not from the terminal.
+#[derive(Args)]
+pub(crate) struct Source {
+    /// Read passphrases from this file descriptor, one a line
+    #[arg(long, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
+    /// Run a shell command for each passphrase, which is the first line that it prints
+    #[arg(long, value_name = "CMD", conflicts_with = "passphrase_fd")]
+    pub(crate) passphrase_command: Option<OsString>,
+}
+
+impl Source {
+    /// Whether it is said.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.passphrase_fd.is_some() || self.passphrase_command.is_some()
     }
 }
 
@@ -168,9 +185,8 @@ pub(crate) struct Encrypt {
     /// A passphrase opens, too
     #[arg(short, long)]
     pub(crate) passphrase: bool,
-    /// Read passphrases from this file descriptor, one a line
-    #[arg(long, value_name = "N")]
-    pub(crate) passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// Public text that belongs to the object, demanded again with decrypt -c
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,

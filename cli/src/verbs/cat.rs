@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let demands = Demands::of(&args.demands, 1, false)?;
     let inputs = Input::list(args.input.as_slice())?;
-    keys::check_apart(args.keys.names(), args.keys.passphrase_fd, &inputs)?;
+    keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     let inputs = Input::list_once(&args.inputs)?;
     check_single_output(args.writing.output.as_deref(), &inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.writing.recursive)?;
-    keys::check_apart(args.keys.names(), args.keys.passphrase_fd, &inputs)?;
+    keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {

@@ -41,8 +41,8 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let mut text = Zeroizing::new(String::with_capacity(secret.len() + comments.len()));
     text.push_str(&comments);
     text.push_str(&secret);
-    if args.passphrase || args.passphrase_fd.is_some() {
-        let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
+    if args.passphrase || args.source.is_given() {
+        let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
         text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
     }
     // One after the other, so that a killed run leaves one private file at most; the secret first,

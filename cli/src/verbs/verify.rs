@@ -18,7 +18,7 @@ use crate::report::Report;
 pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
-    keys::check_apart(args.keys.names(), args.keys.passphrase_fd, &inputs)?;
+    keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let each = for_each(&inputs, args.recursive, threads);

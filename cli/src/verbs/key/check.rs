@@ -22,7 +22,7 @@ use crate::verbs::verify;
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
-    let passphrases = Passphrases::new(args.passphrase_fd)?.spending(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = backup(&args.file, &passphrases)?;
     let each = for_each(&inputs, args.recursive, threads);
     let folders =

@@ -20,7 +20,7 @@ use crate::report::{Report, shown};
 
 /// Prints the public halves, one a line.
 pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
-    let passphrases = Passphrases::new(args.passphrase_fd)?.spending(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = keys::file(&args.file, &passphrases)?;
     let public: Vec<_> = keys.iter().filter_map(|key| key.public()).collect();
     if public.is_empty() {
@@ -43,7 +43,7 @@ pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
 /// Writes the key file anew under a passphrase; the old one stays until the new one is complete.
 pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     check_is_file(&args.file)?;
-    let passphrases = Passphrases::new(args.passphrase_fd)?.spending(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = keys::file(&args.file, &passphrases)?;
     if keys.iter().any(|key| !key.opens()) {
         let what = format!("{}: a public key is not encrypted", shown(&args.file));

@@ -21,7 +21,7 @@ use crate::verbs::keygen;
 const MAX_TYPED: u64 = 1_048_576;
 
 pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
-    let passphrases = Passphrases::new(args.passphrase_fd)?;
+    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = keys::file(&args.file, &passphrases)?;
     if keys.iter().any(|key| !key.opens()) {
         let what = format!("{}: a public key needs no paper", shown(&args.file));
@@ -57,7 +57,7 @@ pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
 pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
     temp::sweep(&args.output);
     keygen::refuse_existing(&args.output)?;
-    if args.passphrase_fd == Some(0) {
+    if args.source.passphrase_fd == Some(0) {
         return Err(Failure::usage("--passphrase-fd 0: stdin is what the key is read from")
             .hint("--passphrase-fd 3 3< FILE"));
     }
@@ -67,8 +67,8 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
     }
     let keys = typed()?;
     let mut text = keys.expose_file_text()?;
-    if args.passphrase || args.passphrase_fd.is_some() {
-        let passphrase = Passphrases::new(args.passphrase_fd)?.ask_new("the key file")?;
+    if args.passphrase || args.source.is_given() {
+        let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
         text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
     }
     keygen::write_secret(&args.output, &text, !args.no_sync)?;
