@@ -133,7 +133,8 @@ pub(crate) struct Records {
 // Where outputs go, and how they are written.
 #[derive(Args)]
 pub(crate) struct Writing {
-    /// The output; `-` is stdout
+    /// The output; `-` is stdout; a directory (with `/` at its end it is made) takes each output
+    /// under its own name, but with -r and one directory it is the output of that
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Take folders, with all files and folders in them

@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::compare::{Comparison, Rules};
 use super::demands::Demands;
 use super::existing;
-use super::many::{Destination, Folders, Many, Outputs, Task, Told};
-use super::{check_single_output, check_stdout, copy_out, details_json, for_each};
+use super::many::{Destination, Folders, Many, Task, Told};
+use super::outputs::Outputs;
+use super::{check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
 use crate::failure::{Failure, Result};
 use crate::guard;
@@ -31,7 +32,7 @@ const INCOMPLETE: &str =
 
 pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
-    check_single_output(args.writing.output.as_deref(), &inputs)?;
+    let outputs = Outputs::of(&args.writing, &inputs, without_ks)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.writing.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
@@ -39,8 +40,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     if args.writing.force || args.writing.recursive {
         guard::keep_inputs(&inputs);
     }
-    let root = args.writing.output.as_deref();
-    let outputs = Outputs { root, name: without_ks, sync: !args.writing.no_sync };
+    let _prepared = outputs.prepare()?;
     let each = for_each(&inputs, args.writing.recursive, threads);
     let folders = Folders {
         taken: args.writing.recursive,
@@ -48,12 +48,12 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
         destination: Destination::Mirror(outputs),
     };
     Many { verb: "decrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
-        one(args, task, buffers, &keys, demands.expected(), (each, report))
+        one((args, &outputs), task, buffers, &keys, demands.expected(), (each, report))
     })
 }
 
 fn one(
-    args: &Decrypt,
+    (args, outputs): (&Decrypt, &Outputs<'_>),
     task: &Task,
     buffers: &mut Buffers,
     keys: &Keyring,
@@ -63,8 +63,11 @@ fn one(
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
     let mut opened = Object::file(input)?;
-    let place = task.place.as_ref().map(|place| &*place.path);
-    let target = Target::of(place.or(args.writing.output.as_deref()), input, without_ks)?;
+    let explicit = match &task.place {
+        Some(place) => Some(place.path.clone()),
+        None => outputs.file(input)?,
+    };
+    let target = Target::of(explicit.as_deref(), input, without_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
     let mut force = args.writing.force;

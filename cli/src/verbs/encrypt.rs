@@ -10,10 +10,9 @@ use serde_json::json;
 
 use super::compare::{Comparison, Rules, Source};
 use super::existing::{self, Exchanged};
-use super::many::{Destination, Folders, Many, Outputs, Task, Told};
-use super::{
-    about_input, check_single_output, check_stdout, context, copy_in, for_each, records, room,
-};
+use super::many::{Destination, Folders, Many, Task, Told};
+use super::outputs::Outputs;
+use super::{about_input, check_stdout, context, copy_in, for_each, records, room};
 use crate::args::Encrypt;
 use crate::bulk::From;
 use crate::failure::{Failure, Result};
@@ -31,7 +30,7 @@ const MAX_ARMORED: u64 = 128 * 1024 * 1024;
 
 pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
-    check_single_output(args.writing.output.as_deref(), &inputs)?;
+    let outputs = Outputs::of(&args.writing, &inputs, with_ks)?;
     let context = context(&args.context)?;
     let names = args.keys.iter().map(AsRef::as_ref);
     let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
@@ -44,8 +43,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     if args.writing.force || args.writing.recursive {
         guard::keep_inputs(&inputs);
     }
-    let root = args.writing.output.as_deref();
-    let outputs = Outputs { root, name: with_ks, sync: !args.writing.no_sync };
+    let _prepared = outputs.prepare()?;
     let each = for_each(&inputs, args.writing.recursive, threads);
     let folders = Folders {
         taken: args.writing.recursive,
@@ -53,7 +51,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         destination: Destination::Mirror(outputs),
     };
     Many { verb: "encrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
-        one(args, task, buffers, &keys, &context, (each, report))
+        one((args, &outputs), task, buffers, &keys, &context, (each, report))
     })
 }
 
@@ -65,7 +63,7 @@ fn with_ks(path: &Path) -> Result<PathBuf> {
 }
 
 fn one(
-    args: &Encrypt,
+    (args, outputs): (&Encrypt, &Outputs<'_>),
     task: &Task,
     buffers: &mut Buffers,
     keys: &Keyring,
@@ -73,9 +71,11 @@ fn one(
     (threads, report): (Threads, &Report),
 ) -> Result<Told> {
     let input = &task.input;
-    let place = task.place.as_ref().map(|place| &*place.path);
-    let explicit = place.or(args.writing.output.as_deref());
-    let target = Target::of(explicit, input, with_ks)?;
+    let explicit = match &task.place {
+        Some(place) => Some(place.path.clone()),
+        None => outputs.file(input)?,
+    };
+    let target = Target::of(explicit.as_deref(), input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
     let Opened { mut reader, len, id, mode, modified } = input.open()?;

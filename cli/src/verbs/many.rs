@@ -9,6 +9,7 @@ use std::sync::Arc;
 use keystead::Threads;
 use serde_json::Value;
 
+use super::outputs::Outputs;
 use super::settle::{Outcome, Settle};
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
@@ -82,17 +83,6 @@ impl Destination<'_> {
     pub(crate) const fn of_changes(dry_run: bool, sync: bool) -> Self {
         if dry_run { Self::Nowhere } else { Self::InPlace { sync } }
     }
-}
-
-/// Outputs in a folder of their own.
-#[derive(Clone, Copy)]
-pub(crate) struct Outputs<'a> {
-    /// `-o`.
-    pub(crate) root: Option<&'a Path>,
-    /// From the name of an input to that of its output, for files and for the folder that was
-    /// named.
-    pub(crate) name: fn(&Path) -> Result<PathBuf>,
-    pub(crate) sync: bool,
 }
 
 /// A verb that works on many inputs.
@@ -216,7 +206,7 @@ impl Many<'_> {
             Destination::Mirror(outputs) => {
                 let mode = walk.root_mode().map_err(|error| Failure::io(root, error))?;
                 let mode = self.folder_mode(mode);
-                Some(Mirror::new(root, mode, &outputs.place(root)?, outputs.sync, LIMITS)?)
+                Some(Mirror::new(root, mode, &outputs.tree(root)?, outputs.sync, LIMITS)?)
             }
             Destination::InPlace { sync } => Some(Mirror::in_place(root, sync, LIMITS)?),
             Destination::Nowhere => None,
@@ -287,23 +277,6 @@ fn total(inputs: &[Input], recursive: bool) -> Total {
         }
     }
     Total { bytes, files: (recursive || files > 1).then_some(files) }
-}
-
-impl Outputs<'_> {
-    /// `-o`, or the folder's name made into another.
-    fn place(&self, root: &Path) -> Result<PathBuf> {
-        match self.root {
-            Some(stdout) if stdout == Path::new("-") => {
-                Err(Failure::usage(format!("{}: a folder does not go to stdout", shown(root)))
-                    .hint("-o FOLDER takes it"))
-            }
-            Some(place) => Ok(place.to_owned()),
-            // Without a trailing slash; `.` and `..` have no name to make another of.
-            None if root.file_name().is_some() => (self.name)(root.components().as_path()),
-            None => Err(Failure::usage(format!("{}: its output has no name", shown(root)))
-                .hint("-o FOLDER names it")),
-        }
-    }
 }
 
 fn with_ks(path: &Path) -> Option<PathBuf> {

@@ -14,6 +14,7 @@ mod keygen;
 mod lock;
 mod many;
 mod opens;
+mod outputs;
 mod reencrypt;
 mod replacement;
 mod rewrap;
@@ -115,15 +116,6 @@ fn context(pairs: &[String]) -> Result<Context> {
         context = context.with(name, value);
     }
     Ok(context)
-}
-
-/// A name for the output needs one input.
-fn check_single_output(output: Option<&std::path::Path>, inputs: &[Input]) -> Result<()> {
-    if output.is_none() || inputs.len() == 1 {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("-o names one output, but {} inputs are given", inputs.len()))
-        .hint("without -o, each output is named after its input"))
 }
 
 /// Results and plaintext cannot share stdout, and an output that nobody gets is not written.

@@ -1,0 +1,140 @@
+//! Where outputs go and what they are called: beside their inputs, in a directory, or where `-o` says.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::args::Writing;
+use crate::failure::{Failure, Result};
+use crate::input::Input;
+use crate::report::shown;
+
+/// The outputs of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Outputs<'a> {
+    /// `-o`.
+    pub(super) root: Option<&'a Path>,
+    /// Each output goes into the root under a name of its own.
+    into: bool,
+    /// From the name of an input to that of its output, for files and for the folder that was
+    /// named.
+    pub(super) name: fn(&Path) -> Result<PathBuf>,
+    pub(super) sync: bool,
+}
+
+impl<'a> Outputs<'a> {
+    /// Fails where the outputs of two inputs would have one name.
+    pub(super) fn of(
+        args: &'a Writing,
+        inputs: &[Input],
+        name: fn(&Path) -> Result<PathBuf>,
+    ) -> Result<Self> {
+        let (root, sync) = (args.output.as_deref(), !args.no_sync);
+        let is_tree =
+            |input: &Input| args.recursive && matches!(input, Input::File(path) if path.is_dir());
+        let into = match inputs {
+            // A directory is what the output of one directory is.
+            [only] if is_tree(only) => false,
+            _ => root.is_some_and(is_directory),
+        };
+        let outputs = Self { root, into, name, sync };
+        if into {
+            outputs.check_names(inputs)?;
+        } else if root.is_some() && inputs.len() > 1 {
+            return Err(Failure::usage(format!(
+                "-o names one output, but {} inputs are given",
+                inputs.len()
+            ))
+            .hint("-o DIRECTORY/ takes many outputs; without -o, each is named after its input"));
+        }
+        Ok(outputs)
+    }
+
+    /// Each output needs a name of its own.
+    fn check_names(&self, inputs: &[Input]) -> Result<()> {
+        let mut seen: HashMap<PathBuf, &Input> = HashMap::new();
+        for input in inputs {
+            let Some(path) = input.path() else {
+                return Err(Failure::usage(
+                    "stdin has no name, so its output has none in a directory",
+                )
+                .hint("-o FILE names the output"));
+            };
+            // What has no name for its output is an error of its own, told when its turn comes.
+            let Ok(output) = self.inside(path) else { continue };
+            if let Some(other) = seen.insert(output.clone(), input) {
+                return Err(Failure::usage(format!(
+                    "{} and {} would both become {}",
+                    other.shown(),
+                    input.shown(),
+                    shown(&output)
+                ))
+                .hint("run it once for each, with another -o"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory that the outputs go into, if it is named and not there.
+    pub(super) fn prepare(&self) -> Result<Prepared<'a>> {
+        let Some(root) = self.root.filter(|_| self.into) else { return Ok(Prepared(None)) };
+        match fs::create_dir(root) {
+            Ok(()) => Ok(Prepared(Some(root))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Prepared(None)),
+            Err(error) => Err(Failure::io(root, error)),
+        }
+    }
+
+    /// Returns the path of a file's output, where `-o` says something of it.
+    pub(super) fn file(&self, input: &Input) -> Result<Option<PathBuf>> {
+        match (self.root, input.path()) {
+            (Some(_), Some(path)) if self.into => self.inside(path).map(Some),
+            (root, _) => Ok(root.map(Path::to_owned)),
+        }
+    }
+
+    /// Returns the path of the output of a directory.
+    pub(super) fn tree(&self, root: &Path) -> Result<PathBuf> {
+        match self.root {
+            Some(stdout) if stdout == Path::new("-") => {
+                Err(Failure::usage(format!("{}: a folder does not go to stdout", shown(root)))
+                    .hint("-o FOLDER takes it"))
+            }
+            Some(_) if self.into => self.inside(root),
+            Some(place) => Ok(place.to_owned()),
+            // Without a trailing slash; `.` and `..` have no name to make another of.
+            None if root.file_name().is_some() => (self.name)(root.components().as_path()),
+            None => Err(Failure::usage(format!("{}: its output has no name", shown(root)))
+                .hint("-o FOLDER names it")),
+        }
+    }
+
+    /// The path of an output in the directory of `-o`.
+    fn inside(&self, input: &Path) -> Result<PathBuf> {
+        let Some(name) = input.file_name() else {
+            return Err(Failure::usage(format!("{}: its output has no name", shown(input)))
+                .hint("name the directory, and not `.` or `..`"));
+        };
+        (self.name)(Path::new(name)).map(|name| self.root.unwrap_or(Path::new("")).join(name))
+    }
+}
+
+/// A directory for outputs, which goes again if nothing came into it.
+pub(super) struct Prepared<'a>(Option<&'a Path>);
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        if let Some(made) = self.0 {
+            // One with something in it stays.
+            let _ = fs::remove_dir(made);
+        }
+    }
+}
+
+/// Whether `-o` names a directory: one that is there, or by its last character.
+fn is_directory(path: &Path) -> bool {
+    let last = path.as_os_str().as_encoded_bytes().last();
+    let slash = last.is_some_and(|last| std::path::is_separator(char::from(*last)));
+    slash || path.is_dir()
+}
