@@ -244,6 +244,9 @@ pub(crate) struct Cat {
 
 #[derive(Args)]
 pub(crate) struct Inspect {
+    /// Take folders, with all files and folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,

@@ -3,14 +3,11 @@
 
 use std::fmt::Write as _;
 
-use keystead::{Inspection, RecordInspection};
+use keystead::{Inspection, RecordInspection, Threads};
 use serde_json::{Value, json};
 
-use super::files_only;
-use super::many::Told;
+use super::many::{Destination, Folders, Many, Told};
 use super::opens::describe;
-use super::settle::told;
-use super::tally::Tally;
 use crate::args::Inspect;
 use crate::failure::Result;
 use crate::input::Input;
@@ -18,34 +15,26 @@ use crate::object::{Object, unparsed};
 use crate::report::{Report, escaped};
 use crate::sidefile;
 
-pub(crate) fn run(args: &Inspect, report: &Report) -> Result<u8> {
+pub(crate) fn run(args: &Inspect, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    let mut first = true;
-    let mut tally = Tally::default();
-    let mut one = |input: &Input| {
-        let object = Object::open(input).map_err(files_only)?;
-        let inspection = keystead::inspect(&object.prefix, object.len);
-        let inspection =
-            inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;
-        let side = match input {
-            Input::File(path) => sidefile::exists(path),
-            Input::Stdin | Input::Entry(_) => false,
-        };
-        if !report.json {
-            let gap = if std::mem::take(&mut first) { "" } else { "\n" };
-            report.print(&format!("{gap}{}", table(&object, &inspection, side)))?;
-        }
-        let mut value = serde_json::to_value(&inspection).unwrap_or(Value::Null);
-        value["armored"] = object.armored.into();
-        value["interrupted_rewrap"] = side.into();
-        value["verified"] = json!(false);
-        Ok(Told::from(value))
-    };
-    for input in &inputs {
-        let result = one(input);
-        told("inspect", &input.shown(), result, &mut tally, report)?;
+    let folders =
+        Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
+    Many { verb: "inspect", threads, folders, report }.run(&inputs, |task| one(&task.input, report))
+}
+
+fn one(input: &Input, report: &Report) -> Result<Told> {
+    let object = Object::open(input)?;
+    let inspection = keystead::inspect(&object.prefix, object.len);
+    let inspection = inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;
+    let side = input.path().is_some_and(sidefile::exists);
+    if !report.json {
+        return Ok(Told { text: table(&object, &inspection, side), ..Told::default() });
     }
-    Ok(tally.code)
+    let mut value = serde_json::to_value(&inspection).unwrap_or(Value::Null);
+    value["armored"] = object.armored.into();
+    value["interrupted_rewrap"] = side.into();
+    value["verified"] = json!(false);
+    Ok(Told::from(value))
 }
 
 fn table(object: &Object, inspection: &Inspection, side: bool) -> String {

@@ -38,6 +38,8 @@ pub(crate) struct Task {
 pub(crate) struct Told {
     /// A line for people.
     pub(crate) line: Option<String>,
+    /// Lines for people that were escaped already, and are printed with `-q`, too.
+    pub(crate) text: String,
     pub(crate) hints: Vec<String>,
     /// Nothing was to be done: its output is there.
     pub(crate) existing: bool,

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
         Verb::Encrypt(args) => encrypt::run(args, threads, report),
         Verb::Decrypt(args) => decrypt::run(args, threads, report),
         Verb::Cat(args) => cat::run(args, threads, report),
-        Verb::Inspect(args) => inspect::run(args, report),
+        Verb::Inspect(args) => inspect::run(args, threads, report),
         Verb::Verify(args) => verify::run(args, threads, report),
         Verb::Rewrap(args) => rewrap::run(args, threads, report),
         Verb::Reencrypt(args) => reencrypt::run(args, threads, report),

@@ -202,6 +202,10 @@ pub(super) fn told(
             for hint in &told.hints {
                 report.hint(hint);
             }
+            if !told.text.is_empty() && !report.json {
+                let gap = if tally.files > 1 { "\n" } else { "" };
+                report.print(&format!("{gap}{}", told.text))?;
+            }
             if let Some(line) = &told.line {
                 report.line(line)?;
             }
