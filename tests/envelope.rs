@@ -206,6 +206,30 @@ fn runs_are_shared_and_fresh_where_asked() {
     }
 }
 
+/// R44, R22: a comment labels the key after it, and its records.
+#[test]
+fn a_key_file_labels_its_keys() {
+    let (one, two) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
+    let labelled = Keyring::new(one.with_label("vault")).with(two);
+    let text = labelled.expose_file_text().unwrap();
+    let back = Keyring::from_file_text(text.as_bytes()).unwrap();
+    let labels = |keys: &Keyring| keys.iter().map(|k| k.label().to_owned()).collect::<Vec<_>>();
+    assert_eq!(labels(&back), ["vault", ""]);
+    let object = keystead::encrypt(&back, b"x", &Context::new()).unwrap();
+    let found = keystead::inspect(&object, None).unwrap().records;
+    assert_eq!(found[0].label.as_deref(), Some("vault"));
+    assert_eq!(found[1].label, None);
+    // What no record takes is a comment as any other.
+    for strange in ["", &"x".repeat(65), "a\u{7}"] {
+        let text = format!("# label: {strange}\n{}", &**text).replace("# label: vault\n", "");
+        let keys = Keyring::from_file_text(text.as_bytes()).unwrap();
+        assert_eq!(labels(&keys), ["", ""]);
+    }
+    // A label of more than one line is none in a file.
+    let odd = Keyring::new(MasterKey::generate().unwrap().with_label("a\nb"));
+    assert!(!odd.expose_file_text().unwrap().contains("label"));
+}
+
 /// R46, R18: another access list, the same body.
 #[test]
 fn rewrap_replaces_adds_and_drops() {

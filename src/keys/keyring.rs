@@ -4,7 +4,10 @@ use zeroize::Zeroizing;
 
 use super::MasterKey;
 use crate::error::{Detail, Error, Result};
-use crate::format::record::{KeyId, Kind};
+use crate::format::record::{KeyId, Kind, MAX_LABEL};
+
+/// How a comment begins that labels the key after it.
+const LABEL: &str = "# label: ";
 
 /// The master keys at hand. Encrypting wraps for all of them, so that any opens; opening uses those
 /// that can.
@@ -60,7 +63,8 @@ impl Keyring {
         }
     }
 
-    /// The keys of a key file: one text a line, `#` begins a comment (SPEC R44).
+    /// The keys of a key file: one text a line, `#` begins a comment (SPEC R44). A comment
+    /// `# label: TEXT` labels the key after it ([`MasterKey::with_label`]).
     ///
     /// # Errors
     /// `Limit` above 1 MiB; `KeyFile` for anything that is not a key, naming the line, or where
@@ -76,6 +80,7 @@ impl Keyring {
         }
         let mut keys = Self::empty();
         let mut count = 0;
+        let mut label = "";
         for (number, line) in (1..).zip(text.split_inclusive('\n')) {
             // A CR belongs to the line's end only in front of its LF.
             let line = match line.strip_suffix('\n') {
@@ -83,6 +88,8 @@ impl Keyring {
                 None => line,
             };
             if line.is_empty() || line.starts_with('#') {
+                let named = line.strip_prefix(LABEL).filter(|text| is_label(text));
+                label = named.unwrap_or(label);
                 continue;
             }
             count += 1;
@@ -90,7 +97,8 @@ impl Keyring {
                 let detail = Detail::new("a key file of more than 1,000 keys");
                 return Err(Error::limit(detail.hint("keep keys in several files")));
             }
-            keys.add(MasterKey::from_text(line).map_err(|error| at_line(number, &error))?);
+            let key = MasterKey::from_text(line).map_err(|error| at_line(number, &error))?;
+            keys.add(key.with_label(std::mem::take(&mut label)));
         }
         if keys.0.is_empty() {
             return Err(Error::key_file("a key file without a key"));
@@ -98,7 +106,8 @@ impl Keyring {
         Ok(keys)
     }
 
-    /// The key file of the secrets in this keyring (SPEC R44): public halves stand in comments.
+    /// The key file of the secrets in this keyring (SPEC R44), with labels and public keys in
+    /// comments.
     ///
     /// # Errors
     /// `Usage` where a key has no secret text.
@@ -106,6 +115,11 @@ impl Keyring {
         // Reserved at once, so that no grown buffer leaves a copy behind.
         let mut out = Zeroizing::new(String::with_capacity(self.0.len() * 4_096));
         for key in &self.0 {
+            if is_label(key.label()) {
+                out.push_str(LABEL);
+                out.push_str(key.label());
+                out.push('\n');
+            }
             if let Some(public) = key.public() {
                 out.push_str("# public key: ");
                 out.push_str(&public.to_text());
@@ -157,6 +171,11 @@ impl IntoIterator for Keyring {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
+}
+
+/// Whether a record takes this label (R22), and one line of a file.
+fn is_label(text: &str) -> bool {
+    (1..=MAX_LABEL).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 fn not_text(bytes: &[u8]) -> Error {

@@ -141,6 +141,12 @@ impl MasterKey {
         self
     }
 
+    /// The text of [`with_label`](Self::with_label); empty where there is none.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Its records carry no key id: nobody sees that two objects share it, and opening tries it in
     /// turn.
     #[must_use]

@@ -22,7 +22,7 @@ pub(crate) struct Keygen {
     pub(crate) passphrase: bool,
     #[command(flatten)]
     pub(crate) source: Source,
-    /// A comment in the key file
+    /// A name for people, which everyone can read in each object that the key opens
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
     /// Where its holder lives: two letters, as in ISO 3166

@@ -171,7 +171,10 @@ impl Change {
                     record.key_id == Some(key.id()) && record.kind == key.kind().name()
                 };
                 match self.new.iter().chain(mine.iter()).find(same) {
-                    Some(key) => keys.add(copy(key)?),
+                    Some(key) => {
+                        let label = record.label.as_deref().unwrap_or(key.label());
+                        keys.add(copy(key)?.with_label(label));
+                    }
                     None => missing.push(describe(record)),
                 }
             }
@@ -275,5 +278,6 @@ fn copy(key: &MasterKey) -> Result<MasterKey> {
             .and_then(|text| MasterKey::from_text(&text))
             .map_err(|error: Error| Failure::from(error))?,
     };
+    let copy = copy.with_label(key.label());
     Ok(if key.is_anonymous() { copy.anonymous() } else { copy })
 }

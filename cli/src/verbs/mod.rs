@@ -26,9 +26,7 @@ use std::io::{self, IoSliceMut, Read, Write};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead::{
-    Context, Details, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, Threads,
-};
+use keystead::{Context, Details, Encryptor, Error, ErrorClass, Keyring, Options, Threads};
 use serde_json::{Value, json};
 
 use crate::args::{Cli, Key, Records, Sparse, Verb};
@@ -138,7 +136,8 @@ fn records(keys: Keyring, records: &Records) -> Keyring {
         return keys;
     }
     let mut anonymous = Keyring::empty();
-    anonymous.extend(keys.into_iter().map(MasterKey::anonymous));
+    // A label would tell whose they are.
+    anonymous.extend(keys.into_iter().map(|key| key.anonymous().with_label("")));
     anonymous
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use keystead::{Expected, Grade, Keyring, Kind, Threads};
+use keystead::{Expected, Grade, Keyring, Kind, MasterKey, Threads};
 
 use super::demands::Demands;
 use super::many::{Destination, Folders, Many, Told};
@@ -62,12 +62,16 @@ pub(super) fn one(
         Grade::Held => "made by someone who held it",
         Grade::Anyone => "anyone with its public half can have made it",
     };
+    let mine = keys.iter().find(|key| key.kind() == by.kind && key.id() == by.key_id);
+    let label = mine.map(MasterKey::label).filter(|label| !label.is_empty());
+    let labelled = label.map(|label| format!(", “{label}”")).unwrap_or_default();
     let key = match by.kind {
         Kind::Passphrase => "the passphrase".to_owned(),
-        kind => format!("{} key {}", kind.name(), by.key_id),
+        kind => format!("{} key {}{labelled}", kind.name(), by.key_id),
     };
     let mut told = Told::from(details_json(reader.details()));
     told.bytes = len;
+    told.value["opened_by"]["label"] = label.into();
     told.value["plaintext_len"] = len.into();
     told.line = Some(format!("{name}: ok, {len} bytes, opened by {key}: {maker}"));
     Ok(told)
