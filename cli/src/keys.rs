@@ -10,6 +10,7 @@ use keystead::{Error, Keyring, MasterKey, PublicKey};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::args::OpenKeys;
+use crate::config;
 use crate::failure::{Failure, Result};
 use crate::guard::{self, Role};
 use crate::input::{Input, read_full};
@@ -170,6 +171,10 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     guard::check_once(path)?;
     let failed = |error| {
         let failure = Failure::io(path, error);
+        let failure = match config::named_by(path) {
+            Some(by) => failure.hint(by),
+            None => failure,
+        };
         Failure { message: format!("key file {}", failure.message), ..failure }
     };
     let mut file = File::open(path).map_err(failed)?;

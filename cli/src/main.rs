@@ -8,6 +8,7 @@ mod bulk;
 mod cancel;
 #[cfg(unix)]
 mod claim;
+mod config;
 mod demo;
 mod failure;
 mod filesystem;
@@ -43,12 +44,15 @@ use parse::Parsed;
 use report::Report;
 
 fn main() -> ExitCode {
-    let args = match parse::parse() {
+    let mut args = match parse::parse() {
         Parsed::Run(args) => args,
         Parsed::Show(text) => return show(&text),
         Parsed::Refuse(failure) => return Report::new(false, false).end(Err(failure)),
     };
     let report = Report::new(args.quiet, args.json);
+    if let Err(failure) = config::apply(&mut args) {
+        return report.end(Err(failure));
+    }
     let watched = cancel::block()
         .and_then(|()| if brief::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
     let ready = watched.and_then(|()| guard::check_streams()).and_then(|()| match args.json {

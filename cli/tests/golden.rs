@@ -15,6 +15,11 @@ fn access() {
 }
 
 #[test]
+fn config() {
+    assert!(harness::run_cases(include_str!("cases/config.txt")) >= 6);
+}
+
+#[test]
 fn errors() {
     assert!(harness::run_cases(include_str!("cases/errors.txt")) >= 40);
 }
@@ -40,6 +45,7 @@ fn every_exit_code_and_verb_has_a_case() {
     let all = [
         include_str!("cases/access.txt"),
         include_str!("cases/basics.txt"),
+        include_str!("cases/config.txt"),
         include_str!("cases/demands.txt"),
         include_str!("cases/errors.txt"),
         include_str!("cases/folders.txt"),
@@ -63,6 +69,7 @@ fn every_exit_code_and_verb_has_a_case() {
         "key export",
         "key import",
         "key check",
+        "config show",
         "demo",
         "completions",
         "man",
@@ -79,7 +86,7 @@ fn every_exit_code_and_verb_has_a_case() {
 fn the_help_of_a_verb_begins_as_the_list_of_verbs_says() {
     let here = std::path::Path::new(".");
     let mut seen = 0;
-    for verb in ["", "key "] {
+    for verb in ["", "key ", "config "] {
         let list = String::from_utf8(harness::run(here, &format!("{verb}--help")).stdout);
         let list = list.expect("help is UTF-8");
         let commands = list.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -94,5 +101,5 @@ fn the_help_of_a_verb_begins_as_the_list_of_verbs_says() {
             seen += 1;
         }
     }
-    assert!(seen >= 17, "{seen} verbs");
+    assert!(seen >= 19, "{seen} verbs");
 }

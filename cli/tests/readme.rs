@@ -97,6 +97,8 @@ fn run(command: &str, folder: &Path) -> (String, bool) {
         .args(["-c", &format!("exec 2>&1; {command}")])
         .current_dir(folder)
         .env("PATH", format!("{}:{path}", binary.display()))
+        .env("KEYSTEAD_CONFIG", folder.join("configured"))
+        .env_remove("KEYSTEAD_KEY")
         .stdin(Stdio::null())
         .output()
         .expect("sh runs");

@@ -55,6 +55,9 @@ pub(crate) enum Verb {
     /// Work on a key file
     #[command(subcommand)]
     Key(Key),
+    /// Show the settings and where they come from
+    #[command(subcommand)]
+    Config(Config),
     /// Show the whole story on real files with an embedded provider folder
     Demo(Demo),
     /// Print completions for a shell
@@ -264,6 +267,26 @@ pub(crate) struct Verify {
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub(crate) enum Config {
+    /// Print what is in force, and where it comes from
+    Show(ConfigShow),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "A flag comes first, then KEYSTEAD_KEY, which names a key file, then config.toml in the configuration directory, which KEYSTEAD_CONFIG names:\n\n  key = \"home.key\"             or [\"home.key\", \"work.key\"]; a relative name is looked for beside config.toml\n  threads = 2\n  passphrase-memory = 2048     MiB\n\nThe default key is used where -k is left out and neither -p nor -R says who opens."
+)]
+pub(crate) struct ConfigShow {
+    /// As with other verbs
+    #[arg(short, long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<OsString>,
+    /// As with other verbs
+    #[arg(long, value_name = "MIB")]
+    pub(crate) passphrase_memory: Option<u32>,
 }
 
 #[derive(Args)]

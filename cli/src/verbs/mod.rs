@@ -3,6 +3,7 @@
 mod cat;
 mod change;
 mod compare;
+mod config;
 mod decrypt;
 mod demands;
 mod encrypt;
@@ -29,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use keystead::{Context, Details, Encryptor, Error, ErrorClass, Keyring, Options, Threads};
 use serde_json::{Value, json};
 
-use crate::args::{Cli, Key, Records, Sparse, Verb};
+use crate::args::{Cli, Config, Key, Records, Sparse, Verb};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
         Verb::Key(Key::Export(args)) => key::paper::export(args, report),
         Verb::Key(Key::Import(args)) => key::paper::import(args, report),
         Verb::Key(Key::Check(args)) => key::check::run(args, threads, report),
+        Verb::Config(Config::Show(show)) => config::show(show, args.threads, report),
         Verb::Demo(args) => demo::run(args, report),
         Verb::Completions(args) => generate::completions(args, report),
         Verb::Man(args) => generate::man(args, report),

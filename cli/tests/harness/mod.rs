@@ -23,16 +23,22 @@ pub fn command() -> Command {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     // SIGHUP, SIGINT, SIGTERM are 1, 2, 15.
-    if ignored & (1 | 1 << 1 | 1 << 14) == 0 {
-        return Command::new(program);
-    }
-    let mut command = Command::new("env");
-    command.arg("--default-signal=HUP,INT,TERM").arg(program);
+    let mut command = match ignored & (1 | 1 << 1 | 1 << 14) {
+        0 => Command::new(program),
+        _ => {
+            let mut command = Command::new("env");
+            command.arg("--default-signal=HUP,INT,TERM").arg(program);
+            command
+        }
+    };
+    // What is configured on this machine is no part of a test.
+    command.env("KEYSTEAD_CONFIG", "/nonexistent").env_remove("KEYSTEAD_KEY");
     command
 }
 
-fn started(dir: &Path, args: &[String]) -> (Child, ChildStdin) {
+fn started(dir: &Path, args: &[String], env: &[(String, String)]) -> (Child, ChildStdin) {
     let mut command = command();
+    command.envs(env.iter().map(|(name, value)| (name, value)));
     command.args(args).current_dir(dir);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
@@ -42,7 +48,11 @@ fn started(dir: &Path, args: &[String]) -> (Child, ChildStdin) {
 
 /// Runs keystead in `dir`.
 pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
-    let (child, mut pipe) = started(dir, args);
+    keystead_with(dir, args, stdin, &[])
+}
+
+fn keystead_with(dir: &Path, args: &[String], stdin: &[u8], env: &[(String, String)]) -> Ran {
+    let (child, mut pipe) = started(dir, args, env);
     let text = stdin.to_vec();
     // A command that does not read its input is no error.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&text)));
@@ -55,7 +65,7 @@ pub fn keystead(dir: &Path, args: &[String], stdin: &[u8]) -> Ran {
 /// Runs keystead, leaves its stdin open, and sends a signal as soon as a private file of its own is
 /// there.
 fn signalled(dir: &Path, args: &[String], stdin: &[u8], signal: &str) -> Ran {
-    let (child, mut pipe) = started(dir, args);
+    let (child, mut pipe) = started(dir, args, &[]);
     pipe.write_all(stdin).expect("a few bytes fit");
     let start = std::time::Instant::now();
     while no_leftovers(dir).is_ok() && start.elapsed().as_secs() < 20 {
@@ -115,6 +125,7 @@ fn run_case(body: &str) -> Result<(), String> {
     let mut stdin = Vec::new();
     let mut signal = None;
     let mut pending: Option<Pending> = None;
+    let mut env = Vec::new();
     for line in body.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb {
@@ -123,14 +134,22 @@ fn run_case(body: &str) -> Result<(), String> {
                 let words = words(dir, rest);
                 let ran = match signal.take() {
                     Some(signal) => signalled(dir, &words, &stdin, signal),
-                    None => keystead(dir, &words, &stdin),
+                    None => keystead_with(dir, &words, &stdin, &env),
                 };
+                let ran = if env.is_empty() { ran } else { placed(ran, dir) };
+                env.clear();
                 pending = Some(Pending { ran, code: 0, stderr: vec![], stdout: vec![] });
                 stdin.clear();
             }
             "signal" => {
                 finish(pending.take())?;
                 signal = Some(rest);
+            }
+            "env" => {
+                finish(pending.take())?;
+                let (name, value) = rest.split_once(" = ").ok_or("env NAME = VALUE")?;
+                let value = value.replace("DIR", &dir.to_string_lossy());
+                env.push((name.to_owned(), value));
             }
             "exit" => expect(&mut pending)?.code = rest.parse().map_err(|_| line.to_owned())?,
             "err" => expect(&mut pending)?.stderr.push(rest.to_owned()),
@@ -145,6 +164,13 @@ fn run_case(body: &str) -> Result<(), String> {
     }
     finish(pending)?;
     no_leftovers(dir)
+}
+
+/// The folder of a case has another name in each run.
+fn placed(ran: Ran, dir: &Path) -> Ran {
+    let dir = &*dir.to_string_lossy();
+    let stdout = String::from_utf8_lossy(&ran.stdout).replace(dir, "DIR").into_bytes();
+    Ran { stdout, stderr: ran.stderr.replace(dir, "DIR"), ..ran }
 }
 
 fn expect(pending: &mut Option<Pending>) -> Result<&mut Pending, String> {

@@ -1,0 +1,82 @@
+//! `config show`: what is in force, and where each setting comes from.
+
+use std::num::NonZeroUsize;
+
+use serde_json::{Value, json};
+
+use super::threads;
+use crate::args::ConfigShow;
+use crate::config::{Config, Found, From};
+use crate::failure::Result;
+use crate::report::{Report, escaped, shown};
+
+/// What trying a passphrase may take where nobody says otherwise, in MiB.
+const MEMORY: u32 = 1_024;
+
+pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Report) -> Result<u8> {
+    let config = Config::load()?;
+    let (keys, keys_from) = match args.keys.is_empty() {
+        true => (&config.keys, config.keys_from),
+        false => (&args.keys, From::Flag("-k")),
+    };
+    let keys: Vec<_> = keys.iter().map(|key| shown(key.as_ref())).collect();
+    let (count, threads_from) = chosen(asked, "--threads", config.threads);
+    let count = threads(count).get();
+    let (memory, memory_from) =
+        chosen(args.passphrase_memory, "--passphrase-memory", config.passphrase_memory);
+    let memory = memory.unwrap_or(MEMORY);
+    let file = config.file.as_deref().map(shown);
+    let state = config.state.as_deref().map(shown);
+
+    if report.json {
+        let setting = |name: &str, value: Value, from: From| json!({ "name": name, "value": value, "from": source(from, file.as_deref()) });
+        report.result(&json!({
+            "verb": "config show", "ok": true, "file": file, "read": config.found == Found::Read,
+            "state": state,
+            "settings": [
+                setting("key", json!(keys), keys_from),
+                setting("threads", json!(count), threads_from),
+                setting("passphrase-memory", json!(memory), memory_from),
+            ],
+        }))?;
+        return Ok(0);
+    }
+    let unknown = || "no home directory is known".to_owned();
+    let found = match config.found {
+        Found::Read => "",
+        Found::Nothing => " (not there)",
+        Found::NotReadable => " (not readable, so it says nothing)",
+    };
+    let file_line = file.clone().map_or_else(unknown, |file| format!("{file}{found}"));
+    let keys_line = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+    let rows = [
+        ("file", file_line, None),
+        ("state", state.unwrap_or_else(unknown), None),
+        ("key", keys_line, Some(keys_from)),
+        ("threads", count.to_string(), Some(threads_from)),
+        ("passphrase-memory", format!("{memory} MiB"), Some(memory_from)),
+    ];
+    for (name, value, from) in rows {
+        let from = from.map(|from| format!("   (from {})", source(from, file.as_deref())));
+        report.print(&escaped(&format!("{name:<18} {value}{}", from.unwrap_or_default())))?;
+        report.print("\n")?;
+    }
+    Ok(0)
+}
+
+/// A flag comes before the file.
+fn chosen<T>(flag: Option<T>, name: &'static str, file: Option<T>) -> (Option<T>, From) {
+    match (flag, file) {
+        (Some(value), _) => (Some(value), From::Flag(name)),
+        (None, Some(value)) => (Some(value), From::File),
+        (None, None) => (None, From::Default),
+    }
+}
+
+fn source(from: From, file: Option<&str>) -> String {
+    match from {
+        From::Flag(name) | From::Variable(name) => name.to_owned(),
+        From::File => file.unwrap_or_default().to_owned(),
+        From::Default => "the default".to_owned(),
+    }
+}
