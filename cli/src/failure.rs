@@ -100,7 +100,7 @@ fn plain(error: &io::Error) -> String {
 
 const fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
-        io::ErrorKind::NotFound => Some("check the name, and the folder that you are in"),
+        io::ErrorKind::NotFound => Some("check the name, and the directory that you are in"),
         io::ErrorKind::PermissionDenied => Some("check who owns it, and who may read and write it"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("make room and run it again")

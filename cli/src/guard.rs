@@ -88,7 +88,7 @@ pub(crate) fn check_folder(path: &Path, id: &FileId) -> Result<()> {
 }
 
 fn in_input(path: &Path) -> Failure {
-    Failure::usage(format!("{}: the output is in the input folder", shown(path)))
+    Failure::usage(format!("{}: the output is in the input directory", shown(path)))
         .hint("name another place with -o")
 }
 

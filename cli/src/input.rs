@@ -193,8 +193,8 @@ fn opened(path: &Path, file: File) -> Result<Opened> {
     let failed = |error| Failure::io(path, error);
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        let failure = Failure::usage(format!("{}: a folder, not a file", shown(path)));
-        return Err(failure.hint("-r takes folders, with all that is in them"));
+        let failure = Failure::usage(format!("{}: a directory, not a file", shown(path)));
+        return Err(failure.hint("-r recurses into directories"));
     }
     let id = Some(platform::file_id(path, &metadata).map_err(failed)?);
     let mode = platform::mode(&metadata);

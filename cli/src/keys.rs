@@ -80,7 +80,7 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyr
     let mut keys = Keyring::empty();
     for name in names {
         let several = |failure: Failure| match is_list(name) {
-            true => failure.hint("-k once for each key"),
+            true => failure.hint("give -k once for each key"),
             false => failure,
         };
         match public_key(name).map_err(several)? {
@@ -180,7 +180,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Failure::usage(format!("key file {}: a folder", shown(path))));
+        return Err(Failure::usage(format!("key file {}: a directory", shown(path))));
     }
     let id = platform::file_id(path, &metadata).map_err(failed)?;
     guard::check_source(&shown(path), &id)?;

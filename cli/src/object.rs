@@ -303,7 +303,7 @@ pub(crate) fn unparsed(name: &str, error: Error, start: &[u8]) -> Failure {
     let armor = start.trim_ascii_start().starts_with(ARMOR);
     match failure.class {
         ErrorClass::Format if armor || start.starts_with(MAGIC) => {
-            failure.or_hint("it was damaged or cut on its way: get it again from where it came")
+            failure.or_hint("it was damaged or truncated: get it again from its source")
         }
         ErrorClass::Format => failure.or_hint(foreign::hint(start)),
         ErrorClass::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),

@@ -108,7 +108,7 @@ impl Output {
         if let Ok(metadata) = path.metadata() {
             check_alias(path, &metadata, manner.not.as_ref())?;
             if metadata.is_dir() {
-                let failure = Failure::usage(format!("{}: the output is a folder", shown(path)));
+                let failure = Failure::usage(format!("{}: the output is a directory", shown(path)));
                 return Err(failure.hint("name a file in it with -o"));
             }
             if !metadata.is_file() {
@@ -291,7 +291,7 @@ pub(crate) fn exists(path: &Path) -> Failure {
 }
 
 fn no_folder(folder: &Path) -> Failure {
-    Failure::new(ErrorClass::Io, format!("{}: no such folder", shown(folder)))
+    Failure::new(ErrorClass::Io, format!("{}: no such directory", shown(folder)))
         .hint("make it, or name an output elsewhere")
 }
 

@@ -36,7 +36,7 @@ fn refused(error: &clap::Error) -> Parsed {
             } else {
                 "`keystead --help` lists the verbs; `keystead demo` shows what it is for"
             };
-            return Parsed::Refuse(Failure::usage("say what to do").hint(hint));
+            return Parsed::Refuse(Failure::usage("no command given").hint(hint));
         }
         _ => {}
     }
@@ -63,12 +63,13 @@ fn refused(error: &clap::Error) -> Parsed {
         .find(|a| a.as_encoded_bytes().starts_with(b"-") && Path::new(a).exists());
     if let Some(name) = dashed {
         let name = shown(Path::new(&name));
-        return Parsed::Refuse(failure.hint(format!("files like {name} go behind `--`")));
+        return Parsed::Refuse(failure.hint(format!("file names like {name} go after `--`")));
     }
     Parsed::Refuse(match similar {
         Some(similar) => failure.hint(format!("is it `{similar}`?")),
-        None => failure
-            .hint("`keystead --help`, or with a verb `keystead VERB --help`, says what there is"),
+        None => {
+            failure.hint("`keystead --help` lists the verbs, `keystead VERB --help` its options")
+        }
     })
 }
 

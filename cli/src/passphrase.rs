@@ -153,7 +153,7 @@ fn open(path: &Path, name: &str) -> Result<io::Result<File>> {
 fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     lines.borrow_mut().pop_front().ok_or_else(|| {
         Failure::usage(format!("--passphrase-fd has no line for the passphrase of {what}"))
-            .hint("give one passphrase a line, in the order of the keys, that of -p last")
+            .hint("give one passphrase per line, in the order of the keys, that of -p last")
     })
 }
 

@@ -178,7 +178,7 @@ impl TempFolder {
     pub(crate) fn persist(mut self, path: &Path) -> Result<(), Unnamed> {
         let _hold = cancel::hold();
         let renamed = platform::rename_folder(&self.path, path);
-        renamed.map_err(|error| Unnamed::new("renaming the finished folder", error))?;
+        renamed.map_err(|error| Unnamed::new("renaming the finished directory", error))?;
         self.pending = None;
         Ok(())
     }

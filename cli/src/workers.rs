@@ -183,7 +183,7 @@ impl<I, R, F> Drop for Ticket<'_, I, R, F> {
 
 fn broken() -> Failure {
     Failure::new(ErrorClass::Io, "a worker ended unexpectedly")
-        .hint("this must not happen; please report it with what `keystead --version` prints")
+        .hint("this is a bug; please report it with what `keystead --version` prints")
 }
 
 /// Jobs for each thread that are taken in advance.

@@ -326,7 +326,11 @@ fn nothing_is_left_where_the_output_cannot_be_written() {
     fs::write(dir.join("a"), vec![5; 100_000]).unwrap();
     let ran = run(dir, "encrypt -k k -o missing/a.ks a");
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.starts_with("keystead: error: missing: no such folder\n"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("keystead: error: missing: no such directory\n"),
+        "{}",
+        ran.stderr
+    );
     // A full device.
     let ran = run(dir, "encrypt -k k -o /dev/full a");
     assert_eq!(ran.code, Some(1));

@@ -287,13 +287,17 @@ fn a_result_does_not_go_into_the_folder_that_is_read() {
     assert!(fs::read_to_string(dir.join("d/log")).unwrap().contains("d/log: stderr is written"));
     // An output in a folder that is read.
     ok(dir, "rm d/log");
-    refused(dir, "$K encrypt -r -k s d d/a", "d/a.ks: the output is in the input folder");
+    refused(dir, "$K encrypt -r -k s d d/a", "d/a.ks: the output is in the input directory");
     ok(dir, "mkdir -p d.ks; cp a d.ks");
-    refused(dir, "$K encrypt -r -k s d d.ks", "d.ks: the output is in the input folder");
+    refused(dir, "$K encrypt -r -k s d d.ks", "d.ks: the output is in the input directory");
     // The folder that is read, met on the way of the outputs.
     ok(dir, "mkdir -p e/e; echo inner > e/e/f.ks; echo outer > e/e/f");
     ok(dir, "mkdir -p w/in/in; echo 1 > w/in/in/f; echo 2 > w/in/f.ks; cp -r w w2");
-    refused(dir, "$K encrypt -r --force -k s -o w w/in", "w/in: the output is in the input folder");
+    refused(
+        dir,
+        "$K encrypt -r --force -k s -o w w/in",
+        "w/in: the output is in the input directory",
+    );
     ok(dir, "diff -r w/in w2/in");
 }
 

@@ -357,12 +357,12 @@ fn folders_that_cannot_be_outputs_are_refused() {
     let dir = photos();
     let dir = dir.path();
     for (args, why) in [
-        ("encrypt -r -k k -o photos/out photos", "the output folder is in the input folder"),
-        ("encrypt -r -k k -o photos photos", "the output folder is in the input folder"),
+        ("encrypt -r -k k -o photos/out photos", "the output directory is in the input directory"),
+        ("encrypt -r -k k -o photos photos", "the output directory is in the input directory"),
         ("encrypt -r -k k .", "its output has no name"),
-        ("encrypt -r -k k -o - photos", "a folder does not go to stdout"),
+        ("encrypt -r -k k -o - photos", "a directory does not go to stdout"),
         ("decrypt -r -k k photos", "does not end in .ks"),
-        ("encrypt -k k photos", "a folder, not a file"),
+        ("encrypt -k k photos", "a directory, not a file"),
     ] {
         let ran = run(dir, args);
         assert_eq!(ran.code, Some(2), "{args}: {}", ran.stderr);

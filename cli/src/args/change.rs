@@ -9,7 +9,7 @@ use super::{Demands, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead rewrap -k home.key --add bob.key.pub a.ks         Bob can open it, too\n  keystead rewrap -k home.key --remove bob.key.pub a.ks      and now he cannot\n  keystead rewrap -k home.key --set home.key.pub a.ks        only home.key can\n  keystead rewrap -r -k old.key -k new.key --add new.key.pub --remove old.key.pub photos.ks\n                                                             a new key in place of an old one\n\nAfterwards rewrap says which keys open the objects. A removed key still opens copies of the old header with the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before.\n\nA file called `passphrase` is written ./passphrase.\n\nrewrap and reencrypt make an object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r recognize it. An object with other names (hard links) gets a new file; the other names keep the old object."
+    after_help = "Examples:\n  keystead rewrap -k home.key --add bob.key.pub a.ks         Bob can open it, too\n  keystead rewrap -k home.key --remove bob.key.pub a.ks      and now he cannot\n  keystead rewrap -k home.key --set home.key.pub a.ks        only home.key can\n  keystead rewrap -r -k old.key -k new.key --add new.key.pub --remove old.key.pub photos.ks\n                                                             a new key in place of an old one\n\nAfterwards, rewrap says which keys open the objects. A removed key still opens copies of the old header with the body, which a rewrap does not change. reencrypt ends that for what is stored from now on; nothing takes back what was read or copied before.\n\nA file called `passphrase` is written ./passphrase.\n\nrewrap and reencrypt make an object's time one second later: what compares times sees the change, and encrypt -r and decrypt -r recognize it. An object with other names (hard links) gets a new file; the other names keep the old object."
 )]
 pub(crate) struct Rewrap {
     #[command(flatten)]
@@ -54,13 +54,13 @@ pub(crate) struct Access {
     /// Remove a key: its id, its file, its public key, or the word `passphrase`
     #[arg(long, value_name = "KEY")]
     pub(crate) remove: Vec<OsString>,
-    /// Remove all keys but this one, which is added; give it again for each key that opens
+    /// Let only this key open the object; repeat it for each key that is to open
     #[arg(long, value_name = "KEY", conflicts_with_all = ["add", "remove"])]
     pub(crate) set: Vec<OsString>,
-    /// The same for all keys in a file of public keys, one a line
+    /// Let only the keys in this file open the object: public keys, one per line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "remove"])]
     pub(crate) set_file: Vec<PathBuf>,
-    /// Allow that none of the keys given to open with opens afterwards
+    /// Allow a change after which no key given with -k or -p opens the object
     #[arg(long)]
     pub(crate) without_me: bool,
 }
@@ -80,11 +80,10 @@ impl Access {
 // What a change needs to be told, or asks.
 #[derive(Args)]
 pub(crate) struct Care {
-    /// Vouch for an object that anyone could have made: needed to add a symmetric key to what a pair
-    /// opened
+    /// Vouch for an object that anyone could have made, so that it can get a symmetric key
     #[arg(long)]
     pub(crate) vouch: bool,
-    /// Do not ask; a terminal is asked before keys are removed from all objects of a directory
+    /// Do not ask before keys are removed from all objects of a directory
     #[arg(long)]
     pub(crate) yes: bool,
     /// Print what would change, and write nothing
@@ -95,7 +94,7 @@ pub(crate) struct Care {
 // What is changed where it lies.
 #[derive(Args)]
 pub(crate) struct InPlace {
-    /// Take folders, with all files and folders in them
+    /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// Do not wait until the change is on disk

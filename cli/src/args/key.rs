@@ -8,7 +8,7 @@ use super::{Demands, Source};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead keygen -o home.key\n  keystead keygen --kind symmetric -o vault.key --label \"vault 2026\"\n\nThe public half is printed and written to FILE.pub: give that to who may only encrypt."
+    after_help = "Examples:\n  keystead keygen -o home.key\n  keystead keygen --kind symmetric -o vault.key --label \"vault 2026\"\n\nThe public half is printed and written to FILE.pub: give that to those who only encrypt."
 )]
 pub(crate) struct Keygen {
     /// pair: others encrypt with its public half; symmetric: one secret for both
@@ -99,7 +99,7 @@ pub(crate) struct KeyCheck {
     pub(crate) passphrase_memory: Option<u32>,
     #[command(flatten)]
     pub(crate) demands: Demands,
-    /// Take folders, with all files and folders in them
+    /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// Objects that it has to open; `-` is stdin

@@ -22,13 +22,13 @@ pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Print results as JSON, one object a line; names are escaped as in messages: \n, \xff, \\
+    /// Print results as JSON, one object per line; names are escaped as in messages: \n, \xff, \\
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Use so many threads, for many files or for a large one [default: one per core]
+    /// Use this many threads, for many files or one large file [default: one per core]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 }
@@ -36,21 +36,21 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Verb {
-    /// Make a key; a file that exists is never overwritten
+    /// Generate a key; an existing file is never overwritten
     Keygen(Keygen),
-    /// Encrypt files, or stdin to stdout; any of the keys opens the result
+    /// Encrypt files, or stdin to stdout; any of the given keys opens the result
     Encrypt(Encrypt),
-    /// Decrypt files, or stdin to stdout; a file appears only when all of it verified
+    /// Decrypt files, or stdin to stdout; a file appears only when all of it has verified
     Decrypt(Decrypt),
     /// Write the plaintext, or a range of it, to stdout
     Cat(Cat),
-    /// Show what everybody can read of an object, without a key
+    /// Show what anyone can read in an object without a key
     Inspect(Inspect),
-    /// Read whole objects and verify every byte, writing nothing
+    /// Verify every byte of objects, and write nothing
     Verify(Verify),
     /// Change who can open an object; its body is neither read nor changed
     Rewrap(Rewrap),
-    /// Make a new object of an old one, which no former holder opens
+    /// Encrypt an object anew, so that no former holder can open it
     Reencrypt(Reencrypt),
     /// Work on a key file
     #[command(subcommand)]
@@ -58,7 +58,7 @@ pub(crate) enum Verb {
     /// Show the settings and where they come from
     #[command(subcommand)]
     Config(Config),
-    /// Show the whole story on real files with an embedded provider folder
+    /// Show how keystead works, on real files and with a provider's directory
     Demo(Demo),
     /// Print completions for a shell
     Completions(Completions),
@@ -70,7 +70,7 @@ pub(crate) enum Verb {
 // verb that has it.)
 #[derive(Args)]
 pub(crate) struct OpenKeys {
-    /// A key file, or `-` for stdin; may be given several times
+    /// A key file, or `-` for stdin; can be repeated
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<OsString>,
     /// Open with a passphrase
@@ -93,10 +93,10 @@ impl OpenKeys {
 // Where passphrases come from, if not from the terminal.
 #[derive(Args)]
 pub(crate) struct Source {
-    /// Read passphrases from this file descriptor, one a line
+    /// Read passphrases from this file descriptor, one per line
     #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
-    /// Run a shell command for each passphrase, which is the first line that it prints
+    /// Run this shell command for each passphrase, and take the first line that it prints
     #[arg(long, value_name = "CMD", conflicts_with = "passphrase_fd")]
     pub(crate) passphrase_command: Option<OsString>,
 }
@@ -117,7 +117,7 @@ pub(crate) struct Demands {
     /// Refuse the object if it is older than this floor, which `verify` and --json print
     #[arg(long, value_name = "FLOOR")]
     pub(crate) floor: Option<String>,
-    /// Refuse what anyone with a public key could have made
+    /// Refuse objects that anyone with a public key could have made
     #[arg(long)]
     pub(crate) require_holder: bool,
 }
@@ -125,10 +125,10 @@ pub(crate) struct Demands {
 // How the records of new keys are made.
 #[derive(Args)]
 pub(crate) struct Records {
-    /// Show nobody which keys open: records without key ids, tried in turn
+    /// Hide which keys open an object: its records have no key ids and are tried in turn
     #[arg(long)]
     pub(crate) anonymous: bool,
-    /// Show nobody which objects were made together; costs a key operation for each
+    /// Hide which objects were made together; costs one key operation per object
     #[arg(long)]
     pub(crate) unlinkable: bool,
 }
@@ -136,21 +136,21 @@ pub(crate) struct Records {
 // Where outputs go, and how they are written.
 #[derive(Args)]
 pub(crate) struct Writing {
-    /// The output; `-` is stdout; a directory (with `/` at its end it is made) takes each output
-    /// under its own name, but with -r and one directory it is the output of that
+    /// The output; `-` is stdout. A directory takes many outputs, each under its own name; it is made
+    /// if its name ends with `/`. With -r and one directory, OUT is the directory that is made of it
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
-    /// Take folders, with all files and folders in them
+    /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// With -r: replace outputs that are older than their input
     #[arg(long, requires = "recursive", conflicts_with = "force")]
     pub(crate) update: bool,
-    /// With -r: compare outputs that exist by their time, or by all else that can be compared
+    /// With -r: compare existing outputs by their time, or by their content
     #[arg(long, value_name = "WHAT", requires = "recursive")]
     #[arg(value_enum, default_value = "time")]
     pub(crate) check: Check,
-    /// Replace an output that exists
+    /// Replace existing outputs
     #[arg(long)]
     pub(crate) force: bool,
     /// Do not wait until the output is on disk
@@ -177,26 +177,26 @@ pub(crate) enum Check {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same folders\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped: what was made already is left, for outputs appear whole or not at all. \"Made already\" means that the output has the time of its input, which it was given, and its length, and opens with the given keys under the given context; rewrap and reencrypt make an object's time one second later, so one that is later by up to 60 whole seconds is done, too. An older one is an error, unless --update or --force says otherwise, and so is any other, unless --force does; the error names what differs.\n\nWhere times were lost, --check content compares what is there instead: where a key given opens the object, its plaintext, byte for byte; otherwise its length, its context and its key ids, which prove nothing, so an object that is older than its input is an error then. What is the same is done and, where a key has proved it, gets the time of its input again. With --force, only what differs is replaced.\n\nA new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same directories\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped. An output counts as done if it has the time of its input, which outputs get, and the right length, and opens with the given keys under the given context. rewrap and reencrypt make an object's time one second later, so an object that is up to 60 whole seconds later counts as done, too. An older output is an error unless --update or --force is given, and so is any other that differs, unless --force is; the error names the difference.\n\nIf times were lost, --check content compares contents: the plaintext, byte for byte, where a given key opens the object; otherwise only length, context and key ids, which prove nothing, so an object that is older than its input is then an error. Outputs that are the same are done and, where a key has proved it, get the time of their input again. With --force, only outputs that differ are replaced.\n\nA new output directory appears whole, or after every 20,000 files or GiB; a run that is stopped earlier leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
 )]
 pub(crate) struct Encrypt {
     /// A key file, a public-key file, a public key, or `-` for stdin; any of several opens
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<OsString>,
-    /// A file of public keys, one a line
+    /// A file of public keys, one per line
     #[arg(short = 'R', long, value_name = "FILE")]
     pub(crate) recipients: Vec<PathBuf>,
-    /// A passphrase opens, too
+    /// Let a passphrase open the result, too
     #[arg(short, long)]
     pub(crate) passphrase: bool,
     #[command(flatten)]
     pub(crate) source: Source,
-    /// Public text that belongs to the object, demanded again with decrypt -c
+    /// Public text that is bound to the object; `decrypt -c` can require it
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
     #[command(flatten)]
     pub(crate) records: Records,
-    /// Write text instead of bytes
+    /// Write text (armor) instead of binary
     #[arg(long)]
     pub(crate) armor: bool,
     #[command(flatten)]
@@ -208,17 +208,17 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which they were given, and the right length are left; an object that is later by up to 60 whole seconds was rewrapped or reencrypted since, one second each. Where times were lost, --check content decrypts each object and compares the output with it, byte for byte; what is the same is done, and gets the time of its object again. With --force, only what differs is replaced.\n\nA file gets holes where its plaintext has whole blocks of zeros at their places: of 64 KiB, with --sparse always of 4 KiB. --sparse auto leaves none on FUSE file systems, some of which take a file in order alone; stdout gets none.\n\nA new output folder appears whole, or after each 20,000 files or GiB; a run that is stopped before leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which outputs get, and the right length are done. An object that is up to 60 whole seconds later was rewrapped or reencrypted since, one second for each. If times were lost, --check content decrypts each object and compares the output, byte for byte; outputs that are the same are done, and get the time of their object again. With --force, only outputs that differ are replaced.\n\nZeros in the plaintext become holes in the file: blocks of 64 KiB, or of 4 KiB with --sparse always. --sparse auto makes none on FUSE file systems, some of which accept writes only in order; stdout gets none.\n\nA new output directory appears whole, or after every 20,000 files or GiB; a run that is stopped earlier leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
     pub(crate) demands: Demands,
-    /// Write nothing to stdout until all of it verified; takes as much memory, up to 256 MiB
+    /// Write nothing to stdout until all of it has verified; needs memory for it, up to 256 MiB
     #[arg(long)]
     pub(crate) buffer: bool,
-    /// Leave holes for zeros: for each 64 KiB of them, for each 4 KiB, or not at all
+    /// Write zeros as holes: those of 64 KiB, those of 4 KiB, or none
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(crate) sparse: Sparse,
     #[command(flatten)]
@@ -247,7 +247,7 @@ pub(crate) struct Cat {
 
 #[derive(Args)]
 pub(crate) struct Inspect {
-    /// Take folders, with all files and folders in them
+    /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// Objects; `-` or none is stdin
@@ -261,7 +261,7 @@ pub(crate) struct Verify {
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
     pub(crate) demands: Demands,
-    /// Take folders, with all files and folders in them
+    /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// Objects; `-` or none is stdin
@@ -278,13 +278,13 @@ pub(crate) enum Config {
 
 #[derive(Args)]
 #[command(
-    after_help = "A flag comes first, then KEYSTEAD_KEY, which names a key file, then config.toml in the configuration directory, which KEYSTEAD_CONFIG names:\n\n  key = \"home.key\"             or [\"home.key\", \"work.key\"]; a relative name is looked for beside config.toml\n  threads = 2\n  passphrase-memory = 2048     MiB\n\nThe default key is used where -k is left out and neither -p nor -R says who opens."
+    after_help = "A flag comes first, then KEYSTEAD_KEY, which names a key file, then config.toml in the configuration directory, which KEYSTEAD_CONFIG names:\n\n  key = \"home.key\"             or [\"home.key\", \"work.key\"]; a relative name is looked for beside config.toml\n  threads = 2\n  passphrase-memory = 2048     MiB\n\nThe default key is used where -k is left out, and neither -p nor -R is given."
 )]
 pub(crate) struct ConfigShow {
-    /// As with other verbs
+    /// A key file, as for the verbs that open objects
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<OsString>,
-    /// As with other verbs
+    /// The most memory that trying a passphrase may take
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
 }
@@ -295,7 +295,7 @@ pub(crate) struct Demo {
     /// Files to tell it with
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
-    /// Leave the customer's and the provider's folder there; it must not exist
+    /// Leave the customer's and the provider's directory there; it must not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
@@ -322,7 +322,7 @@ const EXAMPLES: &str = "\
 Examples:
   keystead demo                                  the whole story in a few seconds, on the files here
   keystead keygen -o home.key                    a key; its public half is home.key.pub
-  keystead encrypt -k home.key.pub report.pdf    report.pdf.ks, for who has home.key
+  keystead encrypt -k home.key.pub report.pdf    report.pdf.ks, for the holder of home.key
   keystead decrypt -k home.key report.pdf.ks     and back
 
 Exit codes: 0 done, 1 I/O, 2 usage, 3 not an object or damaged, 4 no key for it, 5 authentication

@@ -32,7 +32,7 @@ impl Stage {
         let (root, temp) = match keep {
             Some(dir) => {
                 platform::create_private_dir(dir).map_err(|error| {
-                    Failure::io(dir, error).hint("--keep names a folder that does not exist yet")
+                    Failure::io(dir, error).hint("--keep names a directory that does not exist yet")
                 })?;
                 (dir.to_owned(), None)
             }

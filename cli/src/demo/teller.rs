@@ -122,7 +122,7 @@ fn wrapped(text: &str) -> Vec<String> {
 /// Something that must not happen did.
 pub(crate) fn surprise(what: impl Into<String>) -> Failure {
     Failure::new(ErrorClass::Io, what)
-        .hint("this must not happen; please report it with what `keystead --version` prints")
+        .hint("this is a bug; please report it with what `keystead --version` prints")
 }
 
 /// Bytes for people, decimal.

@@ -78,7 +78,7 @@ mod unix {
         pub(in super::super) fn kind(&self, name: &OsStr, _path: &Path) -> io::Result<Kind> {
             let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
             let kind = kind(FileType::from_raw_mode(found.st_mode));
-            Ok(kind.unwrap_or(Kind::Other("neither a file nor a folder")))
+            Ok(kind.unwrap_or(Kind::Other("neither a file nor a directory")))
         }
 
         /// Nothing where the name is free.
@@ -337,7 +337,7 @@ mod other {
             found if found.is_file() => Kind::File,
             found if found.is_dir() => Kind::Folder,
             found if found.is_symlink() => Kind::Other("a symbolic link"),
-            _ => Kind::Other("neither a file nor a folder"),
+            _ => Kind::Other("neither a file nor a directory"),
         }
     }
 

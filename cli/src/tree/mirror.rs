@@ -106,8 +106,8 @@ impl Mirror {
         let real = input.canonicalize().map_err(|error| Failure::io(input, error))?;
         let place = resolved(root)?;
         if place.starts_with(&real) {
-            let what = format!("{}: the output folder is in the input folder", shown(root));
-            return Err(Failure::usage(what).hint("name a folder elsewhere with -o"));
+            let what = format!("{}: the output directory is in the input directory", shown(root));
+            return Err(Failure::usage(what).hint("name a directory elsewhere with -o"));
         }
         guard::check_outside(root, &place)?;
         // Without a slash behind it.
@@ -426,7 +426,7 @@ fn make(parent: &Folder, name: &OsStr, path: &Path, mode: u32) -> Result<Folder>
 }
 
 fn in_the_way(path: &Path) -> Failure {
-    let what = format!("{}: something is in the way of a folder", shown(path));
+    let what = format!("{}: something is in the way of a directory", shown(path));
     Failure::usage(what).hint("move it away, or name another place with -o")
 }
 

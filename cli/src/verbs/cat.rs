@@ -181,14 +181,14 @@ impl Drop for Tail {
 }
 
 fn behind(name: &str, start: u64, end: u64) -> Failure {
-    Failure::usage(format!("{name}: the range begins at {start}, behind its {end} bytes"))
+    Failure::usage(format!("{name}: the range begins at {start}, but there are only {end} bytes"))
         .hint("the first byte is 0; `--range -N` counts from the end")
 }
 
 fn parse(text: &str) -> Result<Range> {
     let wrong = || {
         Failure::usage(format!("--range {text}: not a range"))
-            .hint("0-99 is the first 100 bytes, 100- all behind them, -512 the last 512")
+            .hint("0-99 is the first 100 bytes, 100- everything after them, -512 the last 512")
     };
     let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
         true => digits.parse::<u64>().map_err(|_| wrong()),

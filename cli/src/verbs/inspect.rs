@@ -43,7 +43,7 @@ fn table(object: &Object, inspection: &Inspection, side: bool) -> String {
         let _ = writeln!(out, "{name:<12} {}", escaped(value));
     };
     row("object", &object.name);
-    row("", "nobody vouches for what follows: it is what everybody can read, and write");
+    row("", "unauthenticated: anyone could have written this");
     let armored = if object.armored { ", armored" } else { "" };
     row("format", &format!("version {}, suite {}{armored}", inspection.version, inspection.suite));
     row("id", &inspection.object_id);

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let comments = comments(args)?;
     if args.output == Path::new("-") {
         return Err(Failure::usage("a secret key is not written to stdout")
-            .hint("-o FILE; the public half is what stdout gets"));
+            .hint("-o FILE names a file; only the public key goes to stdout"));
     }
     let key = match args.kind {
         KeyKind::Pair => MasterKey::generate_pair()?,
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let name = shown(&args.output);
     report.hint(&match &beside {
         Some(public) => format!(
-            "the secret key {id} is in {name}: keep it home, and a copy of it elsewhere; {} is for who may only encrypt",
+            "the secret key {id} is in {name}: keep it home, and a copy of it elsewhere; {} is for those who only encrypt",
             shown(public)
         ),
         None => format!("the key {id} is in {name}: keep it home, and a copy of it elsewhere"),

@@ -98,15 +98,15 @@ impl<'a> Outputs<'a> {
     pub(super) fn tree(&self, root: &Path) -> Result<PathBuf> {
         match self.root {
             Some(stdout) if stdout == Path::new("-") => {
-                Err(Failure::usage(format!("{}: a folder does not go to stdout", shown(root)))
-                    .hint("-o FOLDER takes it"))
+                Err(Failure::usage(format!("{}: a directory does not go to stdout", shown(root)))
+                    .hint("-o DIRECTORY takes it"))
             }
             Some(_) if self.into => self.inside(root),
             Some(place) => Ok(place.to_owned()),
             // Without a trailing slash; `.` and `..` have no name to make another of.
             None if root.file_name().is_some() => (self.name)(root.components().as_path()),
             None => Err(Failure::usage(format!("{}: its output has no name", shown(root)))
-                .hint("-o FOLDER names it")),
+                .hint("-o DIRECTORY names it")),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::times;
 pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
-        return Err(Failure::usage("reencrypt replaces files; stdin is none")
+        return Err(Failure::usage("reencrypt replaces files, and stdin is not a file")
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;

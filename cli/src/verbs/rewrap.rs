@@ -56,9 +56,8 @@ impl Job<'_> {
 pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
-        return Err(
-            Failure::usage("rewrap changes files in place; stdin is none").hint("name the files")
-        );
+        return Err(Failure::usage("rewrap changes files in place, and stdin is not a file")
+            .hint("name the files"));
     }
     if args.access.is_empty() {
         return Err(Failure::usage(
