@@ -64,7 +64,7 @@ pub(crate) fn apply(cli: &mut Cli) -> Result<()> {
     let (keys, memory): (_, Option<&mut Option<u32>>) = match &mut cli.verb {
         Verb::Encrypt(args) => {
             let named = args.passphrase || !args.recipients.is_empty();
-            ((!named).then_some(&mut args.keys), None)
+            ((!named).then_some(&mut args.keys), Some(&mut args.passphrase_memory))
         }
         Verb::Decrypt(args) => opening(&mut args.keys),
         Verb::Cat(args) => opening(&mut args.keys),

@@ -84,8 +84,8 @@ impl From<Error> for Failure {
     }
 }
 
-const ELSEWHERE: &str = "nothing was replaced; if this happens again, write to another file \
-system with -o, and copy the file from there";
+const ELSEWHERE: &str = "nothing was replaced; if this happens again, work on another file \
+system, and copy the file from there";
 const AUTH: &str =
     "get the object again from its source; `keystead inspect` shows who should open it";
 
@@ -105,8 +105,10 @@ const fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("make room and run it again")
         }
-        io::ErrorKind::ReadOnlyFilesystem => Some("name a place that can be written with -o"),
-        io::ErrorKind::InvalidFilename => Some("name a shorter output with -o"),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("the file system is read-only: choose another place")
+        }
+        io::ErrorKind::InvalidFilename => Some("choose a shorter name"),
         _ => None,
     }
 }

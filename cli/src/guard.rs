@@ -185,7 +185,7 @@ pub(crate) fn check_name(path: &Path) -> Result<()> {
         return Ok(());
     }
     let what = format!("{}: rewrap keeps this name for the file beside it", shown(path));
-    Err(Failure::usage(what).hint("name another output with -o"))
+    Err(Failure::usage(what).hint("choose another output"))
 }
 
 fn is_side(path: &Path) -> bool {
@@ -201,19 +201,19 @@ pub(crate) fn check_replaced(
 ) -> Result<()> {
     if let Some((role, name)) = locked(&KEPT).get(id) {
         let what = format!("{}: the output would replace {} {name}", shown(path), role.text());
-        return Err(Failure::usage(what).hint("name another output with -o"));
+        return Err(Failure::usage(what).hint("choose another output"));
     }
     for (stream, name) in [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")] {
         if stdio::file(stream).is_some_and(|target| target.id == *id) {
             let what = format!("{}: {name} is written to this file, too", shown(path));
-            return Err(Failure::usage(what).hint("name another output with -o"));
+            return Err(Failure::usage(what).hint("choose another output"));
         }
     }
     // What cannot be read holds no key that anybody uses here.
     if open().is_ok_and(|mut file| keys::holds_secret(&mut file, len)) {
         let what = format!("{}: the output would replace a secret key", shown(path));
         return Err(Failure::usage(what).hint(
-            "what the key opens would be lost with it: name another output with -o, or move the key away",
+            "what the key opens would be lost with it: choose another output, or move the key away",
         ));
     }
     Ok(())

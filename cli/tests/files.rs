@@ -305,7 +305,7 @@ fn names_of_any_bytes_work_and_are_shown_escaped() {
     fs::write(dir.join(&long), "text").unwrap();
     let ran = run(dir, &format!("encrypt -k k {long}"));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.contains("hint: name a shorter output"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: choose a shorter name"), "{}", ran.stderr);
     ok(dir, &format!("encrypt -k k -o {} {long}", "m".repeat(255)));
     // Its side file has no room for a name: the object is copied.
     ok(dir, "keygen -q -o new");

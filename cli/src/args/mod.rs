@@ -191,6 +191,9 @@ pub(crate) struct Encrypt {
     pub(crate) passphrase: bool,
     #[command(flatten)]
     pub(crate) source: Source,
+    /// The most memory that trying the passphrase of a key file may take [default: 1024]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) passphrase_memory: Option<u32>,
     /// Public text that is bound to the object; `decrypt -c` can require it
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,

@@ -33,7 +33,7 @@ enum Range {
 pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     check_stdout(true, report).map_err(|failure| match failure.class {
         ErrorClass::Usage => failure.hint("leave --json away: what cat prints is the plaintext"),
-        _ => failure,
+        _ => failure.hint("`keystead decrypt -o FILE` writes a file"),
     })?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
     let demands = Demands::of(&args.demands, 1, false)?;

@@ -273,10 +273,7 @@ fn locked_out<'a>(place: &str, keys: impl Iterator<Item = &'a MasterKey>) -> Fai
 fn copy(key: &MasterKey) -> Result<MasterKey> {
     let copy = match key.public() {
         Some(public) => MasterKey::from(public.clone()),
-        None => key
-            .expose_secret_text()
-            .and_then(|text| MasterKey::from_text(&text))
-            .map_err(|error: Error| Failure::from(error))?,
+        None => MasterKey::from_text(&key.expose_secret_text()?)?,
     };
     let copy = copy.with_label(key.label());
     Ok(if key.is_anonymous() { copy.anonymous() } else { copy })

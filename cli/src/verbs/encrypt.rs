@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let names = args.keys.iter().map(AsRef::as_ref);
     let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
     keys::check_apart(names, args.source.passphrase_fd, &inputs)?;
-    let passphrases = Passphrases::new(&args.source)?;
+    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let keys = records(keys::to_encrypt(&wanted, &passphrases)?, &args.records);
