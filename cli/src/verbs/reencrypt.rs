@@ -28,6 +28,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases)?;
+    passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.care, args.place.recursive, report)?;
     let each = for_each(&inputs, args.place.recursive, threads);

@@ -68,6 +68,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
     let (old, passphrases) = keys::to_open(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases)?;
+    passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.care, args.place.recursive, report)?;
     let (remarks, opens) = (Remarks::default(), Opens::default());
