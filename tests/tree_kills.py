@@ -169,9 +169,9 @@ def change(keystead, verb, folder, kills, dice):
         if process.returncode != 0:
             sys.exit(f"{verb} -r failed ({process.returncode}): {told}")
 
-    def lost(*keys):
+    def lost(*keys, sides=frozenset()):
         found = {path for path, status in listing(sealed).items() if status and not is_private(path)}
-        wrong = [f"{path} is missing" for path in names - found] + [f"{path} is too much" for path in found - names]
+        wrong = [f"{path} is missing" for path in names - found] + [f"{path} is too much" for path in found - names - sides]
         keys = [word for name in keys for word in ("-k", name)]
         done = subprocess.run([keystead, "verify", "-q", "-r", *keys, "sealed"], cwd=folder, capture_output=True)
         return wrong + ([] if done.returncode == 0 else [done.stderr.decode(errors="replace").strip()])
@@ -194,7 +194,8 @@ def change(keystead, verb, folder, kills, dice):
             wrong.append(f"it ended with {process.returncode}")
         landed += 1
         most = max(most, len(private(folder, listing(sealed))))
-        wrong += lost("key", "other")
+        # A header that was being written over another has its side file; the next run removes it.
+        wrong += lost("key", "other", sides={path + b".ks-rewrap" for path in names})
     finish()
     wrong += lost(other) + [f"{path} is left" for path in private(folder, listing(sealed))]
     if other != "key":
