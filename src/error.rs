@@ -1,10 +1,14 @@
-//! The one error type, sorted by whose fault it is; classes and numbers are SPEC R52.
+//! The one error type, sorted by whose fault it is. Kinds and numbers are those of SPEC R52.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-/// What went wrong. [`class`](Error::class) sorts it, [`hint`](Error::hint) says what to do next.
+/// What went wrong. [`kind`](Error::kind) says whose fault it is, [`hint`](Error::hint) what to do
+/// next.
+///
+/// No message holds a secret, or a value of an object's context: names only, for what was expected
+/// and what is there may belong to two tenants.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,34 +21,67 @@ pub enum Error {
     /// Not an object, damaged before any key is used, or made by a newer version.
     #[error("{0}")]
     Format(Detail),
-    /// No record of the access list is for the keys given.
+    /// None of the keys given opens the object; says which keys would.
     #[error("none of the given keys opens this object")]
-    NoKey,
+    NoKey(Box<WaysIn>),
     /// Everything that fails cryptographically; one text, so that nothing can be told apart.
     #[error("authentication failed: a wrong key, or the object was changed, cut or extended")]
     Auth,
     /// The object is authentic, but it is not the one asked for.
-    #[error("{0}")]
-    Context(Detail),
+    #[error("{detail}")]
+    Context {
+        /// The name of the context entry that is missing, different or not expected; none where the
+        /// place is another one.
+        name: Option<String>,
+        /// The message.
+        detail: Detail,
+    },
     /// The object is authentic, but older than the caller's floor.
-    #[error("{0}")]
-    Rollback(Detail),
+    #[error("{detail}")]
+    Rollback {
+        /// The generation of the floor.
+        floor: u64,
+        /// The generation of the object.
+        found: u64,
+        /// The message.
+        detail: Detail,
+    },
     /// A bound is exceeded; found before memory was taken.
     #[error("{0}")]
     Limit(Detail),
     /// A key text or key file is not one.
     #[error("{0}")]
     KeyFile(Detail),
-    /// An object store refused or lied.
-    #[error("{0}")]
-    Store(Detail),
-    /// The caller stopped the work.
+    /// The caller stopped the work: what a callback of the caller's may return.
     #[error("cancelled")]
     Cancelled,
 }
 
 /// Result with [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What would open an object that none of the keys given opens. It is what the header claims;
+/// nothing of it is authentic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WaysIn {
+    pub(crate) key_ids: Vec<[u8; 16]>,
+    pub(crate) anonymous: usize,
+    pub(crate) has_passphrase: bool,
+}
+
+impl WaysIn {
+    /// Returns the number of records without a key id.
+    #[must_use]
+    pub const fn anonymous(&self) -> usize {
+        self.anonymous
+    }
+
+    /// Returns whether a passphrase opens the object.
+    #[must_use]
+    pub const fn has_passphrase(&self) -> bool {
+        self.has_passphrase
+    }
+}
 
 /// A message, and what to do about it where that can be known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +91,7 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// A message: what, and which.
+    /// Makes a message: what, and which.
     pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
         Self { what: what.into(), hint: None }
     }
@@ -79,11 +116,11 @@ impl fmt::Display for Detail {
     }
 }
 
-/// The class of an error: whose fault it is. Numbers are the same in Rust, exit codes and C (SPEC
-/// R52).
+/// Whose fault an error is: the classes of SPEC R52, whose numbers are the same in Rust, exit codes
+/// and C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ErrorClass {
+pub enum ErrorKind {
     /// Reading, writing, randomness, internal.
     Io,
     /// The caller's request.
@@ -102,16 +139,12 @@ pub enum ErrorClass {
     Limit,
     /// A key text or key file.
     KeyFile,
-    /// An object store.
-    Store,
-    /// Work that found something left to do.
-    Findings,
     /// Stopped by the caller.
     Cancelled,
 }
 
-impl ErrorClass {
-    /// The stable number, from 1 to 130.
+impl ErrorKind {
+    /// Returns the stable number, from 1 to 130.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -124,13 +157,11 @@ impl ErrorClass {
             Self::Rollback => 7,
             Self::Limit => 8,
             Self::KeyFile => 9,
-            Self::Store => 10,
-            Self::Findings => 11,
             Self::Cancelled => 130,
         }
     }
 
-    /// The name used in SPEC.md, vectors and JSON.
+    /// Returns the name used in SPEC.md, vectors and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -143,45 +174,63 @@ impl ErrorClass {
             Self::Rollback => "ROLLBACK",
             Self::Limit => "LIMIT",
             Self::KeyFile => "KEYFILE",
-            Self::Store => "STORE",
-            Self::Findings => "FINDINGS",
             Self::Cancelled => "CANCELLED",
         }
     }
 }
 
 impl Error {
-    /// The class of this error.
+    /// Returns whose fault it is.
     #[must_use]
-    pub const fn class(&self) -> ErrorClass {
+    pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(_) => ErrorClass::Io,
-            Self::Usage(_) => ErrorClass::Usage,
-            Self::Format(_) => ErrorClass::Format,
-            Self::NoKey => ErrorClass::NoKey,
-            Self::Auth => ErrorClass::Auth,
-            Self::Context(_) => ErrorClass::Context,
-            Self::Rollback(_) => ErrorClass::Rollback,
-            Self::Limit(_) => ErrorClass::Limit,
-            Self::KeyFile(_) => ErrorClass::KeyFile,
-            Self::Store(_) => ErrorClass::Store,
-            Self::Cancelled => ErrorClass::Cancelled,
+            Self::Io(_) => ErrorKind::Io,
+            Self::Usage(_) => ErrorKind::Usage,
+            Self::Format(_) => ErrorKind::Format,
+            Self::NoKey(_) => ErrorKind::NoKey,
+            Self::Auth => ErrorKind::Auth,
+            Self::Context { .. } => ErrorKind::Context,
+            Self::Rollback { .. } => ErrorKind::Rollback,
+            Self::Limit(_) => ErrorKind::Limit,
+            Self::KeyFile(_) => ErrorKind::KeyFile,
+            Self::Cancelled => ErrorKind::Cancelled,
         }
     }
 
-    /// What to do next, where that can be known.
+    /// Returns what to do next, where that can be known.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Usage(d)
-            | Self::Format(d)
-            | Self::Context(d)
-            | Self::Rollback(d)
-            | Self::Limit(d)
-            | Self::KeyFile(d)
-            | Self::Store(d) => d.hint.as_deref(),
-            _ => None,
+            Self::Usage(detail)
+            | Self::Format(detail)
+            | Self::Context { detail, .. }
+            | Self::Rollback { detail, .. }
+            | Self::Limit(detail)
+            | Self::KeyFile(detail) => detail.hint.as_deref(),
+            Self::Io(_) | Self::NoKey(_) | Self::Auth | Self::Cancelled => None,
         }
+    }
+
+    /// Returns whether the same call may succeed later, with nothing changed: an interruption, a
+    /// timeout, a connection that broke. Everything else fails again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        use io::ErrorKind as Io;
+        let Self::Io(error) = self else { return false };
+        matches!(
+            error.kind(),
+            Io::Interrupted
+                | Io::WouldBlock
+                | Io::TimedOut
+                | Io::ResourceBusy
+                | Io::ConnectionRefused
+                | Io::ConnectionReset
+                | Io::ConnectionAborted
+                | Io::NotConnected
+                | Io::HostUnreachable
+                | Io::NetworkUnreachable
+                | Io::NetworkDown
+        )
     }
 
     pub(crate) fn usage(what: impl Into<Detail>) -> Self {
@@ -200,8 +249,8 @@ impl Error {
         Self::KeyFile(what.into())
     }
 
-    pub(crate) fn context(what: impl Into<Detail>) -> Self {
-        Self::Context(what.into())
+    pub(crate) fn context(name: Option<&str>, what: impl Into<Detail>) -> Self {
+        Self::Context { name: name.map(str::to_owned), detail: what.into() }
     }
 }
 
@@ -224,8 +273,8 @@ impl From<Error> for io::Error {
 }
 
 impl Error {
-    /// The keystead error inside an `io::Error` that a reader or writer of ours returned; other
-    /// errors become [`Error::Io`].
+    /// Returns the keystead error inside an `io::Error` that a reader or writer of ours returned;
+    /// other errors become [`Error::Io`].
     #[must_use]
     pub fn from_io(error: io::Error) -> Self {
         error.downcast::<Self>().unwrap_or_else(Self::Io)

@@ -4,28 +4,30 @@
 use zeroize::Zeroizing;
 
 use crate::envelope::{
-    Changes, OpenedHeader, Options, PayloadKey, Rewrapped, SealedHeader, rewrap_with, seal_with,
+    Changes, EncryptOptions, OpenedHeader, PayloadKey, Rewrapped, SealedHeader, rewrap_with,
+    seal_with,
 };
 use crate::error::Result;
 use crate::format::context::{Context, Expected};
-use crate::keys::{DataKey, Keyring};
+use crate::keys::{DataKey, Keys, Recipients};
 use crate::primitives::random::Randomness;
 use crate::primitives::secret::Secret;
 use crate::stream::encrypt_sealed;
 
-/// The data key of an opened object. Who has it reads the object for ever, whatever is revoked.
+/// Returns the data key of an opened object. Whoever has it can read the object for ever, whatever
+/// is revoked.
 #[must_use]
 pub fn expose_data_key(header: &OpenedHeader) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(*header.data_key.secret().expose())
 }
 
 /// The key of one body, chunk by chunk, for who brings their own layout or measures the hot path.
-/// Nothing here keeps an index from being sealed twice, which is a disaster, or shows that an end is
-/// the end.
+/// Nothing here keeps an index from being sealed twice, which is a disaster, or shows that an end
+/// is the end.
 pub struct BodyKey(PayloadKey);
 
 impl BodyKey {
-    /// From a header that was unwrapped, and the 56 bytes behind it.
+    /// Makes it of a header that was unwrapped, and the 56 bytes after the header.
     ///
     /// # Errors
     /// `Auth`, `Rollback` by SPEC R35 and R38.
@@ -33,7 +35,7 @@ impl BodyKey {
         header.payload(prefix).map(|(key, _)| Self(key))
     }
 
-    /// Seals chunk `index` in place and gives its tag.
+    /// Seals chunk `index` in place and returns its tag.
     ///
     /// # Errors
     /// `Auth` above what GCM takes, 2^36 - 32 bytes.
@@ -79,13 +81,13 @@ pub fn accept_data_key<'e>(
 /// # Errors
 /// As [`encrypt`](crate::encrypt); `Usage` where the bytes do not suffice.
 pub fn encrypt_with_randomness(
-    keys: &Keyring,
+    recipients: &Recipients,
     plaintext: &[u8],
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     randomness: &[u8],
 ) -> Result<Vec<u8>> {
-    let sealed = seal_with(keys, context, options, &mut Randomness::given(randomness))?;
+    let sealed = seal_with(recipients, context, options, &mut Randomness::given(randomness))?;
     encrypt_sealed(&sealed, plaintext)
 }
 
@@ -95,7 +97,7 @@ pub fn encrypt_with_randomness(
 /// As [`rewrap`](crate::rewrap); `Usage` where the bytes do not suffice.
 pub fn rewrap_with_randomness<'e>(
     prefix: &[u8],
-    keys: &Keyring,
+    keys: &Keys,
     expected: impl Into<Expected<'e>>,
     changes: &Changes<'_>,
     randomness: &[u8],

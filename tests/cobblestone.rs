@@ -3,17 +3,17 @@
 //! open its, given data key and statement hash.
 
 use cobblestone::Key256;
-use keystead::{Context, Keyring, MasterKey, SealedHeader, hazmat};
+use keystead::{Context, Keys, MasterKey, SealedHeader, hazmat};
 
 const SIZES: [usize; 6] = [0, 1, 16_383, 16_384, 16_385, 100_000];
 
 #[test]
 fn cobblestone_opens_our_body_and_we_open_its() {
-    let keys = Keyring::new(MasterKey::generate().unwrap());
+    let keys = Keys::from(MasterKey::generate().unwrap());
     let context = Context::from([("tenant", "acme")]);
     for size in SIZES {
         let text = plaintext(size, 251);
-        let object = keystead::encrypt(&keys, &text, &context).unwrap();
+        let object = keystead::encrypt(&keys.recipients(), &text, &context).unwrap();
         let sealed = SealedHeader::parse(&object).unwrap();
         let (header, body) = object.split_at(sealed.len());
         let opened = sealed.unwrap(&keys, &context).unwrap();

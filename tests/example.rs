@@ -11,7 +11,7 @@ use std::path::Path;
 
 use aes::Aes256;
 use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
-use keystead::{Context, Keyring, MasterKey, Options};
+use keystead::{Context, EncryptOptions, Keys, MasterKey};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{digest, hkdf};
 
@@ -26,19 +26,19 @@ const END: &str = "<!-- example:end -->\n";
 #[test]
 fn spec_has_the_worked_example() {
     let example = Example::new();
-    let keys = Keyring::new(MasterKey::from_text(KEY_TEXT).unwrap());
+    let keys = Keys::from(MasterKey::from_text(KEY_TEXT).unwrap());
     let context = Context::from([("invoice", "42")]);
-    let options = Options::new().plaintext_len(12);
+    let options = EncryptOptions::new().plaintext_len(12);
     let randomness: Vec<u8> = (0..96).collect();
     let object = keystead::hazmat::encrypt_with_randomness(
-        &keys,
+        &keys.recipients(),
         PLAINTEXT,
         &context,
         &options,
         &randomness,
     );
     assert_eq!(example.object, object.unwrap(), "the library makes other bytes");
-    let opened = keystead::decrypt_with_details(&keys, &example.object, &context).unwrap();
+    let opened = keystead::decrypt_with_info(&keys, &example.object, &context).unwrap();
     assert_eq!(opened.0, PLAINTEXT);
     assert_eq!(opened.1.floor.to_string(), FLOOR_TEXT);
 

@@ -11,16 +11,17 @@ use serde_json::Value;
 
 /// Each floor with the floors that it may see. Imports go down only; neighbours do not see each
 /// other.
-const FLOORS: [(&str, &[&str]); 9] = [
+const FLOORS: [(&str, &[&str]); 10] = [
     ("error", &[]),
-    ("format", &["error"]),
-    ("primitives", &["error"]),
-    ("keys", &["format", "primitives", "error"]),
-    ("envelope", &["keys", "format", "primitives", "error"]),
-    ("stream", &["envelope", "keys", "format", "primitives", "error"]),
-    ("store", &["stream", "envelope", "keys", "format", "primitives", "error"]),
-    ("audit", &["stream", "envelope", "keys", "format", "primitives", "error"]),
-    ("hazmat", &["stream", "envelope", "keys", "format", "primitives", "error"]),
+    ("trace", &[]),
+    ("format", &["error", "trace"]),
+    ("primitives", &["error", "trace"]),
+    ("keys", &["format", "primitives", "error", "trace"]),
+    ("envelope", &["keys", "format", "primitives", "error", "trace"]),
+    ("stream", &["envelope", "keys", "format", "primitives", "error", "trace"]),
+    ("store", &["stream", "envelope", "keys", "format", "primitives", "error", "trace"]),
+    ("audit", &["stream", "envelope", "keys", "format", "primitives", "error", "trace"]),
+    ("hazmat", &["stream", "envelope", "keys", "format", "primitives", "error", "trace"]),
 ];
 
 const MAX_LINES: usize = 600;

@@ -5,21 +5,25 @@
 use std::io::{Cursor, Read, Write};
 
 use keystead::{
-    Context, Decryptor, Encryptor, Keyring, MasterKey, Options, PassphraseCosts, RangeReader,
+    Context, Decryptor, EncryptOptions, Encryptor, Keys, MasterKey, PassphraseCosts, RangeReader,
+    Recipient, Recipients,
 };
 
 const SIZES: [usize; 10] =
     [0, 1, 1_024, 16_383, 16_384, 16_385, 32_767, 32_768, 50_000, 256 * 16_384 + 1];
 
-fn rings() -> Vec<(&'static str, Keyring)> {
-    let cheap =
-        |p: &str| MasterKey::passphrase(p).unwrap().with_passphrase_costs(PassphraseCosts::FLOOR);
+/// Each kind of key, as a recipient and as what opens.
+fn kinds() -> Vec<(&'static str, Recipients, Keys)> {
+    let (symmetric, pair) = (MasterKey::generate().unwrap(), MasterKey::generate_pair().unwrap());
+    let passphrase = MasterKey::passphrase("correct horse").unwrap();
+    let cheap = Recipient::from(&passphrase).with_passphrase_costs(PassphraseCosts::FLOOR);
+    let hidden = |key: &MasterKey| Recipient::from(key).anonymous().into();
     vec![
-        ("symmetric", Keyring::new(MasterKey::generate().unwrap())),
-        ("pair", Keyring::new(MasterKey::generate_pair().unwrap())),
-        ("passphrase", Keyring::new(cheap("correct horse"))),
-        ("anonymous", Keyring::new(MasterKey::generate().unwrap().anonymous())),
-        ("anonymous pair", Keyring::new(MasterKey::generate_pair().unwrap().anonymous())),
+        ("symmetric", (&symmetric).into(), (&symmetric).into()),
+        ("pair", (&pair).into(), (&pair).into()),
+        ("passphrase", cheap.into(), passphrase.into()),
+        ("anonymous", hidden(&symmetric), symmetric.into()),
+        ("anonymous pair", hidden(&pair), pair.into()),
     ]
 }
 
@@ -30,28 +34,29 @@ fn plaintext(len: usize) -> Vec<u8> {
 #[test]
 fn every_way_agrees() {
     let context = Context::from([("tenant", "acme"), ("invoice", "42")]);
-    for (name, keys) in rings() {
+    for (name, recipients, keys) in kinds() {
         for len in SIZES {
             let text = plaintext(len);
-            let object = keystead::encrypt(&keys, &text, &context).unwrap();
+            let object = keystead::encrypt(&recipients, &text, &context).unwrap();
             assert_eq!(keystead::decrypt(&keys, &object, &context).unwrap(), text, "{name} {len}");
 
-            let options = Options::new();
-            let size = keystead::encrypted_len(&keys, len, &context, &options).unwrap();
+            let options = EncryptOptions::new();
+            let size = keystead::encrypted_len(&recipients, len, &context, &options).unwrap();
             assert_eq!(size, object.len());
             let mut out = vec![0; size + 3];
-            let used = keystead::encrypt_into(&keys, &text, &context, &options, &mut out).unwrap();
+            let used =
+                keystead::encrypt_into(&recipients, &text, &context, &options, &mut out).unwrap();
             let mut plain = vec![0; len + 1];
             let got = keystead::decrypt_into(&keys, &out[..used], &context, &mut plain).unwrap();
             assert_eq!(&plain[..got], &text);
 
             let mut buffer = text.clone();
-            keystead::encrypt_in_place(&keys, &mut buffer, &context, &options).unwrap();
+            keystead::encrypt_in_place(&recipients, &mut buffer, &context, &options).unwrap();
             assert_eq!(buffer.len(), size);
             keystead::decrypt_in_place(&keys, &mut buffer, &context).unwrap();
             assert_eq!(buffer, text);
 
-            let mut writer = Encryptor::new(Vec::new(), &keys, &context).unwrap();
+            let mut writer = Encryptor::new(Vec::new(), &recipients, &context).unwrap();
             for piece in text.chunks(7_001) {
                 writer.write_all(piece).unwrap();
             }
@@ -72,7 +77,7 @@ fn every_way_agrees() {
 
 #[test]
 fn a_kibibyte_under_one_symmetric_key_grows_by_240() {
-    let keys = Keyring::new(MasterKey::generate().unwrap());
-    let object = keystead::encrypt(&keys, &[0; 1_024], &Context::new()).unwrap();
+    let keys = Keys::from(MasterKey::generate().unwrap());
+    let object = keystead::encrypt(&keys.recipients(), &[0; 1_024], &Context::new()).unwrap();
     assert_eq!(object.len(), 1_024 + 240);
 }

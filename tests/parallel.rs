@@ -7,7 +7,7 @@ use std::io::{self, Cursor, IoSliceMut, Write as _};
 use std::sync::Mutex;
 
 use keystead::{
-    Context, Decryptor, Encryptor, Error, Keyring, MasterKey, ObjectBuffer, Options,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, Keys, MasterKey, ObjectBuffer,
     PlaintextBuffer, RangeReader, ReadAt, Threads, WriteAt,
 };
 
@@ -30,8 +30,8 @@ const LENGTHS: [usize; 14] = [
     12 * BATCH + 5 * CHUNK + 77,
 ];
 
-fn keys() -> Keyring {
-    Keyring::new(MasterKey::generate().unwrap())
+fn keys() -> Keys {
+    Keys::from(MasterKey::generate().unwrap())
 }
 
 /// No two chunks are equal.
@@ -72,24 +72,26 @@ fn into(out: &mut Vec<u8>) -> impl FnMut(&[u8]) -> keystead::Result<()> {
     }
 }
 
-fn decrypted(keys: &Keyring, object: &[u8]) -> Vec<u8> {
+fn decrypted(keys: &Keys, object: &[u8]) -> Vec<u8> {
     keystead::decrypt(keys, object, Context::unchecked()).unwrap()
 }
 
 #[test]
 fn every_way_to_encrypt_makes_the_same_object() {
-    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
+    let recipients = keys.recipients();
     for len in LENGTHS {
         let plain = text(len);
-        let size = keystead::encrypted_len(&keys, len, &context, &options).unwrap();
+        let size = keystead::encrypted_len(&recipients, len, &context, &options).unwrap();
         for threads in [1, 2, 5].map(Threads::new) {
             let mut object = vec![0; size];
-            threads.encrypt_into(&keys, &plain, &context, &options, &mut object).unwrap();
+            threads.encrypt_into(&recipients, &plain, &context, &options, &mut object).unwrap();
             assert!(decrypted(&keys, &object) == plain, "encrypt_into, {len}, {threads:?}");
 
             let board = Board::new();
             let source = (&plain, u64::try_from(len).unwrap());
-            let made = keystead::encrypt_at(threads, source, &keys, &context, &options, &board);
+            let made =
+                keystead::encrypt_at(threads, source, &recipients, &context, &options, &board);
             let object = board.bytes();
             let (made, floor) = made.unwrap();
             assert_eq!((made, object.len()), (u64::try_from(size).unwrap(), size));
@@ -97,7 +99,7 @@ fn every_way_to_encrypt_makes_the_same_object() {
             assert!(decrypted(&keys, &object) == plain, "encrypt_at, {len}, {threads:?}");
 
             let mut buffer =
-                ObjectBuffer::new(vec![9; 100], len, &keys, &context, &options).unwrap();
+                ObjectBuffer::new(vec![9; 100], len, &recipients, &context, &options).unwrap();
             let mut rest = &plain[..];
             for place in buffer.places() {
                 io::Read::read_exact(&mut rest, place).unwrap();
@@ -118,8 +120,10 @@ fn an_encryptor_takes_readers_and_writes_in_any_mixture() {
             if before + after > len {
                 continue;
             }
-            let options = Options::new().plaintext_len(u64::try_from(len).unwrap());
-            let mut out = Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+            let options = EncryptOptions::new().plaintext_len(u64::try_from(len).unwrap());
+            let mut out =
+                Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options)
+                    .unwrap();
             out.write_all(&plain[..before]).unwrap();
             let middle = &plain[before..len - after];
             let copied = out.copy_from(Threads::new(3), middle).unwrap();
@@ -136,7 +140,7 @@ fn every_way_to_decrypt_gives_the_same_text() {
     let (keys, context) = (keys(), Context::new());
     for len in LENGTHS {
         let plain = text(len);
-        let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+        let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
         let total = u64::try_from(len).unwrap();
         for threads in [1, 2, 5].map(Threads::new) {
             let mut out = vec![0; len];
@@ -169,7 +173,7 @@ fn ranges_give_exactly_what_was_asked_for() {
     let (keys, context) = (keys(), Context::new());
     let len = 9 * BATCH + 1_234;
     let plain = text(len);
-    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     let mut reader = RangeReader::new(Cursor::new(object), &keys, &context).unwrap();
     let places =
         [0, 1, CHUNK - 1, CHUNK, BATCH - 1, BATCH, BATCH + 1, 9 * BATCH, len - 1, len, len + 9];
@@ -190,7 +194,7 @@ fn ranges_give_exactly_what_was_asked_for() {
 fn a_changed_chunk_ends_every_reader() {
     let (keys, context, threads) = (keys(), Context::new(), Threads::new(3));
     let plain = text(9 * BATCH + 5);
-    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     let front = object.len() - plain.len() - 577 * 16;
     let places =
         [front, front + 16_400 * 63 + 7, front + 16_400 * 64, front + 16_400 * 300 + 16_399];
@@ -228,8 +232,9 @@ fn a_changed_chunk_ends_every_reader() {
 #[test]
 fn a_cut_object_ends_every_reader() {
     let (keys, context, threads) = (keys(), Context::new(), Threads::new(2));
-    for options in [Options::new(), Options::new().plaintext_len(2 * 1_048_576)] {
-        let mut writer = Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+    for options in [EncryptOptions::new(), EncryptOptions::new().plaintext_len(2 * 1_048_576)] {
+        let mut writer =
+            Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options).unwrap();
         writer.write_all(&text(2 * BATCH)).unwrap();
         let object = writer.finish().unwrap();
         for cut in [1, 15, 16, 17, 16 + 16_400, 16 + 64 * 16_400, 16 + 65 * 16_400 + 1] {
@@ -246,18 +251,25 @@ fn a_cut_object_ends_every_reader() {
 /// A file that says it is longer, or shorter, than it is.
 #[test]
 fn a_source_of_another_length_makes_no_object() {
-    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
     let plain = text(3 * BATCH);
     for len in [0, 1, 3 * BATCH - 1, 3 * BATCH + 1, 9 * BATCH] {
         let source = (&plain, u64::try_from(len).unwrap());
-        let ended =
-            keystead::encrypt_at(Threads::new(2), source, &keys, &context, &options, &Board::new());
+        let ended = keystead::encrypt_at(
+            Threads::new(2),
+            source,
+            &keys.recipients(),
+            &context,
+            &options,
+            &Board::new(),
+        );
         assert!(matches!(ended, Err(Error::Io(_))), "{len}");
 
-        let stated = Options::new().plaintext_len(source.1);
-        let mut out = Encryptor::with_options(Vec::new(), &keys, &context, &stated).unwrap();
+        let stated = EncryptOptions::new().plaintext_len(source.1);
+        let mut out =
+            Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &stated).unwrap();
         let ended = out.copy_from(Threads::new(2), &plain[..]).and_then(|_| out.finish());
-        assert!(matches!(ended, Err(Error::Io(_))), "{len}");
+        assert!(matches!(ended, Err(Error::Usage(_))), "{len}");
     }
 }
 
@@ -283,7 +295,7 @@ impl WriteAt for Broken {
 
 #[test]
 fn an_error_of_the_system_comes_back_whole() {
-    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
     let threads = Threads::new(3);
     let plain = text(9 * BATCH);
     let number = |ended: keystead::Result<u64>| match ended {
@@ -291,14 +303,26 @@ fn an_error_of_the_system_comes_back_whole() {
         _ => None,
     };
     let len = u64::try_from(plain.len()).unwrap();
-    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     for place in [0, 1_000_000, 5_000_000, len - 1] {
         let broken = Broken(place);
-        let ended =
-            keystead::encrypt_at(threads, (&broken, len), &keys, &context, &options, &Board::new());
+        let ended = keystead::encrypt_at(
+            threads,
+            (&broken, len),
+            &keys.recipients(),
+            &context,
+            &options,
+            &Board::new(),
+        );
         assert_eq!(number(ended.map(|(len, _)| len)), Some(5));
-        let ended =
-            keystead::encrypt_at(threads, (&plain, len), &keys, &context, &options, &broken);
+        let ended = keystead::encrypt_at(
+            threads,
+            (&plain, len),
+            &keys.recipients(),
+            &context,
+            &options,
+            &broken,
+        );
         assert_eq!(number(ended.map(|(len, _)| len)), Some(5));
         let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
         assert_eq!(number(reader.copy_at(threads, &broken)), Some(5));
@@ -316,7 +340,7 @@ fn an_error_of_the_system_comes_back_whole() {
 #[test]
 fn a_panic_of_the_callers_own_does_not_hang() {
     let (keys, context) = (keys(), Context::new());
-    let object = keystead::encrypt(&keys, &text(9 * BATCH), &context).unwrap();
+    let object = keystead::encrypt(&keys.recipients(), &text(9 * BATCH), &context).unwrap();
     let ended = std::panic::catch_unwind(|| {
         let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
         reader.copy_to(Threads::new(4), |_| -> keystead::Result<()> { panic!("on purpose") })
@@ -327,15 +351,22 @@ fn a_panic_of_the_callers_own_does_not_hang() {
 #[test]
 #[cfg(unix)]
 fn files_are_read_and_written_at_their_places() {
-    let (keys, context, options) = (keys(), Context::new(), Options::new());
+    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
     let dir = tempfile::tempdir().unwrap();
     let plain = text(9 * BATCH + 77);
     std::fs::write(dir.path().join("plain"), &plain).unwrap();
     let source = std::fs::File::open(dir.path().join("plain")).unwrap();
     let object = std::fs::File::create_new(dir.path().join("object")).unwrap();
     let len = u64::try_from(plain.len()).unwrap();
-    keystead::encrypt_at(Threads::new(2), (&source, len), &keys, &context, &options, &object)
-        .unwrap();
+    keystead::encrypt_at(
+        Threads::new(2),
+        (&source, len),
+        &keys.recipients(),
+        &context,
+        &options,
+        &object,
+    )
+    .unwrap();
     let object = std::fs::File::open(dir.path().join("object")).unwrap();
     let back = std::fs::File::create_new(dir.path().join("back")).unwrap();
     let mut reader = RangeReader::new(object, &keys, &context).unwrap();
@@ -348,11 +379,11 @@ fn a_new_object_of_an_old_one() {
     let (keys, context) = (keys(), Context::new());
     for len in LENGTHS {
         let plain = text(len);
-        let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+        let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
         for threads in [1, 3].map(Threads::new) {
-            let options = Options::new();
+            let options = EncryptOptions::new();
             let made = threads
-                .reencrypt(&object[..], &keys, &context, &keys, &options, Vec::new())
+                .reencrypt(&object[..], &keys, &context, &keys.recipients(), &options, Vec::new())
                 .unwrap();
             assert!(decrypted(&keys, &made.out) == plain, "{len}, {threads:?}");
         }
@@ -379,7 +410,7 @@ impl io::Read for Cut {
 fn an_object_with_a_hole_is_not_finished() {
     let (keys, context) = (keys(), Context::new());
     for (before, given) in [(4, 100), (4, CHUNK + 100), (0, 100), (0, 3 * BATCH)] {
-        let mut out = Encryptor::new(Vec::new(), &keys, &context).unwrap();
+        let mut out = Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap();
         out.write_all(&vec![7; before]).unwrap();
         assert!(matches!(out.copy_from(Threads::new(2), Cut(given)), Err(Error::Io(_))));
         assert!(out.copy_from(Threads::new(2), &[7; 10][..]).is_err(), "{before}, {given}");
@@ -392,7 +423,7 @@ fn an_object_with_a_hole_is_not_finished() {
 #[test]
 fn what_comes_before_a_bad_chunk_is_given() {
     let (keys, context) = (keys(), Context::new());
-    let mut object = keystead::encrypt(&keys, &text(16 * BATCH), &context).unwrap();
+    let mut object = keystead::encrypt(&keys.recipients(), &text(16 * BATCH), &context).unwrap();
     let place = object.len() - 3 * 64 * 16_400;
     object[place] ^= 1;
     for _ in 0..20 {

@@ -1,6 +1,6 @@
 //! Secrets do not show: not in Debug, not in a buffer after a failure.
 
-use keystead::{Context, Keyring, MasterKey, Options};
+use keystead::{Context, EncryptOptions, Keys, MasterKey, Recipients};
 
 #[test]
 fn debug_shows_no_key() {
@@ -13,7 +13,7 @@ fn debug_shows_no_key() {
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
 
         let mut shown = format!("{key:?} {key:#?}");
-        let ring = Keyring::new(key);
+        let ring = Keys::from(key);
         shown += &format!(" {ring:?} {ring:#?}");
         let shown = shown.to_lowercase();
         // No eight characters of the text, no four bytes in hex or as a list of numbers.
@@ -31,10 +31,10 @@ fn debug_shows_no_key() {
 
 #[test]
 fn a_failed_decryption_leaves_no_plaintext() {
-    let keys = Keyring::new(MasterKey::generate().unwrap());
+    let keys = Keys::from(MasterKey::generate().unwrap());
     let context = Context::new();
     for len in [16, 1_000, 16_384, 50_000] {
-        let object = keystead::encrypt(&keys, &vec![0xa5; len], &context).unwrap();
+        let object = keystead::encrypt(&keys.recipients(), &vec![0xa5; len], &context).unwrap();
         for at in [object.len() - 1, object.len() - 20] {
             let mut object = object.clone();
             object[at] ^= 1;
@@ -50,7 +50,14 @@ fn a_failed_decryption_leaves_no_plaintext() {
     }
     // Without a key nothing is encrypted, and the only copy stays.
     let mut buffer = vec![0xa5; 100];
-    let none = Keyring::empty();
-    assert!(keystead::encrypt_in_place(&none, &mut buffer, &context, &Options::new()).is_err());
+    assert!(
+        keystead::encrypt_in_place(
+            &Recipients::new(),
+            &mut buffer,
+            &context,
+            &EncryptOptions::new()
+        )
+        .is_err()
+    );
     assert_eq!(buffer, [0xa5; 100]);
 }

@@ -5,20 +5,20 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
-    Context, Decryptor, Encryptor, Error, ErrorClass, Keyring, MasterKey, Options, PushDecryptor,
-    RangeReader, SealedHeader, Threads,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, ErrorKind, Keys, MasterKey,
+    PushDecryptor, RangeReader, SealedHeader, Threads,
 };
 
-fn keys() -> Keyring {
-    Keyring::new(MasterKey::generate().unwrap())
+fn keys() -> Keys {
+    Keys::from(MasterKey::generate().unwrap())
 }
 
 fn text(len: usize) -> Vec<u8> {
     (0..len).map(|i| u8::try_from(i % 253).unwrap()).collect()
 }
 
-fn io_class(error: io::Error) -> ErrorClass {
-    Error::from_io(error).class()
+fn io_class(error: io::Error) -> ErrorKind {
+    Error::from_io(error).kind()
 }
 
 /// One byte at a time, and an interruption before each.
@@ -39,7 +39,7 @@ impl Read for Slow<'_> {
 fn short_reads_and_interruptions_change_nothing() {
     let (keys, context) = (keys(), Context::new());
     let plain = text(40_000);
-    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     let mut out = Vec::new();
     let mut reader = Decryptor::new(Slow(&object, false), &keys, &context).unwrap();
     reader.read_to_end(&mut out).unwrap();
@@ -51,7 +51,7 @@ fn short_reads_and_interruptions_change_nothing() {
 #[test]
 fn a_failed_push_repeats_its_error() {
     let (keys, context) = (keys(), Context::new());
-    let mut object = keystead::encrypt(&keys, &text(40_000), &context).unwrap();
+    let mut object = keystead::encrypt(&keys.recipients(), &text(40_000), &context).unwrap();
     let sealed = SealedHeader::parse(&object).unwrap();
     object[sealed.len() + 56 + 16_400] ^= 1;
     let (prefix, body) = object[sealed.len()..].split_first_chunk().unwrap();
@@ -60,10 +60,10 @@ fn a_failed_push_repeats_its_error() {
     let mut out = Vec::new();
     for pushed in [body, b"more", b"", &body[..16_400]] {
         let error = opener.push(pushed, &mut out).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::Auth, "{} bytes", pushed.len());
+        assert_eq!(error.kind(), ErrorKind::Auth, "{} bytes", pushed.len());
         assert_eq!(out, text(16_384), "the chunk before it, and no more");
     }
-    assert_eq!(opener.finish(&mut out).unwrap_err().class(), ErrorClass::Auth);
+    assert_eq!(opener.finish(&mut out).unwrap_err().kind(), ErrorKind::Auth);
 }
 
 /// A writer with room for so many bytes.
@@ -88,12 +88,12 @@ impl Write for Full {
 #[test]
 fn a_failed_write_ends_the_object() {
     let (keys, context) = (keys(), Context::new());
-    assert!(Encryptor::new(Full(100), &keys, &context).is_err());
-    let mut out = Encryptor::new(Full(20_000), &keys, &context).unwrap();
+    assert!(Encryptor::new(Full(100), &keys.recipients(), &context).is_err());
+    let mut out = Encryptor::new(Full(20_000), &keys.recipients(), &context).unwrap();
     let error = out.write_all(&text(40_000)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(out.write(b"more").is_err());
-    assert_eq!(out.finish().unwrap_err().class(), ErrorClass::Io);
+    assert_eq!(out.finish().unwrap_err().kind(), ErrorKind::Io);
 }
 
 /// An error of the library's own comes through readers and writers with its class.
@@ -106,7 +106,7 @@ fn errors_keep_their_class_on_the_way() {
         }
     }
     let refused = Decryptor::new(Limited, &keys(), Context::unchecked());
-    assert_eq!(refused.unwrap_err().class(), ErrorClass::Limit);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Limit);
 }
 
 /// R34: an object without `finish` does not decrypt, wherever it stopped.
@@ -115,11 +115,11 @@ fn an_unfinished_object_does_not_decrypt() {
     let (keys, context) = (keys(), Context::new());
     for len in [0, 1, 16_384, 32_768, 40_000] {
         let mut file = Vec::new();
-        let mut out = Encryptor::new(&mut file, &keys, &context).unwrap();
+        let mut out = Encryptor::new(&mut file, &keys.recipients(), &context).unwrap();
         out.write_all(&text(len)).unwrap();
         drop(out);
         let error = keystead::decrypt(&keys, &file, &context).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::Auth, "{len}");
+        assert_eq!(error.kind(), ErrorKind::Auth, "{len}");
     }
 }
 
@@ -127,37 +127,39 @@ fn an_unfinished_object_does_not_decrypt() {
 #[test]
 fn a_stated_length_is_a_promise() {
     let (keys, context) = (keys(), Context::new());
-    let options = Options::new().plaintext_len(20_000);
-    let begin = || Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+    let options = EncryptOptions::new().plaintext_len(20_000);
+    let begin =
+        || Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options).unwrap();
     let mut exact = begin();
     exact.write_all(&text(20_000)).unwrap();
     let object = exact.finish().unwrap();
     assert_eq!(keystead::decrypt(&keys, &object, &context).unwrap(), text(20_000));
     let mut short = begin();
     short.write_all(&text(19_999)).unwrap();
-    assert_eq!(short.finish().unwrap_err().class(), ErrorClass::Io);
+    assert_eq!(short.finish().unwrap_err().kind(), ErrorKind::Usage);
     let mut long = begin();
-    assert!(long.write_all(&text(20_001)).is_err());
-    assert_eq!(long.finish().unwrap_err().class(), ErrorClass::Io);
-    let too_long = Options::new().plaintext_len(1 << 52);
-    let refused = Encryptor::with_options(Vec::new(), &keys, &context, &too_long);
-    assert_eq!(refused.unwrap_err().class(), ErrorClass::Limit);
+    let error = long.write_all(&text(20_001)).unwrap_err();
+    assert_eq!(Error::from_io(error).kind(), ErrorKind::Usage);
+    assert_eq!(long.finish().unwrap_err().kind(), ErrorKind::Io);
+    let too_long = EncryptOptions::new().plaintext_len(1 << 52);
+    let refused = Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &too_long);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Limit);
 }
 
 /// A stream releases the chunks before the failing one, and repeats the error.
 #[test]
 fn an_error_repeats() {
     let (keys, context) = (keys(), Context::new());
-    let mut object = keystead::encrypt(&keys, &text(60_000), &context).unwrap();
+    let mut object = keystead::encrypt(&keys.recipients(), &text(60_000), &context).unwrap();
     let end = object.len();
     object[end - 30_000] ^= 1;
     let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
     let mut released = Vec::new();
     let error = reader.read_to_end(&mut released).unwrap_err();
-    assert_eq!(io_class(error), ErrorClass::Auth);
+    assert_eq!(io_class(error), ErrorKind::Auth);
     assert_eq!(released, text(16_384));
     for _ in 0..3 {
-        assert_eq!(io_class(reader.read(&mut [0; 8]).unwrap_err()), ErrorClass::Auth);
+        assert_eq!(io_class(reader.read(&mut [0; 8]).unwrap_err()), ErrorKind::Auth);
     }
 }
 
@@ -168,11 +170,13 @@ fn ranges_equal_slices() {
     for len in [0, 1, 16_383, 16_384, 16_385, 70_000] {
         let plain = text(len);
         for stated in [false, true] {
-            let mut options = Options::new();
+            let mut options = EncryptOptions::new();
             if stated {
                 options = options.plaintext_len(u64::try_from(len).unwrap());
             }
-            let mut out = Encryptor::with_options(Vec::new(), &keys, &context, &options).unwrap();
+            let mut out =
+                Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options)
+                    .unwrap();
             out.write_all(&plain).unwrap();
             let object = out.finish().unwrap();
             let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
@@ -189,7 +193,7 @@ fn ranges_equal_slices() {
             let mut beyond = [1; 4];
             let past = u64::try_from(len).unwrap();
             let error = reader.read_exact_at(past, &mut beyond).unwrap_err();
-            assert_eq!((error.class(), beyond), (ErrorClass::Usage, [0; 4]));
+            assert_eq!((error.kind(), beyond), (ErrorKind::Usage, [0; 4]));
             assert!(reader.seek(SeekFrom::End(-1 - i64::try_from(len).unwrap())).is_err());
             assert_eq!(reader.seek(SeekFrom::End(0)).unwrap(), past);
         }
@@ -218,18 +222,18 @@ impl Seek for Lowest<'_> {
 fn ranges_begin_with_a_header_that_was_opened_before() {
     let (keys, context) = (keys(), Context::new());
     let plain = text(40_000);
-    let object = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     let sealed = SealedHeader::parse(&object).unwrap();
     let open = || sealed.unwrap(&keys, &context).unwrap();
     let mut lowest = u64::MAX;
     let inner = Lowest(Cursor::new(&object), &mut lowest);
     let mut reader = RangeReader::from_header(open(), inner).unwrap();
-    assert_eq!(reader.details().plaintext_len, Some(40_000));
+    assert_eq!(reader.info().plaintext_len, Some(40_000));
     let mut out = Vec::new();
     reader.read_to_end(&mut out).unwrap();
     assert_eq!(out, plain);
     // The header is not read again, so the one in front of the body may be torn.
-    let floor = reader.details().floor;
+    let floor = reader.info().floor;
     drop(reader);
     assert_eq!(lowest, u64::try_from(sealed.len()).unwrap());
     let mut torn = object.clone();
@@ -237,21 +241,21 @@ fn ranges_begin_with_a_header_that_was_opened_before() {
     assert!(RangeReader::from_header(open(), Cursor::new(&torn)).is_ok());
     assert!(RangeReader::new(Cursor::new(&torn), &keys, &context).is_err());
     // The body is another object's, or none.
-    let other = keystead::encrypt(&keys, &plain, &context).unwrap();
+    let other = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     for body in [&other[..], &object[..sealed.len() + 55], &object[..sealed.len()], &[]] {
         let refused = RangeReader::from_header(open(), Cursor::new(body));
-        assert_eq!(refused.unwrap_err().class(), ErrorClass::Auth);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Auth);
     }
     let floor = keystead::Floor { generation: 1, ..floor };
     let header = sealed.unwrap(&keys, context.included().not_before(floor)).unwrap();
     let refused = RangeReader::from_header(header, Cursor::new(&object));
-    assert_eq!(refused.unwrap_err().class(), ErrorClass::Rollback);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Rollback);
 }
 
 #[test]
 fn ranges_see_only_their_chunks() {
     let (keys, context) = (keys(), Context::new());
-    let mut out = Encryptor::new(Vec::new(), &keys, &context).unwrap();
+    let mut out = Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap();
     out.write_all(&text(60_000)).unwrap();
     let object = out.finish().unwrap();
     let front = object.len() - 60_000 - 4 * 16;
@@ -262,7 +266,7 @@ fn ranges_see_only_their_chunks() {
     reader.read_exact_at(0, &mut bytes).unwrap();
     reader.read_exact_at(40_000, &mut bytes).unwrap();
     let mut across = [9; 100];
-    assert_eq!(reader.read_at(16_350, &mut across).unwrap_err().class(), ErrorClass::Auth);
+    assert_eq!(reader.read_at(16_350, &mut across).unwrap_err().kind(), ErrorKind::Auth);
     assert_eq!(across[..34], [0; 34]);
     reader.read_exact_at(0, &mut bytes).unwrap();
 
@@ -270,15 +274,15 @@ fn ranges_see_only_their_chunks() {
     let cut = &object[..front + 2 * 16_400 + 500];
     let mut reader = RangeReader::new(Cursor::new(cut), &keys, &context).unwrap();
     reader.read_exact_at(0, &mut bytes).unwrap();
-    assert_eq!(reader.verified_len().unwrap_err().class(), ErrorClass::Auth);
+    assert_eq!(reader.verified_len().unwrap_err().kind(), ErrorKind::Auth);
     assert!(reader.seek(SeekFrom::End(0)).is_err());
     let mut tail = [0; 1_000];
-    assert_eq!(reader.read_at(32_800, &mut tail).unwrap_err().class(), ErrorClass::Auth);
+    assert_eq!(reader.read_at(32_800, &mut tail).unwrap_err().kind(), ErrorKind::Auth);
     // With a stated length the cut is seen at once.
-    let whole = keystead::encrypt(&keys, &text(60_000), &context).unwrap();
+    let whole = keystead::encrypt(&keys.recipients(), &text(60_000), &context).unwrap();
     let cut = &whole[..whole.len() - 16_400];
     let refused = RangeReader::new(Cursor::new(cut), &keys, &context);
-    assert_eq!(refused.unwrap_err().class(), ErrorClass::Auth);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Auth);
 }
 
 /// A source of 1 PiB that holds one true chunk, far behind 2^32.
@@ -332,7 +336,8 @@ fn chunk_numbers_do_not_wrap() {
         }
     }
     let (keys, context) = (keys(), Context::new());
-    let object = Encryptor::new(Vec::new(), &keys, &context).unwrap().finish().unwrap();
+    let object =
+        Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap().finish().unwrap();
     let header = SealedHeader::parse(&object).unwrap();
     let opened = header.unwrap(&keys, &context).unwrap();
     let data_key = keystead::hazmat::expose_data_key(&opened);
@@ -368,7 +373,7 @@ fn chunk_numbers_do_not_wrap() {
         reader.read_exact_at(index * 16_384 + 100, &mut bytes).unwrap();
         assert_eq!(bytes, text(16_384)[100..164]);
         let elsewhere = reader.read_exact_at((index + 1) * 16_384, &mut bytes);
-        assert_eq!(elsewhere.unwrap_err().class(), ErrorClass::Auth);
+        assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::Auth);
     }
     let start = u64::try_from(header.len()).unwrap() + 56;
     let above = Sparse {
@@ -379,7 +384,7 @@ fn chunk_numbers_do_not_wrap() {
         position: 0,
     };
     let refused = RangeReader::new(above, &keys, &context);
-    assert_eq!(refused.unwrap_err().class(), ErrorClass::Limit);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Limit);
 }
 
 /// RX-1, RX-3: a header that claims to be long costs what was read of it, not what it claims.
@@ -396,16 +401,16 @@ fn header_bombs_are_bounded() {
     let keys = keys();
     let preamble = |units: u16| [&b"\x8bKST\n\x01\x01"[..], &units.to_be_bytes()].concat();
     for (units, class) in [
-        (8_193, ErrorClass::Limit),
-        (u16::MAX, ErrorClass::Limit),
-        (0, ErrorClass::Format),
-        (8_192, ErrorClass::Format),
+        (8_193, ErrorKind::Limit),
+        (u16::MAX, ErrorKind::Limit),
+        (0, ErrorKind::Format),
+        (8_192, ErrorKind::Format),
     ] {
         let front = preamble(units);
         let mut endless = Endless(0);
         let input = (&front[..]).chain(&mut endless);
         let error = Decryptor::new(input, &keys, Context::unchecked()).unwrap_err();
-        assert_eq!(error.class(), class, "{units}");
+        assert_eq!(error.kind(), class, "{units}");
         assert!(endless.0 <= 65_536);
     }
 }
@@ -413,8 +418,8 @@ fn header_bombs_are_bounded() {
 /// What the caller's own `take` returned does not become an authentication failure.
 #[test]
 fn an_error_of_take_says_nothing_of_the_object() {
-    let keys = Keyring::new(MasterKey::generate().unwrap());
-    let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new()).unwrap();
+    let keys = Keys::from(MasterKey::generate().unwrap());
+    let object = keystead::encrypt(&keys.recipients(), &vec![7; 100_000], &Context::new()).unwrap();
     for threads in [1, 3] {
         let mut reader = Decryptor::new(&object[..], &keys, &Context::new()).unwrap();
         let stop = |_: &[u8]| Err(Error::Cancelled);
@@ -435,8 +440,8 @@ fn a_panic_of_the_reader_is_no_authentication_failure() {
             self.0.read(out)
         }
     }
-    let keys = Keyring::new(MasterKey::generate().unwrap());
-    let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new()).unwrap();
+    let keys = Keys::from(MasterKey::generate().unwrap());
+    let object = keystead::encrypt(&keys.recipients(), &vec![7; 100_000], &Context::new()).unwrap();
     let inner = Panics(&object, false);
     let mut reader = Decryptor::new(inner, &keys, &Context::new()).unwrap();
     let mut out = Vec::new();

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keystead::{
-    Context, Decryptor, Encryptor, Error, ErrorClass, Expected, Keyring, MasterKey, Metadata,
-    Options, PassphraseCosts, RangeReader,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, ErrorKind, Expected, Keys, Location,
+    MasterKey, Metadata, PassphraseCosts, RangeReader, Recipient, Recipients,
 };
 
 const CHUNK: usize = 16_384;
@@ -22,7 +22,7 @@ const PREFIX: usize = 56;
 /// An object with what its reader has and expects.
 struct Case {
     name: &'static str,
-    keys: Keyring,
+    keys: Keys,
     context: Context,
     object: Vec<u8>,
     text: Vec<u8>,
@@ -33,20 +33,26 @@ struct Case {
 }
 
 impl Case {
-    fn new(name: &'static str, keys: Keyring, len: usize, options: &Options) -> Self {
-        Self::with_context(name, keys, Context::new(), len, options)
+    fn new(name: &'static str, key: MasterKey, len: usize, options: &EncryptOptions) -> Self {
+        let recipients = Recipients::from(&key);
+        Self::with_context(name, (recipients, key.into()), Context::new(), len, options)
+    }
+
+    fn anonymous(name: &'static str, key: MasterKey, options: &EncryptOptions) -> Self {
+        let recipients = Recipients::from(Recipient::from(&key).anonymous());
+        Self::with_context(name, (recipients, key.into()), Context::new(), 33, options)
     }
 
     fn with_context(
         name: &'static str,
-        keys: Keyring,
+        (recipients, keys): (Recipients, Keys),
         context: Context,
         len: usize,
-        options: &Options,
+        options: &EncryptOptions,
     ) -> Self {
         // No byte is zero, so that a wiped buffer and plaintext cannot be taken for each other.
         let text: Vec<u8> = (0..len).map(|i| u8::try_from(i % 255 + 1).unwrap()).collect();
-        let object = encrypt(&keys, &text, &context, options);
+        let object = encrypt(&recipients, &text, &context, options);
         Self { name, keys, context, stated: object[9 + 16] & 1 == 1, object, text, thorough: 1 }
     }
 
@@ -123,8 +129,13 @@ impl Case {
 }
 
 /// As a stream, which states the length only where the options do.
-fn encrypt(keys: &Keyring, text: &[u8], context: &Context, options: &Options) -> Vec<u8> {
-    let mut writer = Encryptor::with_options(Vec::new(), keys, context, options).unwrap();
+fn encrypt(
+    recipients: &Recipients,
+    text: &[u8],
+    context: &Context,
+    options: &EncryptOptions,
+) -> Vec<u8> {
+    let mut writer = Encryptor::with_options(Vec::new(), recipients, context, options).unwrap();
     writer.write_all(text).unwrap();
     writer.finish().unwrap()
 }
@@ -138,28 +149,25 @@ fn pair() -> MasterKey {
 }
 
 fn passphrase(text: &str) -> MasterKey {
-    MasterKey::passphrase(text).unwrap().with_passphrase_costs(PassphraseCosts::FLOOR)
+    MasterKey::passphrase(text).unwrap()
 }
 
 fn small_cases() -> Vec<Case> {
-    let plain = Options::new();
-    let rich = Options::new()
+    let plain = EncryptOptions::new();
+    let rich = EncryptOptions::new()
         .metadata(Metadata::new().with(Metadata::NAME, "report.pdf"))
-        .location("archive", "2026/report.pdf");
+        .location(Location { store: "archive".to_owned(), path: "2026/report.pdf".to_owned() });
     let context = Context::from([("invoice", "42"), ("tenant", "acme")]);
-    let many = Keyring::new(symmetric()).with(pair()).with(symmetric().anonymous());
+    let (first, second, third) = (symmetric(), pair(), symmetric());
+    let many = Recipients::from(&first).and(&second).and(Recipient::from(&third).anonymous());
+    let many = (many, Keys::from(first).and(second).and(third));
     let mut cases = vec![
-        Case::new("symmetric", Keyring::new(symmetric()), 33, &Options::new().plaintext_len(33)),
-        Case::new("symmetric, empty", Keyring::new(symmetric()), 0, &plain),
-        Case::new(
-            "symmetric, empty, stated",
-            Keyring::new(symmetric()),
-            0,
-            &plain.clone().plaintext_len(0),
-        ),
-        Case::new("pair", Keyring::new(pair()), 33, &plain),
-        Case::new("anonymous", Keyring::new(symmetric().anonymous()), 33, &plain),
-        Case::new("anonymous pair", Keyring::new(pair().anonymous()), 33, &plain),
+        Case::new("symmetric", symmetric(), 33, &EncryptOptions::new().plaintext_len(33)),
+        Case::new("symmetric, empty", symmetric(), 0, &plain),
+        Case::new("symmetric, empty, stated", symmetric(), 0, &plain.clone().plaintext_len(0)),
+        Case::new("pair", pair(), 33, &plain),
+        Case::anonymous("anonymous", symmetric(), &plain),
+        Case::anonymous("anonymous pair", pair(), &plain),
         Case::with_context("several records", many, context, 33, &rich),
     ];
     // A private key opens in about a tenth of a millisecond, four readers more in as many.
@@ -170,18 +178,18 @@ fn small_cases() -> Vec<Case> {
 
 /// Three chunks, the last short.
 fn long_cases() -> Vec<Case> {
-    let plain = Options::new();
+    let plain = EncryptOptions::new();
     let len = 2 * CHUNK + 100;
-    let stated = Options::new().plaintext_len(2 * CHUNK_64 + 100);
+    let stated = EncryptOptions::new().plaintext_len(2 * CHUNK_64 + 100);
     let mut cases = vec![
-        Case::new("chunks, stated", Keyring::new(symmetric()), len, &stated),
-        Case::new("chunks, not stated", Keyring::new(symmetric()), len, &plain),
-        Case::new("full chunks", Keyring::new(symmetric()), 2 * CHUNK, &plain),
+        Case::new("chunks, stated", symmetric(), len, &stated),
+        Case::new("chunks, not stated", symmetric(), len, &plain),
+        Case::new("full chunks", symmetric(), 2 * CHUNK, &plain),
         Case::new(
             "full chunks, stated",
-            Keyring::new(symmetric()),
+            symmetric(),
             2 * CHUNK,
-            &Options::new().plaintext_len(2 * CHUNK_64),
+            &EncryptOptions::new().plaintext_len(2 * CHUNK_64),
         ),
     ];
     cases.iter_mut().for_each(|case| case.thorough = 5);
@@ -190,8 +198,12 @@ fn long_cases() -> Vec<Case> {
 
 /// Each change costs an Argon2id.
 fn passphrase_case() -> Case {
-    let keys = Keyring::new(passphrase("correct horse"));
-    Case { thorough: 16, ..Case::new("passphrase", keys, 1, &Options::new()) }
+    let key = passphrase("correct horse");
+    let cheap = Recipient::from(&key).with_passphrase_costs(PassphraseCosts::FLOOR);
+    let keys = (cheap.into(), key.into());
+    let options = EncryptOptions::new();
+    let case = Case::with_context("passphrase", keys, Context::new(), 1, &options);
+    Case { thorough: 16, ..case }
 }
 
 type Change = Box<dyn Fn(&Case) -> Vec<u8> + Send + Sync>;
@@ -331,13 +343,13 @@ fn refuse_stream(case: &Case, changed: &[u8], what: &str) {
     let mut released = Vec::new();
     let authentic = &case.text[..case.authentic_prefix(changed)];
     match Decryptor::new(changed, &case.keys, case.expected()) {
-        Err(error) => assert_ne!(error.class(), ErrorClass::Io, "{what}"),
+        Err(error) => assert_ne!(error.kind(), ErrorKind::Io, "{what}"),
         Ok(mut reader) => {
             let error = reader.read_to_end(&mut released).expect_err(what);
-            let class = Error::from_io(error).class();
-            assert_eq!(class, ErrorClass::Auth, "{what}");
+            let class = Error::from_io(error).kind();
+            assert_eq!(class, ErrorKind::Auth, "{what}");
             let again = reader.read(&mut [0; 16]).expect_err(what);
-            assert_eq!(Error::from_io(again).class(), class, "{what}: the error repeats");
+            assert_eq!(Error::from_io(again).kind(), class, "{what}: the error repeats");
         }
     }
     assert!(released == authentic, "{what}: {} bytes were released", released.len());
@@ -368,10 +380,11 @@ fn refuse_whole(case: &Case, changed: &[u8], what: &str) {
 /// Another object with the same keys, context and sizes.
 fn twin(case: &Case) -> Case {
     let len = u64::try_from(case.text.len()).unwrap();
-    let options = if case.stated { Options::new().plaintext_len(len) } else { Options::new() };
-    let object = encrypt(&case.keys, &case.text, &case.context, &options);
+    let options =
+        if case.stated { EncryptOptions::new().plaintext_len(len) } else { EncryptOptions::new() };
+    let object = encrypt(&case.keys.recipients(), &case.text, &case.context, &options);
     let (name, context, text) = (case.name, case.context.clone(), case.text.clone());
-    let (keys, stated) = (Keyring::empty(), case.stated);
+    let (keys, stated) = (Keys::new(), case.stated);
     Case { name, keys, context, object, text, stated, thorough: 1 }
 }
 

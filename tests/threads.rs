@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use keystead::{
-    Context, Decryptor, Encryptor, Error, Keyring, MasterKey, Options, PlaintextBuffer,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, Keys, MasterKey, PlaintextBuffer,
     RangeReader, ReadAt, Threads, WriteAt,
 };
 
@@ -88,7 +88,7 @@ struct Run {
 
 /// What is made once for all runs.
 struct Things {
-    keys: Keyring,
+    keys: Keys,
     context: Context,
     /// Plaintext and object of a stream, and of a file.
     sets: [(Vec<u8>, Vec<u8>); 2],
@@ -206,13 +206,13 @@ impl WriteAt for Board {
 
 impl Things {
     fn new() -> Self {
-        let keys = Keyring::new(MasterKey::generate().unwrap());
+        let keys = Keys::from(MasterKey::generate().unwrap());
         let context = Context::new();
         let sets = [BATCHES, FILE_BATCHES].map(|batches| {
             let len = batches * BATCH + BATCH / 2 + CHUNK + 77;
             let text: Vec<u8> =
                 (0..len).map(|i| (i ^ (i >> 8) ^ (i >> 14)).to_le_bytes()[0]).collect();
-            let object = keystead::encrypt(&keys, &text, &context).unwrap();
+            let object = keystead::encrypt(&keys.recipients(), &text, &context).unwrap();
             (text, object)
         });
         Self { keys, context, sets }
@@ -322,7 +322,16 @@ impl Run {
                 let object = object.clone();
                 caught(|| PlaintextBuffer::decrypt(object, threads, keys, context))
             }
-            _ => caught(|| threads.reencrypt(source, keys, context, keys, &Options::new(), &board)),
+            _ => caught(|| {
+                threads.reencrypt(
+                    source,
+                    keys,
+                    context,
+                    &keys.recipients(),
+                    &EncryptOptions::new(),
+                    &board,
+                )
+            }),
         };
         Outcome { end: ended, released }
     }
@@ -330,6 +339,7 @@ impl Run {
     fn encrypt(self, things: &Things) -> Outcome {
         let (text, object) = things.set(self.way);
         let (keys, context, threads) = (&things.keys, &things.context, Threads::new(self.threads));
+        let recipients = &keys.recipients();
         let at = match self.fault {
             SourceFails | SourcePanics => self.place() * CHUNK + 33,
             _ => usize::MAX,
@@ -342,14 +352,14 @@ impl Run {
         let board = Board::new(room, self.fault == SinkPanics);
         let len = u64::try_from(text.len()).unwrap();
         if self.way == EncryptAt {
-            let options = Options::new();
+            let options = EncryptOptions::new();
             let end = caught(|| {
-                keystead::encrypt_at(threads, (&source, len), keys, context, &options, &board)
+                keystead::encrypt_at(threads, (&source, len), recipients, context, &options, &board)
             });
             return Outcome { end, released: Vec::new() };
         }
-        let options = Options::new().plaintext_len(len);
-        let mut out = Encryptor::with_options(&board, keys, context, &options).unwrap();
+        let options = EncryptOptions::new().plaintext_len(len);
+        let mut out = Encryptor::with_options(&board, recipients, context, &options).unwrap();
         let end = caught(|| out.copy_from(threads, source));
         assert!(out.write_all(b"more").is_err(), "{self:?}: it goes on");
         assert!(out.finish().is_err(), "{self:?}: it is finished");

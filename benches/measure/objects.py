@@ -127,8 +127,7 @@ def swap(keystead, other, path, sync):
         old, new = (keystead.key, other) if turn[0] % 2 == 0 else (other, keystead.key)
         turn[0] += 1
         more = [] if sync else ["--no-sync"]
-        return [keystead.program, "rewrap", "-q", *more, "-k", old, "--set", new + ".pub", "--without-me",
-                str(path)]
+        return [keystead.program, "rewrap", "-q", *more, "-k", old, "--to", new + ".pub", str(path)]
     return command
 
 

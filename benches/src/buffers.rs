@@ -3,16 +3,18 @@
 
 use keystead::hazmat::BodyKey;
 use keystead::{
-    Context, Keyring, MasterKey, ObjectBuffer, Options, PlaintextBuffer, SealedHeader, Threads,
+    Context, EncryptOptions, Keys, MasterKey, ObjectBuffer, PlaintextBuffer, Recipients,
+    SealedHeader, Threads,
 };
 
 use crate::floor::{CHUNK, Ring, SEALED, TAG, strides_len};
 
 /// Everything that the calls need, touched once, so that no page is fresh.
 pub struct Buffers {
-    pub keys: Keyring,
+    pub keys: Keys,
+    pub recipients: Recipients,
     pub context: Context,
-    pub options: Options,
+    pub options: EncryptOptions,
     pub ring: Ring,
     pub plaintext: Vec<u8>,
     /// An object of ours.
@@ -27,20 +29,22 @@ pub struct Buffers {
 
 impl Buffers {
     pub fn new(len: usize) -> Self {
-        let keys = Keyring::new(MasterKey::generate().expect("randomness"));
+        let keys = Keys::from(MasterKey::generate().expect("randomness"));
+        let recipients = keys.recipients();
         let plaintext: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
-        let object = keystead::encrypt(&keys, &plaintext, &Context::new()).expect("an object");
+        let object =
+            keystead::encrypt(&recipients, &plaintext, &Context::new()).expect("an object");
         let ring = Ring::new(&[7; 32]);
         let mut strides = vec![0; strides_len(len)];
         ring.seal_into(&plaintext, &mut strides);
         let (out, place) = (object.clone(), object.clone());
-        let (context, options) = (Context::new(), Options::new());
-        Self { keys, context, options, ring, plaintext, object, strides, out, place }
+        let (context, options) = (Context::new(), EncryptOptions::new());
+        Self { keys, recipients, context, options, ring, plaintext, object, strides, out, place }
     }
 
     pub fn encrypt_into(&mut self) {
-        let Self { keys, plaintext, context, options, out, .. } = self;
-        keystead::encrypt_into(keys, plaintext, context, options, out).expect("it fits");
+        let Self { recipients, plaintext, context, options, out, .. } = self;
+        keystead::encrypt_into(recipients, plaintext, context, options, out).expect("it fits");
     }
 
     pub fn ring_seal_into(&mut self) {
@@ -48,9 +52,9 @@ impl Buffers {
     }
 
     pub fn encrypt_into_threads(&mut self, threads: usize) {
-        let Self { keys, plaintext, context, options, out, .. } = self;
+        let Self { recipients, plaintext, context, options, out, .. } = self;
         let threads = Threads::new(threads);
-        threads.encrypt_into(keys, plaintext, context, options, out).expect("it fits");
+        threads.encrypt_into(recipients, plaintext, context, options, out).expect("it fits");
     }
 
     pub fn ring_seal_into_threads(&mut self, threads: usize) {
@@ -87,15 +91,15 @@ impl Buffers {
     }
 
     pub fn encrypt_in_place(&mut self) {
-        let Self { keys, place, context, options, .. } = self;
-        keystead::encrypt_in_place(keys, place, context, options).expect("an object");
+        let Self { recipients, place, context, options, .. } = self;
+        keystead::encrypt_in_place(recipients, place, context, options).expect("an object");
     }
 
     /// What stands in the places of a prepared buffer.
     pub fn encrypt_prepared(&mut self) {
-        let Self { keys, place, context, options, plaintext, .. } = self;
+        let Self { recipients, place, context, options, plaintext, .. } = self;
         let buffer = std::mem::take(place);
-        let buffer = ObjectBuffer::new(buffer, plaintext.len(), keys, context, options);
+        let buffer = ObjectBuffer::new(buffer, plaintext.len(), recipients, context, options);
         *place = buffer.expect("an object").encrypt(Threads::ONE).expect("an object");
     }
 
@@ -185,8 +189,9 @@ pub struct Chunk {
 
 impl Default for Chunk {
     fn default() -> Self {
-        let keys = Keyring::new(MasterKey::generate().expect("randomness"));
-        let object = keystead::encrypt(&keys, &[7; CHUNK], &Context::new()).expect("an object");
+        let keys = Keys::from(MasterKey::generate().expect("randomness"));
+        let object =
+            keystead::encrypt(&keys.recipients(), &[7; CHUNK], &Context::new()).expect("an object");
         let header = SealedHeader::parse(&object).expect("a header");
         let opened = header.unwrap(&keys, &Context::new()).expect("it opens");
         let prefix = object[header.len()..].first_chunk().expect("a body");

@@ -4,7 +4,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use keystead::{
-    Context, Encryptor, Keyring, MasterKey, Options, RangeReader, SealedHeader, hazmat,
+    Context, EncryptOptions, Encryptor, Keys, MasterKey, RangeReader, Recipients, SealedHeader,
+    hazmat,
 };
 
 use crate::floor::{CHUNK, SEALED, TAG};
@@ -13,13 +14,13 @@ use crate::spec;
 const BODY_PREFIX: usize = 56;
 
 /// Header, salt and commitment of a new object.
-pub fn prefix(keys: &Keyring, context: &Context, plaintext_len: Option<u64>) -> Vec<u8> {
-    let mut options = Options::new();
+pub fn prefix(recipients: &Recipients, context: &Context, plaintext_len: Option<u64>) -> Vec<u8> {
+    let mut options = EncryptOptions::new();
     if let Some(len) = plaintext_len {
         options = options.plaintext_len(len);
     }
     let mut prefix = Vec::new();
-    Encryptor::with_options(&mut prefix, keys, context, &options).expect("a header");
+    Encryptor::with_options(&mut prefix, recipients, context, &options).expect("a header");
     prefix
 }
 
@@ -33,8 +34,8 @@ pub struct Holes {
 
 impl Holes {
     /// `plaintext_len` bytes, of which the chunks of `present` and the last are there, all zero.
-    pub fn new(keys: &Keyring, plaintext_len: usize, present: std::ops::Range<usize>) -> Self {
-        let prefix = prefix(keys, &Context::new(), None);
+    pub fn new(keys: &Keys, plaintext_len: usize, present: std::ops::Range<usize>) -> Self {
+        let prefix = prefix(&keys.recipients(), &Context::new(), None);
         let sealed = SealedHeader::parse(&prefix).expect("a header");
         let opened = sealed.unwrap(keys, &Context::new()).expect("it opens");
         let prk = spec::prk(&*hazmat::expose_data_key(&opened));
@@ -106,7 +107,7 @@ impl Seek for Holes {
 
 /// 4 KiB from the middle of objects of some sizes: across two chunks, opened anew each time.
 pub struct Ranges {
-    keys: Keyring,
+    keys: Keys,
     context: Context,
     objects: Vec<(u64, Holes, std::fs::File)>,
     out: [u8; 4_096],
@@ -114,7 +115,7 @@ pub struct Ranges {
 
 impl Ranges {
     pub fn new(sizes: &[usize]) -> Self {
-        let keys = Keyring::new(MasterKey::generate().expect("randomness"));
+        let keys = Keys::from(MasterKey::generate().expect("randomness"));
         let object = |size: &usize| {
             let chunk = size / CHUNK / 2;
             let holes = Holes::new(&keys, *size, chunk - 1..chunk + 1);

@@ -1,6 +1,6 @@
 //! One object of 1 KiB: under a symmetric key, for a public key, its header alone.
 
-use keystead::{Changes, Context, Keyring, MasterKey, Options, SealedHeader};
+use keystead::{Changes, Context, EncryptOptions, Keys, MasterKey, Recipients, SealedHeader};
 use x_wing::kem::{Decapsulator, KeyExport, KeyInit, TryDecapsulate, TryKeyInit};
 use x_wing::{Ciphertext, DecapsulationKeyRejectNonContrib, EncapsulationKey};
 
@@ -10,9 +10,10 @@ pub const LEN: usize = 1_024;
 
 /// Under one symmetric key: ours, and SPEC's operations called raw.
 pub struct Symmetric {
-    pub keys: Keyring,
+    pub keys: Keys,
+    recipients: Recipients,
     pub context: Context,
-    options: Options,
+    options: EncryptOptions,
     holder: spec::Holder,
     plaintext: Vec<u8>,
     pub object: Vec<u8>,
@@ -21,13 +22,15 @@ pub struct Symmetric {
 
 impl Default for Symmetric {
     fn default() -> Self {
-        let keys = Keyring::new(MasterKey::from_text(spec::KEY_TEXT).expect("a key"));
+        let keys = Keys::from(MasterKey::from_text(spec::KEY_TEXT).expect("a key"));
+        let recipients = keys.recipients();
         let plaintext = vec![0x5a; LEN];
-        let object = keystead::encrypt(&keys, &plaintext, &Context::new()).expect("an object");
-        let (context, options) = (Context::new(), Options::new());
+        let object =
+            keystead::encrypt(&recipients, &plaintext, &Context::new()).expect("an object");
+        let (context, options) = (Context::new(), EncryptOptions::new());
         let holder = spec::Holder::default();
-        let mut new =
-            Self { keys, context, options, holder, plaintext, out: object.clone(), object };
+        let out = object.clone();
+        let mut new = Self { keys, recipients, context, options, holder, plaintext, object, out };
         new.check();
         new
     }
@@ -35,8 +38,8 @@ impl Default for Symmetric {
 
 impl Symmetric {
     pub fn encrypt(&mut self) {
-        let Self { keys, plaintext, context, options, out, .. } = self;
-        keystead::encrypt_into(keys, plaintext, context, options, out).expect("it fits");
+        let Self { recipients, plaintext, context, options, out, .. } = self;
+        keystead::encrypt_into(recipients, plaintext, context, options, out).expect("it fits");
     }
 
     pub fn raw_encrypt(&mut self) {
@@ -65,10 +68,11 @@ impl Symmetric {
 
 /// For one public key: ours, and the KEM operation itself.
 pub struct Public {
-    keys: Keyring,
+    keys: Keys,
+    recipients: Recipients,
     context: Context,
-    options: Options,
-    fresh: Options,
+    options: EncryptOptions,
+    fresh: EncryptOptions,
     encapsulation: EncapsulationKey,
     decapsulation: DecapsulationKeyRejectNonContrib,
     ciphertext: Ciphertext,
@@ -82,11 +86,12 @@ pub struct Public {
 
 impl Default for Public {
     fn default() -> Self {
-        let keys = Keyring::new(MasterKey::generate_pair().expect("randomness"));
-        let (context, options) = (Context::new(), Options::new());
-        let fresh = Options::new().fresh_run();
+        let keys = Keys::from(MasterKey::generate_pair().expect("randomness"));
+        let recipients = keys.recipients();
+        let (context, options) = (Context::new(), EncryptOptions::new());
+        let fresh = EncryptOptions::new().unlinkable();
         let plaintext = vec![0x5a; LEN];
-        let make = |options| keystead::encrypt_with(&keys, &plaintext, &context, options);
+        let make = |options| keystead::encrypt_with(&recipients, &plaintext, &context, options);
         let object = make(&options).expect("an object");
         let runs = (0..64).map(|_| make(&fresh).expect("an object")).collect();
         let decapsulation = DecapsulationKeyRejectNonContrib::new(&[7; 32].into());
@@ -96,6 +101,7 @@ impl Default for Public {
         let out = object.clone();
         Self {
             keys,
+            recipients,
             context,
             options,
             fresh,
@@ -114,8 +120,8 @@ impl Default for Public {
 impl Public {
     /// The first object of a run.
     pub fn encrypt_first(&mut self) {
-        let Self { keys, plaintext, context, fresh, out, .. } = self;
-        keystead::encrypt_into(keys, plaintext, context, fresh, out).expect("it fits");
+        let Self { recipients, plaintext, context, fresh, out, .. } = self;
+        keystead::encrypt_into(recipients, plaintext, context, fresh, out).expect("it fits");
     }
 
     /// Encap of the KEM, its randomness given.
@@ -124,10 +130,10 @@ impl Public {
         std::hint::black_box(made);
     }
 
-    /// An object of the run that `keys` is in.
+    /// An object of the run that `recipients` are in.
     pub fn encrypt_following(&mut self) {
-        let Self { keys, plaintext, context, options, out, .. } = self;
-        keystead::encrypt_into(keys, plaintext, context, options, out).expect("it fits");
+        let Self { recipients, plaintext, context, options, out, .. } = self;
+        keystead::encrypt_into(recipients, plaintext, context, options, out).expect("it fits");
     }
 
     /// An object of a run that was not opened lately.
@@ -152,8 +158,8 @@ impl Public {
 
 /// A header without its body, for parse, unwrap and rewrap.
 pub struct Headers {
-    pub keys: Keyring,
-    new: Keyring,
+    pub keys: Keys,
+    new: Recipients,
     context: Context,
     /// Header and body prefix.
     prefix: Vec<u8>,
@@ -163,10 +169,10 @@ pub struct Headers {
 impl Headers {
     /// Of an object that states `plaintext_len` bytes, under a new key of `kind`.
     pub fn new(key: fn() -> keystead::Result<MasterKey>, plaintext_len: u64) -> Self {
-        let keys = Keyring::new(key().expect("randomness"));
-        let new = Keyring::new(key().expect("randomness"));
+        let keys = Keys::from(key().expect("randomness"));
+        let new = Recipients::from(&key().expect("randomness"));
         let context = Context::from([("invoice", "42"), ("tenant", "acme")]);
-        let prefix = crate::holes::prefix(&keys, &context, Some(plaintext_len));
+        let prefix = crate::holes::prefix(&keys.recipients(), &context, Some(plaintext_len));
         let sealed = SealedHeader::parse(&prefix).expect("a header");
         Self { keys, new, context, prefix, sealed }
     }
@@ -193,7 +199,7 @@ impl Headers {
     }
 
     pub fn rewrap(&mut self) {
-        let changes = Changes::set(&self.new);
+        let changes = Changes::replace_with(&self.new);
         let rewrapped = keystead::rewrap(&self.prefix, &self.keys, &self.context, &changes);
         std::hint::black_box(rewrapped.expect("it opens"));
     }

@@ -4,7 +4,7 @@
 use std::io::{BufRead, Read, Sink, Write, sink};
 
 use alkali::symmetric::cipher_stream as secretstream;
-use keystead::{Context, Decryptor, Encryptor, Keyring, MasterKey};
+use keystead::{Context, Decryptor, Encryptor, Keys, MasterKey};
 
 use crate::floor::{CHUNK, Ring, SEALED, TAG, strides_len};
 use crate::rivals::Age;
@@ -29,12 +29,12 @@ pub struct Writes {
 
 impl Default for Writes {
     fn default() -> Self {
-        let keys = Keyring::new(MasterKey::generate().expect("randomness"));
+        let keys = Keys::from(MasterKey::generate().expect("randomness"));
         let key = cobblestone::Key256::generate();
         let sodium = secretstream::Key::generate().expect("randomness");
         Self {
             piece: vec![0x5a; PIECE],
-            ours: Encryptor::new(sink(), &keys, &Context::new()).expect("a header"),
+            ours: Encryptor::new(sink(), &keys.recipients(), &Context::new()).expect("a header"),
             ring: Ring::new(&[7; 32]),
             chunk: vec![0x5a; CHUNK + TAG],
             age: Age::default().writer(sink()),
@@ -86,7 +86,7 @@ impl Writes {
 /// Reading: each reader begins again at the end of its object.
 pub struct Reads {
     out: Vec<u8>,
-    keys: Keyring,
+    keys: Keys,
     ours: Endless,
     chunks: Option<Decryptor<&'static [u8]>>,
     ring: Ring,
@@ -120,8 +120,9 @@ impl Reads {
     /// Objects of so many bytes: a whole number of pieces.
     pub fn of(len: usize) -> Self {
         let plaintext = vec![0x5a; len];
-        let keys = Keyring::new(MasterKey::generate().expect("randomness"));
-        let ours = keystead::encrypt(&keys, &plaintext, &Context::new()).expect("an object");
+        let keys = Keys::from(MasterKey::generate().expect("randomness"));
+        let ours =
+            keystead::encrypt(&keys.recipients(), &plaintext, &Context::new()).expect("an object");
         let ring = Ring::new(&[7; 32]);
         let mut sealed = vec![0; strides_len(len)];
         ring.seal_into(&plaintext, &mut sealed);

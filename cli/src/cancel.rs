@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 #[cfg(unix)]
 use keystead::Error;
-use keystead::ErrorClass;
+use keystead::ErrorKind;
 #[cfg(unix)]
 use nix::sys::signal::{SigSet, Signal};
 
@@ -143,11 +143,11 @@ fn end() -> ! {
         terminal.restore();
     }
     progress::clear();
-    let cancelled = Failure::new(ErrorClass::Cancelled, "cancelled");
+    let cancelled = Failure::new(ErrorKind::Cancelled, "cancelled");
     Report::new(false, false).failure(&cancelled);
     // Not dropped: nobody goes on.
     std::mem::forget(gate);
-    std::process::exit(i32::from(ErrorClass::Cancelled.code()))
+    std::process::exit(i32::from(ErrorKind::Cancelled.code()))
 }
 
 /// A folder may still be written into, until the next file waits at the gate.

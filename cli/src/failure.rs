@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use keystead::{Error, ErrorClass};
+use keystead::{Error, ErrorKind};
 
 use crate::filesystem;
 use crate::report::shown;
@@ -15,7 +15,7 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 /// An error as the user sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    pub(crate) class: ErrorClass,
+    pub(crate) class: ErrorKind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     /// Whoever read our output went away: there is nobody to tell.
@@ -23,12 +23,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+    pub(crate) fn new(class: ErrorKind, message: impl Into<String>) -> Self {
         Self { class, message: message.into(), hint: None, silent: false }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(ErrorClass::Usage, message)
+        Self::new(ErrorKind::Usage, message)
     }
 
     /// Sets the hint.
@@ -66,7 +66,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let class = error.class();
+        let class = error.kind();
         let hint = match &error {
             // One text, whatever it was.
             Error::Auth => Some(AUTH.to_owned()),

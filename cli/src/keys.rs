@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use keystead::{Error, Keyring, MasterKey, PublicKey};
+use keystead::{Error, ErrorKind, KeyFile, Keys, MasterKey, PublicKey, Recipient, Recipients};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::args::OpenKeys;
@@ -37,12 +37,32 @@ pub(crate) struct Wanted<'a> {
     pub(crate) passphrase: bool,
 }
 
-/// The keys that open, for verbs that read.
-pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keyring, Passphrases)> {
+/// The keys that were named, as they encrypt and as they open: a public key opens nothing.
+pub(crate) struct Named {
+    pub(crate) recipients: Recipients,
+    pub(crate) keys: Keys,
+}
+
+/// Returns the keys that open, for verbs that read.
+pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keys, Passphrases)> {
+    to_change(args).map(|(named, passphrases)| (named.keys, passphrases))
+}
+
+/// Returns the keys that open, for verbs that need their labels, or make records for some of them.
+pub(crate) fn to_change(args: &OpenKeys) -> Result<(Named, Passphrases)> {
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let mut keys = load(&args.keys, &passphrases)?;
+    let file = load(&args.keys, &passphrases)?;
+    let mut keys = passphrases.limited(Keys::new()).and(file.keys());
+    let mut recipients = file.recipients();
     if args.passphrase {
-        keys.add(passphrases.ask("the object")?);
+        let passphrase = passphrases.ask("the object")?;
+        recipients.push(&passphrase);
+        keys = keys.and(passphrase);
+    }
+    if let (true, Some(public)) = (keys.is_empty(), file.public_keys().next()) {
+        let what = "only public keys are given, and they open nothing";
+        return Err(Failure::new(ErrorKind::NoKey, what)
+            .hint(format!("give the file of the secret key of {}", public.id())));
     }
     if keys.is_empty() {
         return Err(Failure::usage("no key is given to open with").hint(
@@ -52,19 +72,22 @@ pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keyring, Passphrases)> {
             },
         ));
     }
-    Ok((keys, passphrases))
+    Ok((Named { recipients, keys }, passphrases))
 }
 
 /// The keys of a new object.
-pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Result<Keyring> {
-    let mut keys = load(wanted.keys, passphrases)?;
+pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Result<Named> {
+    let mut file = load(wanted.keys, passphrases)?;
     for path in wanted.recipients {
-        keys.extend(public_keys(path, "-R")?);
+        file = file.and(public_keys(path, "-R")?);
     }
+    let (mut keys, mut recipients) = (file.keys(), file.recipients());
     if wanted.passphrase {
-        keys.add(passphrases.ask_new("the object")?);
+        let passphrase = passphrases.ask_new("the object")?;
+        recipients.push(Recipient::from(&passphrase));
+        keys = keys.and(passphrase);
     }
-    if keys.is_empty() {
+    if recipients.is_empty() {
         return Err(Failure::usage("no key is given to encrypt with").hint(
             match passphrases.are_given() {
                 true => NOT_ASKED,
@@ -72,25 +95,25 @@ pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Resu
             },
         ));
     }
-    Ok(keys)
+    Ok(Named { recipients, keys })
 }
 
-/// Key files and public keys.
-pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<Keyring> {
-    let mut keys = Keyring::empty();
+/// Loads key files and public keys.
+pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<KeyFile> {
+    let mut keys = KeyFile::default();
     for name in names {
         let several = |failure: Failure| match is_list(name) {
             true => failure.hint("give -k once for each key"),
             false => failure,
         };
         match public_key(name).map_err(several)? {
-            Some(key) => keys.add(key.into()),
+            Some(key) => keys = keys.and(key),
             None => {
                 // `key public k > k.pub` goes another way.
                 if let Some((half, id)) = public_half(Path::new(name)) {
                     guard::check_source(&half, &id)?;
                 }
-                keys.extend(file(Path::new(name), passphrases).map_err(several)?);
+                keys = keys.and(file(Path::new(name), passphrases).map_err(several)?);
             }
         }
     }
@@ -123,16 +146,17 @@ fn is_list(name: &OsStr) -> bool {
 }
 
 /// One key file, plain or encrypted, or a file of public keys.
-pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
+pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
     refuse_secret(path.as_os_str())?;
     parse(path, &read(path)?, passphrases)
 }
 
 /// The keys in the bytes of a key file.
-pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<Keyring> {
+pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<KeyFile> {
     let mut asked = None;
     let keys = keystead::read_key_file(bytes, || {
-        passphrases.ask(&format!("the key file {}", name(path))).map_err(|failure| {
+        let asked_for = format!("the key file {}", name(path));
+        passphrases.ask(&asked_for).map(|key| passphrases.limited(key.into())).map_err(|failure| {
             // The library's error takes its place; ours is kept.
             asked = Some(failure);
             Error::Cancelled
@@ -142,7 +166,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Res
         return Err(failure);
     }
     keys.map_err(|error| match error {
-        Error::NoKey => Failure::new(error.class(), format!("{}: wrong passphrase", name(path)))
+        Error::NoKey(_) => Failure::new(error.kind(), format!("{}: wrong passphrase", name(path)))
             .hint("nothing was changed; try again"),
         Error::KeyFile(_) => not_a_key_file(path, bytes, error),
         error => Failure::at(&name(path), error),
@@ -150,12 +174,12 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Res
 }
 
 /// A file of public keys only: a secret in it is a mistake that someone would share.
-pub(crate) fn public_keys(path: &Path, option: &str) -> Result<Keyring> {
+pub(crate) fn public_keys(path: &Path, option: &str) -> Result<KeyFile> {
     refuse_secret(path.as_os_str())?;
     let bytes = read(path)?;
-    let keys = Keyring::from_file_text(&bytes);
+    let keys = KeyFile::parse(&bytes);
     let keys = keys.map_err(|error| not_a_key_file(path, &bytes, error))?;
-    if keys.iter().any(MasterKey::opens) {
+    if !keys.keys().is_empty() {
         let what = format!("{}: a file of public keys with a secret key in it", name(path));
         let takes = format!("{option} takes public keys, which `keystead key public FILE` prints");
         return Err(Failure::usage(what).hint(takes));

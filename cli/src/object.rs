@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use keystead::{
-    Decryptor, Detail, Details, Error, ErrorClass, Expected, Keyring, RangeReader, ReadAt,
-    SealedHeader, Threads,
+    Decryptor, Detail, Error, ErrorKind, Expected, Keys, MasterKey, ObjectInfo, RangeReader,
+    ReadAt, SealedHeader, Threads,
 };
 
 use crate::cancel;
@@ -63,10 +63,10 @@ pub(crate) enum Plaintext {
 }
 
 impl Plaintext {
-    pub(crate) const fn details(&self) -> &Details {
+    pub(crate) const fn info(&self) -> &ObjectInfo {
         match self {
-            Self::Seekable(reader) => reader.details(),
-            Self::Stream(reader) => reader.details(),
+            Self::Seekable(reader) => reader.info(),
+            Self::Stream(reader) => reader.info(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Plaintext {
     pub(crate) fn len(&mut self) -> keystead::Result<Option<u64>> {
         match self {
             Self::Seekable(reader) => reader.verified_len().map(Some),
-            Self::Stream(reader) => Ok(reader.details().plaintext_len),
+            Self::Stream(reader) => Ok(reader.info().plaintext_len),
         }
     }
 
@@ -155,7 +155,7 @@ impl Object {
     }
 
     /// The plaintext, with a side header where that is needed.
-    pub(crate) fn plaintext(self, keys: &Keyring, expected: Expected<'_>) -> Result<Plaintext> {
+    pub(crate) fn plaintext(self, keys: &Keys, expected: Expected<'_>) -> Result<Plaintext> {
         if self.is_seekable() {
             return self.range_reader(keys, expected).map(Plaintext::Seekable);
         }
@@ -170,7 +170,7 @@ impl Object {
     /// The plaintext at any place. Only for what [`is_seekable`](Self::is_seekable).
     pub(crate) fn range_reader(
         self,
-        keys: &Keyring,
+        keys: &Keys,
         expected: Expected<'_>,
     ) -> Result<RangeReader<Box<dyn ReadSeek>>> {
         let Self { name, prefix, bytes, .. } = self;
@@ -288,11 +288,11 @@ const BINARY: &str = "large objects are kept binary, without --armor";
 const ARMOR_PART: usize = 1_048_576;
 
 /// Adds to an error of opening what is known: who could open it, or what it is instead.
-pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keyring) -> Failure {
+pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keys) -> Failure {
     let failure = unparsed(name, error, prefix);
     match failure.class {
-        ErrorClass::NoKey => failure.hint(who_opens(prefix, keys)),
-        ErrorClass::Context => failure.or_hint(context_of(prefix)),
+        ErrorKind::NoKey => failure.hint(who_opens(prefix, keys)),
+        ErrorKind::Context => failure.or_hint(context_of(prefix)),
         _ => failure,
     }
 }
@@ -302,21 +302,21 @@ pub(crate) fn unparsed(name: &str, error: Error, start: &[u8]) -> Failure {
     let failure = Failure::at(name, error);
     let armor = start.trim_ascii_start().starts_with(ARMOR);
     match failure.class {
-        ErrorClass::Format if armor || start.starts_with(MAGIC) => {
+        ErrorKind::Format if armor || start.starts_with(MAGIC) => {
             failure.or_hint("it was damaged or truncated: get it again from its source")
         }
-        ErrorClass::Format => failure.or_hint(foreign::hint(start)),
-        ErrorClass::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),
+        ErrorKind::Format => failure.or_hint(foreign::hint(start)),
+        ErrorKind::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),
         _ => failure,
     }
 }
 
 /// The ways in, for someone whose keys are others.
-fn who_opens(prefix: &[u8], keys: &Keyring) -> String {
+fn who_opens(prefix: &[u8], keys: &Keys) -> String {
     let Ok(inspection) = keystead::inspect(prefix, None) else {
         return "try another key".to_owned();
     };
-    let has_passphrase = keys.iter().any(|key| key.kind() == keystead::Kind::Passphrase);
+    let has_passphrase = keys.iter().any(|key| key.kind() == keystead::RecordKind::Passphrase);
     let ways: Vec<_> = inspection
         .records
         .iter()
@@ -328,20 +328,15 @@ fn who_opens(prefix: &[u8], keys: &Keyring) -> String {
             (kind, None) => format!("an anonymous {kind} key"),
         })
         .collect();
-    let given = keys
-        .iter()
-        .find(|key| inspection.records.iter().any(|record| record.key_id == Some(key.id())));
+    let is_named =
+        |key: &&MasterKey| inspection.records.iter().any(|record| record.key_id == Some(key.id()));
+    let given = keys.iter().find(is_named);
     match given {
         // Only a demand that it be held lets a key that fits be passed over.
-        Some(key) if key.opens() => {
-            format!(
-                "{} opens it, but with its public half anyone can have made it (--require-holder)",
-                key.id()
-            )
-        }
-        Some(key) => {
-            format!("only the public half of {} is given; its secret key opens it", key.id())
-        }
+        Some(key) => format!(
+            "{} opens it, but anyone with its public key can have made it (--require-holder)",
+            key.id()
+        ),
         None => format!("it opens with {}", ways.join(", or ")),
     }
 }

@@ -22,7 +22,7 @@ use crate::stdio;
 use crate::temp::{self, Temp};
 use crate::times;
 use crate::tree::{Made, Making, Place, Staged, Status};
-use keystead::{Detail, Error, ErrorClass};
+use keystead::{Detail, Error, ErrorKind};
 
 /// An output as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -291,7 +291,7 @@ pub(crate) fn exists(path: &Path) -> Failure {
 }
 
 fn no_folder(folder: &Path) -> Failure {
-    Failure::new(ErrorClass::Io, format!("{}: no such directory", shown(folder)))
+    Failure::new(ErrorKind::Io, format!("{}: no such directory", shown(folder)))
         .hint("make it, or name an output elsewhere")
 }
 
@@ -307,7 +307,7 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
 /// Another process gave the name to another file.
 pub(crate) fn is_replaced(path: &Path) -> Failure {
     let what = format!("{}: another process replaced it", shown(path));
-    Failure::new(ErrorClass::Io, what).hint("what it wrote was left alone; run it again")
+    Failure::new(ErrorKind::Io, what).hint("what it wrote was left alone; run it again")
 }
 
 pub(crate) fn is_input(path: &Path) -> Failure {

@@ -9,7 +9,7 @@
 
 use bech32::primitives::iter::Fe32IterExt as _;
 use bech32::{Bech32, Fe32, Hrp};
-use keystead::{ErrorClass, Keyring, Kind, MasterKey};
+use keystead::{ErrorKind, Keys, MasterKey, RecordKind};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Result};
@@ -28,7 +28,7 @@ const WIDTH: usize = LINE + LINE / GROUP - 1;
 const CHECK: usize = 6;
 
 /// The lines to be printed.
-pub(crate) fn lines(keys: &Keyring) -> Result<Vec<Zeroizing<String>>> {
+pub(crate) fn lines(keys: &Keys) -> Result<Vec<Zeroizing<String>>> {
     let mut lines = Vec::new();
     let mut all = Zeroizing::new(String::new());
     for key in keys.iter() {
@@ -85,7 +85,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Takes one line; the keys come with the last one. The first wrong line is an error that names
     /// it.
-    pub(crate) fn take(&mut self, typed: &str) -> Result<Option<Keyring>> {
+    pub(crate) fn take(&mut self, typed: &str) -> Result<Option<Keys>> {
         let typed = typed.trim();
         if !is_typed(typed) {
             return Ok(None);
@@ -155,19 +155,19 @@ impl Reader {
         Ok(Zeroizing::new(letters.to_owned()))
     }
 
-    fn end(&self, label: &str, typed: &str) -> Result<Keyring> {
+    fn end(&self, label: &str, typed: &str) -> Result<Keys> {
         if check(END, self.lines, &self.all)? != typed {
             return Err(wrong(format!(
                 "line {label}: a letter is wrong, or lines of two papers are mixed"
             ))
             .hint("compare it with the paper"));
         }
-        let mut keys = Keyring::empty();
+        let mut keys = Keys::new();
         for (kind, letters) in &self.keys {
             let start = KINDS.iter().find(|(letter, _)| letter == kind).map(|(_, start)| *start);
             let text = Zeroizing::new(format!("{}{}", start.unwrap_or_default(), &**letters));
             let key = MasterKey::from_text(&text);
-            keys.add(key.map_err(|_| wrong("lines of two papers are mixed"))?);
+            keys = keys.and(key.map_err(|_| wrong("lines of two papers are mixed"))?);
         }
         Ok(keys)
     }
@@ -194,13 +194,13 @@ impl zeroize::Zeroize for Letters {
 }
 
 fn wrong(what: impl Into<String>) -> Failure {
-    Failure::new(ErrorClass::KeyFile, what)
+    Failure::new(ErrorKind::KeyFile, what)
 }
 
 /// What a key is called on paper.
 pub(crate) fn named(key: &MasterKey) -> String {
     match key.kind() {
-        Kind::Symmetric => format!("symmetric key {}", key.id()),
+        RecordKind::Symmetric => format!("symmetric key {}", key.id()),
         kind => format!("{} key {}", kind.name(), key.id()),
     }
 }
@@ -209,7 +209,7 @@ pub(crate) fn named(key: &MasterKey) -> String {
 mod tests {
     use super::*;
 
-    fn read(lines: &[String]) -> Result<Keyring> {
+    fn read(lines: &[String]) -> Result<Keys> {
         let mut reader = Reader::default();
         for line in lines {
             if let Some(keys) = reader.take(line)? {
@@ -219,9 +219,9 @@ mod tests {
         Err(reader.missing())
     }
 
-    fn paper() -> (Keyring, Vec<String>) {
+    fn paper() -> (Keys, Vec<String>) {
         let keys =
-            Keyring::new(MasterKey::generate_pair().unwrap()).with(MasterKey::generate().unwrap());
+            Keys::from(MasterKey::generate_pair().unwrap()).and(MasterKey::generate().unwrap());
         let lines = lines(&keys).unwrap();
         (keys, lines.iter().map(|line| line.to_string()).collect())
     }
@@ -235,9 +235,11 @@ mod tests {
             lines.iter().map(|line| format!("  {} ", line.to_lowercase())).collect();
         for lines in [&lines, &sloppy] {
             let back = read(lines).unwrap();
-            let ids = |keys: &Keyring| keys.iter().map(MasterKey::id).collect::<Vec<_>>();
+            let ids = |keys: &Keys| keys.iter().map(MasterKey::id).collect::<Vec<_>>();
             assert_eq!(ids(&back), ids(&keys));
-            assert_eq!(*back.expose_file_text().unwrap(), *keys.expose_file_text().unwrap());
+            for (back, key) in back.iter().zip(keys.iter()) {
+                assert_eq!(*back.expose_secret_text().unwrap(), *key.expose_secret_text().unwrap());
+            }
         }
     }
 
@@ -251,7 +253,7 @@ mod tests {
                 let other = if letter == 'Q' { "P" } else { "Q" };
                 typed[index].replace_range(at..=at, other);
                 let failure = read(&typed).unwrap_err();
-                assert_eq!(failure.class, ErrorClass::KeyFile);
+                assert_eq!(failure.class, ErrorKind::KeyFile);
                 assert!(failure.message.contains(&format!("line {label}:")), "{}", failure.message);
             }
         }

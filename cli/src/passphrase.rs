@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use keystead::{Error, ErrorClass, MasterKey, PassphraseCosts};
+use keystead::{Error, ErrorKind, Keys, MasterKey, PassphraseCosts};
 use zeroize::Zeroizing;
 
 use crate::args::Source;
@@ -82,7 +82,12 @@ impl Passphrases {
         self
     }
 
-    /// A passphrase that exists already.
+    /// Returns keys that spend no more than was allowed on a passphrase.
+    pub(crate) fn limited(&self, keys: Keys) -> Keys {
+        keys.with_passphrase_ceiling(self.ceiling)
+    }
+
+    /// Asks for a passphrase that exists already.
     pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
         self.used.set(true);
         let passphrase = match &self.origin {
@@ -90,7 +95,7 @@ impl Passphrases {
             Origin::Command(command) => run(command, what)?,
             Origin::Lines(lines) => next(lines, what)?,
         };
-        Ok(MasterKey::passphrase(&*passphrase)?.with_passphrase_ceiling(self.ceiling))
+        MasterKey::passphrase(&*passphrase).map_err(Failure::from)
     }
 
     /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
@@ -177,7 +182,7 @@ fn run(command: &OsStr, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     let (status, text) = ended.map_err(failed)?;
     if !status.success() {
         return Err(Failure::new(
-            ErrorClass::Io,
+            ErrorKind::Io,
             format!("{COMMAND}: the command failed ({status}), asked for the passphrase of {what}"),
         )
         .hint("run it by itself: it has to print the passphrase and to end with 0"));
@@ -211,7 +216,7 @@ fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>> {
     let answer = answer.map_err(|error| match error.kind() {
         // rpassword takes Ctrl-C from the terminal itself.
         io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => {
-            Failure::new(ErrorClass::Cancelled, "cancelled")
+            Failure::new(ErrorKind::Cancelled, "cancelled")
         }
         _ => Failure::usage("there is no terminal to ask for a passphrase")
             .hint("--passphrase-fd N reads it from a file descriptor, --passphrase-command CMD from a command"),

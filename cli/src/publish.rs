@@ -44,10 +44,13 @@ impl Unnamed {
 
 /// Errors that say what to do whatever was tried.
 fn explains_itself(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
+    use io::ErrorKind as RecordKind;
     matches!(
         error.kind(),
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem | Kind::InvalidFilename
+        RecordKind::StorageFull
+            | RecordKind::QuotaExceeded
+            | RecordKind::ReadOnlyFilesystem
+            | RecordKind::InvalidFilename
     )
 }
 

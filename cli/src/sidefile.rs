@@ -7,7 +7,7 @@ use std::io::{self, IoSliceMut, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use keystead::{Decryptor, Error, Expected, Keyring, OpenedBy, ReadAt, SealedHeader};
+use keystead::{Decryptor, Error, Expected, Keys, OpenedBy, ReadAt, SealedHeader};
 
 use crate::bulk::From;
 use crate::cancel;
@@ -50,7 +50,7 @@ pub(crate) fn open<T>(
         Err(error) => error,
     };
     // R48: another failure, such as another context, is an answer and not a torn header.
-    if !matches!(first, Error::Format(_) | Error::NoKey | Error::Auth) {
+    if !matches!(first, Error::Format(_) | Error::NoKey(_) | Error::Auth) {
         return Err(first);
     }
     if let Some(header) = candidate(path, file) {
@@ -117,16 +117,16 @@ pub(crate) fn stated_len(start: &[u8]) -> Option<usize> {
 pub(crate) fn restore(
     path: &Path,
     file: &File,
-    keys: &Keyring,
+    keys: &Keys,
     expected: Expected<'_>,
     sync: bool,
 ) -> Result<Option<OpenedBy>> {
     let opened = open(path, file, &[], |overlay| {
-        Decryptor::new(overlay, keys, expected).map(|reader| reader.details().opened_by)
+        Decryptor::new(overlay, keys, expected).map(|reader| reader.info().opened_by)
     });
     let (by, header) = match opened {
         Ok(opened) => opened,
-        Err(Error::Format(_) | Error::NoKey | Error::Auth) => return Ok(None),
+        Err(Error::Format(_) | Error::NoKey(_) | Error::Auth) => return Ok(None),
         Err(error) => return Err(Failure::at(&shown(path), error)),
     };
     // A signal waits until the object is whole again.
@@ -292,10 +292,10 @@ mod tests {
     fn a_side_header_of_another_object_is_not_tried() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.ks");
-        let keys = Keyring::new(MasterKey::generate().unwrap());
+        let keys = Keys::from(MasterKey::generate().unwrap());
         let context = Context::new();
-        let object = keystead::encrypt(&keys, b"text", &context).unwrap();
-        let other = keystead::encrypt(&keys, b"text", &context).unwrap();
+        let object = keystead::encrypt(&keys.recipients(), b"text", &context).unwrap();
+        let other = keystead::encrypt(&keys.recipients(), b"text", &context).unwrap();
         let next = keystead::rewrap(&object, &keys, &context, &Changes::new()).unwrap();
         std::fs::write(&path, &object).unwrap();
         let tried = |side: &[u8]| {

@@ -4,7 +4,9 @@
 use std::io::{self, Read, Seek as _};
 use std::ops::{Deref, DerefMut};
 
-use keystead::{Context, Details, Error, Expected, Keyring, Kind, Options};
+use keystead::{
+    Context, EncryptOptions, Error, Expected, Keys, ObjectInfo, Recipients, RecordKind,
+};
 
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, Reader, read_full};
@@ -83,12 +85,12 @@ impl Buffers {
         &mut self,
         input: &Input,
         opened: &mut Opened,
-        keys: &Keyring,
+        keys: &Keys,
         expected: Expected<'_>,
-    ) -> Result<Option<(Plain, Details)>> {
+    ) -> Result<Option<(Plain, ObjectInfo)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
         // A second attempt would cost a second derivation.
-        if !is_file || keys.iter().any(|key| key.kind() == Kind::Passphrase) {
+        if !is_file || keys.iter().any(|key| key.kind() == RecordKind::Passphrase) {
             return Ok(None);
         }
         let name = input.shown();
@@ -96,7 +98,7 @@ impl Buffers {
         let head = self.read(&mut opened.reader, opened.len).map_err(failed)?;
         let object = self.head(&head);
         if head.whole && !keystead::is_armored(object) {
-            match keystead::decrypt_with_details(keys, object, expected) {
+            match keystead::decrypt_with_info(keys, object, expected) {
                 Ok((text, details)) => return Ok(Some((Plain(text), details))),
                 Err(_) if input.path().is_some_and(sidefile::exists) => {}
                 Err(error) => {
@@ -134,16 +136,16 @@ impl Buffers {
     pub(crate) fn encrypt(
         &mut self,
         head: &Head,
-        keys: &Keyring,
+        recipients: &Recipients,
         context: &Context,
-        options: &Options,
+        options: &EncryptOptions,
     ) -> keystead::Result<&[u8]> {
-        let len = keystead::encrypted_len(keys, head.len, context, options)?;
+        let len = keystead::encrypted_len(recipients, head.len, context, options)?;
         if self.made.len() < len {
             self.made.resize(len, 0);
         }
         let text = &self.read[..head.len];
-        let len = keystead::encrypt_into(keys, text, context, options, &mut self.made)?;
+        let len = keystead::encrypt_into(recipients, text, context, options, &mut self.made)?;
         Ok(&self.made[..len])
     }
 }

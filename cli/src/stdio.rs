@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead::ErrorClass;
+use keystead::ErrorKind;
 pub(crate) use keystead_startup::Stream;
 
 use crate::failure::{Failure, Result};
@@ -61,11 +61,11 @@ pub(crate) fn path(stream: Stream) -> Option<PathBuf> {
 pub(crate) fn check_stdin() -> Result<()> {
     let hint = "name a file, or give a pipe; `< /dev/null` is an empty input";
     if Stream::Stdin.was_closed() {
-        return Err(Failure::new(ErrorClass::Io, "stdin is closed").hint(hint));
+        return Err(Failure::new(ErrorKind::Io, "stdin is closed").hint(hint));
     }
     // `nohup` does so where stdin is a terminal.
     if target(Stream::Stdin).is_some_and(|target| !target.reads) {
-        return Err(Failure::new(ErrorClass::Io, "stdin is not open for reading").hint(hint));
+        return Err(Failure::new(ErrorKind::Io, "stdin is not open for reading").hint(hint));
     }
     Ok(())
 }
@@ -76,11 +76,11 @@ pub(crate) fn check_stdout() -> Result<()> {
     let checked = CHECKED.get_or_init(|| {
         let hint = "redirect it to a file; `> /dev/null` throws the output away";
         if Stream::Stdout.was_closed() {
-            return Some(Failure::new(ErrorClass::Io, "stdout is closed").hint(hint));
+            return Some(Failure::new(ErrorKind::Io, "stdout is closed").hint(hint));
         }
         if target(Stream::Stdout).is_some_and(|target| !target.writes) {
             let what = "stdout is not open for writing";
-            return Some(Failure::new(ErrorClass::Io, what).hint(hint));
+            return Some(Failure::new(ErrorKind::Io, what).hint(hint));
         }
         leads_to_secret(Stream::Stdout).then(|| {
             Failure::usage("stdout goes to a file that holds a secret key")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use keystead::{ErrorClass, Threads};
+use keystead::{ErrorKind, Threads};
 
 use crate::failure::{Failure, Result};
 
@@ -182,7 +182,7 @@ impl<I, R, F> Drop for Ticket<'_, I, R, F> {
 }
 
 fn broken() -> Failure {
-    Failure::new(ErrorClass::Io, "a worker ended unexpectedly")
+    Failure::new(ErrorKind::Io, "a worker ended unexpectedly")
         .hint("this is a bug; please report it with what `keystead --version` prints")
 }
 

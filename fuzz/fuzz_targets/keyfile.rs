@@ -2,13 +2,13 @@
 //! back the same.
 #![no_main]
 
-use keystead::{Keyring, MasterKey};
+use keystead::{KeyFile, MasterKey};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    if let Ok(keys) = Keyring::from_file_text(data) {
-        assert!(!keys.is_empty());
-        for key in keys.iter().filter(|key| key.opens()) {
+    if let Ok(file) = KeyFile::parse(data) {
+        assert!(!file.recipients().is_empty());
+        for key in file.keys().iter() {
             let text = key.expose_secret_text().expect("a key from a file has a text");
             assert_eq!(MasterKey::from_text(&text).expect("its own text").id(), key.id());
         }

@@ -5,12 +5,12 @@
 use std::io::{Cursor, Read};
 use std::sync::LazyLock;
 
-use keystead::{Context, Decryptor, Keyring, MasterKey, Options, RangeReader};
+use keystead::{Context, Decryptor, EncryptOptions, Keys, MasterKey, RangeReader};
 use libfuzzer_sys::fuzz_target;
 
-static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
+static KEYS: LazyLock<Keys> = LazyLock::new(|| {
     let text = "KEYSTEAD-SYMMETRIC-KEY-1S4GG88XHMXV6L285QJ7DEL7WRA60MJE27TENWEP6ZMVAE26QKYUQHMK734";
-    Keyring::new(MasterKey::from_text(text).expect("a key"))
+    Keys::from(MasterKey::from_text(text).expect("a key"))
 });
 
 fuzz_target!(|data: (u16, Vec<u8>, Vec<u8>)| {
@@ -18,10 +18,11 @@ fuzz_target!(|data: (u16, Vec<u8>, Vec<u8>)| {
     // behind the header.
     let (at, patch, text) = data;
     let context = Context::new();
-    let options = Options::new();
+    let options = EncryptOptions::new();
     let random: Vec<u8> = (0..=255).collect();
+    let recipients = KEYS.recipients();
     let object =
-        keystead::hazmat::encrypt_with_randomness(&KEYS, &text, &context, &options, &random);
+        keystead::hazmat::encrypt_with_randomness(&recipients, &text, &context, &options, &random);
     let Ok(mut object) = object else { return };
     let original = object.clone();
     let start = usize::from(at) % (object.len() + 1);

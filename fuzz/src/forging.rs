@@ -1,7 +1,7 @@
 //! Objects changed in their structure with the data key at hand, so that tags are right all the same
 //! and what lies after them is reached.
 
-use keystead::{Context, Floor};
+use keystead::{Context, Floor, Location};
 
 use crate::choices::Choices;
 use crate::crypto::{GcmKey, gcm_seal};
@@ -41,7 +41,7 @@ fn text_len(c: &mut Choices<'_>) -> usize {
     c.below(4) * CHUNK + rest
 }
 
-/// An object for one of the keyrings of the pool, changed here and there.
+/// An object for one of the sets of keys of the pool, changed here and there.
 pub fn case(c: &mut Choices<'_>) -> Case {
     let text = plaintext(text_len(c));
     let mut forge = Forge::new(&c.name(), &[]);
@@ -288,7 +288,7 @@ fn damage(c: &mut Choices<'_>, object: &mut Vec<u8>) {
     }
 }
 
-/// Most often a keyring that holds the first named key of a list.
+/// Most often a set that holds the first named key of a list.
 pub fn pick_ring(c: &mut Choices<'_>, mut named: impl Iterator<Item = [u8; 16]>) -> &'static Ring {
     if c.one_in(6) {
         return c.pick(&POOL.rings);
@@ -320,9 +320,11 @@ pub fn demand(c: &mut Choices<'_>, forge: &Forge, own: Floor) -> Demand {
         30 => (demand.pairs, demand.context) = (Pairs::Included, one("tenant", "acme")),
         _ => (demand.pairs, demand.context) = (Pairs::Exactly, one("invoice", "43")),
     }
+    let place =
+        |store: &str, path: &str| Location { store: store.to_owned(), path: path.to_owned() };
     match c.below(32) {
-        29..=30 => demand.location = Some((STORE.0.to_owned(), STORE.1.to_owned())),
-        31 => demand.location = Some(("store".to_owned(), String::new())),
+        29..=30 => demand.location = Some(place(STORE.0, STORE.1)),
+        31 => demand.location = Some(place("store", "")),
         _ => {}
     }
     let near = |by: u64| Floor { generation: own.generation.wrapping_sub(by), ..own };

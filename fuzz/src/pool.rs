@@ -1,8 +1,8 @@
-//! Keys, keyrings and run keys that all inputs share, for making them takes longer than using them.
+//! Keys, sets of keys and run keys that all inputs share, for making them takes longer than using them.
 
 use std::sync::LazyLock;
 
-use keystead::{Keyring, Kind, MasterKey, PublicKey};
+use keystead::{KeyFile, Keys, PublicKey, Recipient, Recipients, RecordKind};
 
 use crate::choices::Choices;
 use crate::crypto::{encapsulate, hpke_seal};
@@ -14,7 +14,7 @@ pub struct Pool {
     keys: Vec<(String, Key)>,
     runs: Vec<(String, Vec<Run>)>,
     pub rings: Vec<Ring>,
-    /// The keyrings with one key each.
+    /// The sets with one key each.
     pub single: Vec<Ring>,
     /// What a rewrap adds.
     pub added: Vec<Added>,
@@ -26,24 +26,24 @@ pub struct Run {
     pub wrapping: [u8; 32],
 }
 
-/// A keyring of the library, and its secret keys in the same order.
+/// The keys of the library, and its secret keys in the same order.
 pub struct Ring {
     pub names: Vec<String>,
-    pub ring: Keyring,
+    pub ring: Keys,
     pub held: Vec<Key>,
     pub has_passphrase: bool,
 }
 
-/// A keyring whose keys a rewrap adds, and what its records must show.
+/// Recipients that a rewrap adds, and what their records must show.
 pub struct Added {
-    pub ring: Keyring,
+    pub recipients: Recipients,
     pub records: Vec<AddedRecord>,
 }
 
 #[derive(Clone)]
 pub struct AddedRecord {
     pub name: String,
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// Id of the key; the record shows it unless it is anonymous.
     pub id: [u8; 16],
     pub anonymous: bool,
@@ -124,7 +124,7 @@ impl Pool {
         }
         pool.rings = RINGS.map(|names| pool.ring(names)).into();
         pool.single = ["a", "b", "c", "d", "p", "q", "r", "m0"].map(|name| pool.ring(name)).into();
-        pool.added = ADDED.map(|names| pool.new_keys(names)).into();
+        pool.added = ADDED.map(|names| pool.new_recipients(names)).into();
         pool
     }
 
@@ -135,7 +135,7 @@ impl Pool {
     /// An honest record for a key; a pair's run key is one of those that were sealed before.
     pub fn record(&self, forge: &mut Forge, name: &str, choices: &mut Choices<'_>) -> Rec {
         let key = self.key(name);
-        if key.kind != Kind::Pair {
+        if key.kind != RecordKind::Pair {
             return forge.record(key);
         }
         let runs = &self.runs.iter().find(|(other, _)| other == name).expect("a pair").1;
@@ -156,41 +156,50 @@ impl Pool {
             "many" => many,
             _ => names.split_whitespace().map(str::to_owned).collect(),
         };
-        let mut ring = Keyring::empty();
+        let mut ring = Keys::new();
         let mut held = Vec::new();
         for name in &names {
-            ring.add(self.master(name));
+            ring = ring.and(self.opening(name));
             if name.starts_with(|c: char| c.is_lowercase()) {
                 held.push(self.key(name).clone());
             }
         }
-        let has_passphrase = held.iter().any(|key| key.kind == Kind::Passphrase);
+        let has_passphrase = held.iter().any(|key| key.kind == RecordKind::Passphrase);
         Ring { names, ring, held, has_passphrase }
     }
 
-    fn master(&self, name: &str) -> MasterKey {
+    /// The key to open with; a public key in a key file opens nothing.
+    fn opening(&self, name: &str) -> Keys {
         let key = self.key(&name.to_lowercase());
         if name.starts_with(|c: char| c.is_lowercase()) {
-            return key.master();
+            return Keys::from(key.master());
+        }
+        KeyFile::parse(key.public_text().as_bytes()).expect("a key of the pool").keys()
+    }
+
+    fn recipient(&self, name: &str) -> Recipient {
+        let key = self.key(&name.to_lowercase());
+        if name.starts_with(|c: char| c.is_lowercase()) {
+            return key.recipient();
         }
         PublicKey::from_text(&key.public_text()).expect("a key of the pool").into()
     }
 
     /// `*` is an anonymous record, `=` is in front of a label.
-    fn new_keys(&self, names: &str) -> Added {
-        let mut added = Added { ring: Keyring::empty(), records: Vec::new() };
+    fn new_recipients(&self, names: &str) -> Added {
+        let mut added = Added { recipients: Recipients::new(), records: Vec::new() };
         for word in names.split_whitespace() {
             let (word, label) = word.split_once('=').unwrap_or((word, ""));
             let name = word.trim_end_matches('*');
-            let mut master = self.master(name).with_label(label);
+            let mut recipient = self.recipient(name).with_label(label);
             let anonymous = word.ends_with('*');
             if anonymous {
-                master = master.anonymous();
+                recipient = recipient.anonymous();
             }
-            let (kind, id) = (master.kind(), *master.id().as_bytes());
-            let before = added.ring.len();
-            added.ring.add(master);
-            if added.ring.len() > before {
+            let (kind, id) = (recipient.kind(), *recipient.id().as_bytes());
+            let before = added.recipients.len();
+            added.recipients.push(recipient);
+            if added.recipients.len() > before {
                 let (name, label) = (name.to_lowercase(), label.to_owned());
                 added.records.push(AddedRecord { name, kind, id, anonymous, label });
             }

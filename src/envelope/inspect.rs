@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::open::SealedHeader;
 use crate::error::Result;
 use crate::format::layout::Chunks;
-use crate::format::record::{Costs, KeyId, Kind, Record};
+use crate::format::record::{Costs, KeyId, ObjectId, Record, RecordKind};
 use crate::keys::PassphraseCosts;
 
 /// Everything that anyone can read of an object without a key. None of it is authentic.
@@ -20,8 +20,8 @@ pub struct Inspection {
     pub header_len: usize,
     /// Bytes of the header that records, statement and tag take; the rest is room.
     pub header_used: usize,
-    /// Random id of the object, hex.
-    pub object_id: String,
+    /// Random id of the object.
+    pub object_id: ObjectId,
     /// Plaintext length as the maker stated it.
     pub stated_plaintext_len: Option<u64>,
     /// Plaintext length as the object's length gives it; absent where the length is not known or of
@@ -31,7 +31,7 @@ pub struct Inspection {
     pub context: BTreeMap<String, String>,
     /// Bytes of the sealed private metadata.
     pub metadata_len: Option<usize>,
-    /// How often the access list was changed.
+    /// Returns how often the access list was changed.
     pub generation: u64,
     /// Whether the object is bound to a place.
     pub has_location: bool,
@@ -78,7 +78,7 @@ pub fn inspect(object: &[u8], object_len: Option<u64>) -> Result<Inspection> {
             header.location.is_some(),
             record_bytes,
         ),
-        object_id: header.object_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        object_id: ObjectId::from_bytes(*header.object_id),
         stated_plaintext_len: header.plaintext_len,
         plaintext_len: body.and_then(|len| Chunks::of_body(len).ok()).map(Chunks::plaintext_len),
         context: header.context()?.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
@@ -105,7 +105,7 @@ fn describe(record: &Record<'_>) -> RecordInspection {
             key_id: Some(known.key_id).filter(|id| !id.is_anonymous()),
             label: Some(known.label.to_owned()).filter(|label| !label.is_empty()),
             len: known.raw.len(),
-            argon2id: (known.kind == Kind::Passphrase)
+            argon2id: (known.kind == RecordKind::Passphrase)
                 .then(|| Costs::parse(known.parameters).ok())
                 .flatten()
                 .map(|Costs { m, t, p, .. }| PassphraseCosts {

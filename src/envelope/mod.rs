@@ -10,7 +10,7 @@
 //!    the body and then reads chunks.
 //!
 //! [`rewrap()`] writes another list of records for the same data key, by [`Changes`]; the body is
-//! neither read nor changed. [`Options`] say what a new object has beside keys and context.
+//! neither read nor changed. [`EncryptOptions`] say what a new object has beside keys and context.
 
 mod inspect;
 mod open;
@@ -25,7 +25,7 @@ pub(crate) use payload::PayloadKey;
 #[cfg(feature = "hazmat")]
 pub(crate) use rewrap::rewrap_with;
 pub use rewrap::{Changes, Rewrapped, rewrap};
-pub use seal::Options;
+pub use seal::EncryptOptions;
 #[cfg(feature = "hazmat")]
 pub(crate) use seal::seal_with;
 pub(crate) use seal::{Sealed, seal, seal_as_keystead, sealed_header_len};

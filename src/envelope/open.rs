@@ -5,16 +5,17 @@ use zeroize::Zeroizing;
 
 use super::payload::PayloadKey;
 use super::seal::statement_hash;
-use crate::error::{Detail, Error, Result};
-use crate::format::context::{Context, Expected, Metadata};
+use crate::error::{Detail, Error, Result, WaysIn};
+use crate::format::context::{Context, Expected, Location, Metadata};
 use crate::format::floor::Floor;
 use crate::format::header::{Header, IDENTITY, PREAMBLE, header_len};
 use crate::format::layout::BODY_PREFIX;
-use crate::format::record::{Grade, KeyId, Kind, Known, Record};
-use crate::keys::{Binding, DataKey, Keyring, MasterKey};
+use crate::format::record::{KeyId, Known, ObjectId, Provenance, Record, RecordKind};
+use crate::keys::{Binding, DataKey, Keys, MasterKey};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::secret::Secret;
 use crate::primitives::sha256;
+use crate::trace::event;
 
 /// R36: pairs of an anonymous record and a key of its kind.
 const MAX_TRIALS: usize = 1_024;
@@ -25,13 +26,13 @@ const MAX_TRIALS: usize = 1_024;
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// use keystead::{Context, Decryptor, Keyring, MasterKey, SealedHeader};
-/// let keys = Keyring::new(MasterKey::generate()?);
+/// use keystead::{Context, Decryptor, Keys, MasterKey, Recipients, SealedHeader};
+/// let key = MasterKey::generate()?;
 /// let context = Context::from([("invoice", "42")]);
-/// let object = keystead::encrypt(&keys, b"meet at noon", &context)?;
+/// let object = keystead::encrypt(&Recipients::from(&key), b"meet at noon", &context)?;
 ///
 /// let sealed = SealedHeader::parse(&object)?;                        // parse: no key
-/// let header = sealed.unwrap(&keys, &context)?;                      // unwrap: a key, maybe far away
+/// let header = sealed.unwrap(&Keys::from(key), &context)?;           // unwrap: a key, maybe far away
 /// let body = &object[sealed.len()..];
 /// let mut reader = Decryptor::from_header(header, body)?;            // open: the body
 /// let mut text = String::new();
@@ -54,7 +55,7 @@ impl SealedHeader {
         Ok(Self { bytes: header.bytes().to_vec() })
     }
 
-    /// The length of the header of an object, in bytes, as its first nine bytes state it: what to
+    /// Returns the length of an object's header in bytes, as its first nine bytes state it: what to
     /// read before [`parse`](Self::parse).
     ///
     /// # Errors
@@ -63,20 +64,20 @@ impl SealedHeader {
         header_len(preamble)
     }
 
-    /// Takes bytes that are exactly one header.
+    /// Makes a header of bytes that are exactly one.
     pub(crate) fn from_vec(bytes: Vec<u8>) -> Result<Self> {
         Header::parse(&bytes)?;
         Ok(Self { bytes })
     }
 
-    /// Bytes of the header: where the body begins.
+    /// Returns the length of the header in bytes: where the body begins.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The header as it stands.
+    /// Returns the bytes of the header.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -94,14 +95,14 @@ impl SealedHeader {
     /// needed.
     pub fn unwrap<'e>(
         &self,
-        keys: &Keyring,
+        keys: &Keys,
         expected: impl Into<Expected<'e>>,
     ) -> Result<OpenedHeader> {
         unwrap(&self.header()?, keys, expected.into())
     }
 
-    /// The same with a data key that came from elsewhere, such as a key service: step *unwrap* done
-    /// remotely.
+    /// Does the same with a data key that came from elsewhere, such as a key service: step *unwrap*
+    /// done remotely.
     #[cfg(feature = "hazmat")]
     pub(crate) fn accept<'e>(
         &self,
@@ -111,18 +112,17 @@ impl SealedHeader {
     ) -> Result<OpenedHeader> {
         let header = self.header()?;
         let Some(Record::Known(known)) = header.records().nth(record) else {
-            return Err(Error::NoKey);
+            return Err(no_key(&header));
         };
         let expected = expected.into();
-        if expected.held && known.kind.grade() != Grade::Held {
-            return Err(Error::NoKey);
+        if expected.holder && known.kind.provenance() != Provenance::Holder {
+            return Err(no_key(&header));
         }
         if !data_key.has_header_tag(&sha256(&[header.tagged()]), &header.tag()) {
             return Err(Error::Auth);
         }
-        let by = (known.key_id, data_key);
-        let hash = statement_hash(header.statement());
-        OpenedHeader::check(&header, &known, by, hash, expected)
+        let way_in = WayIn { kind: known.kind, key_id: known.key_id, data_key };
+        OpenedHeader::check(&header, way_in, statement_hash(header.statement()), expected)
     }
 }
 
@@ -131,11 +131,12 @@ impl SealedHeader {
 #[non_exhaustive]
 pub struct OpenedBy {
     /// The kind of the record.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// The id of the key; zero for a passphrase.
     pub key_id: KeyId,
     /// Who can have made the object.
-    pub grade: Grade,
+    #[serde(rename = "grade")]
+    pub provenance: Provenance,
 }
 
 /// A header that verified under the data key of one of its records. Only [`SealedHeader::unwrap`]
@@ -149,11 +150,11 @@ pub struct OpenedHeader {
     pub(crate) data_key: DataKey,
     pub(crate) opened_by: OpenedBy,
     pub(crate) plaintext_len: Option<u64>,
-    /// Bytes of the header: where the body begins.
+    /// Returns the length of the header in bytes: where the body begins.
     pub(crate) len: usize,
     statement_hash: [u8; 32],
     context: Context,
-    object_id: [u8; 16],
+    object_id: ObjectId,
     public_statement: Vec<u8>,
     sealed_metadata: Option<Vec<u8>>,
     generation: u64,
@@ -162,31 +163,31 @@ pub struct OpenedHeader {
 }
 
 impl OpenedHeader {
-    /// Who opened it.
+    /// Returns which key opened it.
     #[must_use]
     pub const fn opened_by(&self) -> OpenedBy {
         self.opened_by
     }
 
-    /// The context, authentic.
+    /// Returns the context, which is authentic.
     #[must_use]
     pub const fn context(&self) -> &Context {
         &self.context
     }
 
-    /// The random id of the object.
+    /// Returns the random id of the object.
     #[must_use]
-    pub const fn object_id(&self) -> &[u8; 16] {
-        &self.object_id
+    pub const fn object_id(&self) -> ObjectId {
+        self.object_id
     }
 
-    /// How often the access list was changed.
+    /// Returns how often the access list was changed.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// The plaintext length, where the maker stated it.
+    /// Returns the plaintext length, where the maker stated it.
     #[must_use]
     pub const fn plaintext_len(&self) -> Option<u64> {
         self.plaintext_len
@@ -196,29 +197,28 @@ impl OpenedHeader {
     /// (R35).
     fn check(
         header: &Header<'_>,
-        known: &Known<'_>,
-        (key_id, data_key): (KeyId, DataKey),
+        way_in: WayIn,
         statement_hash: [u8; 32],
         expected: Expected<'_>,
     ) -> Result<Self> {
-        if let Some((store, path)) = expected.location
-            && header.location != Some(&data_key.location(store, path))
+        let WayIn { kind, key_id, data_key } = way_in;
+        if let Some(location) = expected.location
+            && header.location != Some(&data_key.location(location))
         {
-            return Err(Error::context(format!(
-                "the object does not belong at {path:?} of {store:?}"
-            )));
+            let Location { store, path } = location;
+            let what = format!("the object does not belong at {path:?} of {store:?}");
+            return Err(Error::context(None, what));
         }
         let context = header.context()?;
         expected.check_context(&context)?;
-        let kind = known.kind;
         Ok(Self {
             data_key,
-            opened_by: OpenedBy { kind, key_id, grade: kind.grade() },
+            opened_by: OpenedBy { kind, key_id, provenance: kind.provenance() },
             plaintext_len: header.plaintext_len,
             len: header.bytes().len(),
             statement_hash,
             context,
-            object_id: *header.object_id,
+            object_id: ObjectId::from_bytes(*header.object_id),
             // Only the metadata is bound to it.
             public_statement: header
                 .metadata
@@ -230,10 +230,14 @@ impl OpenedHeader {
         })
     }
 
-    /// Verifies the commitment in front of the body, then the caller's floor (R35, R38).
+    /// Verifies the commitment before the body, then the caller's floor (R35, R38).
     #[inline]
     pub(crate) fn payload(&self, prefix: &[u8; BODY_PREFIX]) -> Result<(PayloadKey, Floor)> {
-        let payload = PayloadKey::verify(&self.data_key, prefix, &self.statement_hash)?;
+        let payload = PayloadKey::verify(&self.data_key, prefix, &self.statement_hash);
+        if payload.is_err() {
+            event!("commitment not verified", object_id = self.object_id, error = "AUTH");
+        }
+        let payload = payload?;
         let found =
             Floor { commitment: payload.commitment(), generation: self.generation, tag: self.tag };
         if let Some(floor) = self.floor {
@@ -242,7 +246,8 @@ impl OpenedHeader {
         Ok((payload, found))
     }
 
-    /// R16: only behind header tag and commitment, which the payload key stands for.
+    /// Opens the metadata (R16): only after header tag and commitment, of which the payload key is
+    /// the proof.
     pub(crate) fn metadata(&self, _verified: &PayloadKey) -> Result<Metadata> {
         let Some(sealed) = &self.sealed_metadata else { return Ok(Metadata::new()) };
         let (text, tag) = sealed.split_last_chunk::<16>().ok_or(Error::Auth)?;
@@ -253,7 +258,7 @@ impl OpenedHeader {
         Metadata::decode(&text)
     }
 
-    /// The statement hash: with the data key, all that another implementation of
+    /// Returns the statement hash: with the data key, it is all that another implementation of
     /// c2sp.org/chunked-encryption needs.
     #[must_use]
     pub const fn statement_hash(&self) -> &[u8; 32] {
@@ -267,85 +272,128 @@ impl std::fmt::Debug for OpenedHeader {
     }
 }
 
-/// R36, with the demands of R19 and R37 behind it.
+/// Finds the way in (R36), then checks the demands of R19 and R37.
 pub(crate) fn unwrap(
     header: &Header<'_>,
-    keys: &Keyring,
+    keys: &Keys,
     expected: Expected<'_>,
 ) -> Result<OpenedHeader> {
     let statement_hash = statement_hash(header.statement());
-    let (record, by) = way_in(header, &statement_hash, keys, expected.held)?;
-    OpenedHeader::check(header, &record, by, statement_hash, expected)
+    let lock = Lock {
+        keys,
+        binding: Binding { object_id: header.object_id, statement_hash: &statement_hash },
+        header_hash: sha256(&[header.tagged()]),
+        tag: header.tag(),
+    };
+    let opened = lock.way_in(header, expected.holder);
+    let opened =
+        opened.and_then(|way_in| OpenedHeader::check(header, way_in, statement_hash, expected));
+    trace(header, &opened);
+    opened
 }
 
-/// Returns the record that one of the keys opens, the key's id and the data key.
-fn way_in<'h>(
-    header: &Header<'h>,
-    statement_hash: &[u8; 32],
-    keys: &Keyring,
-    held: bool,
-) -> Result<(Known<'h>, (KeyId, DataKey))> {
-    let header_hash = sha256(&[header.tagged()]);
-    let binding = Binding { object_id: header.object_id, statement_hash };
-    let demanded = |known: &Known<'_>| !held || known.kind.grade() == Grade::Held;
-    let records = || {
-        header.records().filter_map(|record| match record {
-            Record::Known(known) if demanded(&known) => Some(known),
-            _ => None,
-        })
-    };
-    let attempt = |key: &MasterKey, record: &Known<'_>| {
-        try_record((header, &header_hash), &binding, key, record)
-    };
+fn trace(header: &Header<'_>, opened: &Result<OpenedHeader>) {
+    let id = ObjectId::from_bytes(*header.object_id);
+    match opened {
+        Ok(opened) => event!(
+            "header opened",
+            object_id = id,
+            generation = opened.generation,
+            kind = opened.opened_by.kind.name(),
+            key_id = opened.opened_by.key_id,
+        ),
+        Err(error) => event!("header not opened", object_id = id, error = error.kind().name()),
+    }
+}
 
-    // Step 1: the first record whose key is held decides; nothing else is tried.
-    for record in records().filter(|record| !record.key_id.is_anonymous()) {
-        if let Some(key) = keys.holder(record.kind, record.key_id) {
-            let data_key = attempt(key, &record)?.ok_or(Error::Auth)?;
-            return Ok((record, (key.id(), data_key)));
-        }
-    }
-    // Step 2: anonymous records, each with every key of its kind.
-    let anonymous = || records().filter(|r| r.kind != Kind::Passphrase && r.key_id.is_anonymous());
-    let trials: usize = anonymous().map(|record| keys.openers(record.kind).count()).sum();
-    if trials > MAX_TRIALS {
-        let what = format!(
-            "{trials} trials of a key on an anonymous record; at most {MAX_TRIALS} are made"
-        );
-        return Err(Error::limit(Detail::new(what).hint("give only the keys that may fit")));
-    }
-    for record in anonymous() {
-        for key in keys.openers(record.kind) {
-            if let Some(data_key) = attempt(key, &record)? {
-                return Ok((record, (key.id(), data_key)));
+/// The record that a key opened.
+struct WayIn {
+    kind: RecordKind,
+    key_id: KeyId,
+    data_key: DataKey,
+}
+
+/// A header, and the keys that are tried on its records.
+struct Lock<'a> {
+    keys: &'a Keys,
+    binding: Binding<'a>,
+    header_hash: [u8; 32],
+    tag: [u8; 32],
+}
+
+impl Lock<'_> {
+    /// Finds the record that one of the keys opens. Of those that only a holder can have made,
+    /// where that is demanded.
+    fn way_in(&self, header: &Header<'_>, holder: bool) -> Result<WayIn> {
+        let is_demanded =
+            |known: &Known<'_>| !holder || known.kind.provenance() == Provenance::Holder;
+        let records = || {
+            header.records().filter_map(|record| match record {
+                Record::Known(known) if is_demanded(&known) => Some(known),
+                _ => None,
+            })
+        };
+        let found = |key: &MasterKey, data_key: DataKey| {
+            Ok(WayIn { kind: key.kind(), key_id: key.id(), data_key })
+        };
+
+        // Step 1: the first record whose key is held decides; nothing else is tried.
+        for record in records().filter(|record| !record.key_id.is_anonymous()) {
+            if let Some(key) = self.keys.holder(record.kind, record.key_id) {
+                return found(key, self.attempt(key, &record)?.ok_or(Error::Auth)?);
             }
         }
+        // Step 2: anonymous records, each with every key of its kind.
+        let anonymous = || {
+            let has_id = |record: &Known<'_>| !record.key_id.is_anonymous();
+            records().filter(move |r| r.kind != RecordKind::Passphrase && !has_id(r))
+        };
+        let count = |record: &Known<'_>| self.keys.of_kind(record.kind).count();
+        let trials: usize = anonymous().map(|record| count(&record)).sum();
+        if trials > MAX_TRIALS {
+            let what = format!(
+                "{trials} trials of a key on an anonymous record; at most {MAX_TRIALS} are made"
+            );
+            return Err(Error::limit(Detail::new(what).hint("give only the keys that may fit")));
+        }
+        for record in anonymous() {
+            for key in self.keys.of_kind(record.kind) {
+                if let Some(data_key) = self.attempt(key, &record)? {
+                    return found(key, data_key);
+                }
+            }
+        }
+        // Step 3: one passphrase, so at most one Argon2id for each opening.
+        let passphrase = self.keys.of_kind(RecordKind::Passphrase).next();
+        let record = records().find(|record| record.kind == RecordKind::Passphrase);
+        if let (Some(key), Some(record)) = (passphrase, record)
+            && let Some(data_key) = self.attempt(key, &record)?
+        {
+            return found(key, data_key);
+        }
+        Err(no_key(header))
     }
-    // Step 3: one passphrase, so at most one Argon2id for each opening.
-    let passphrase = keys.openers(Kind::Passphrase).next();
-    let record = records().find(|record| record.kind == Kind::Passphrase);
-    if let (Some(key), Some(record)) = (passphrase, record)
-        && let Some(data_key) = attempt(key, &record)?
-    {
-        return Ok((record, (key.id(), data_key)));
+
+    /// Returns the data key of a record, where its wrap opens and the header tag is right under it.
+    /// A wrap that fails costs a header tag all the same (R36).
+    fn attempt(&self, key: &MasterKey, record: &Known<'_>) -> Result<Option<DataKey>> {
+        let (data_key, opened) = match self.keys.unwrap(key, &self.binding, record) {
+            Ok(data_key) => (data_key, true),
+            Err(Error::Auth) => (Secret::make(|_| ()), false),
+            Err(other) => return Err(other),
+        };
+        let data_key = DataKey::new(data_key);
+        let right = data_key.has_header_tag(&self.header_hash, &self.tag);
+        Ok((opened & right).then_some(data_key))
     }
-    Err(Error::NoKey)
 }
 
-/// The data key of a record, where its wrap opens and the header tag is right under it. A wrap that
-/// fails costs a header tag all the same (R36).
-fn try_record(
-    (header, hash): (&Header<'_>, &[u8; 32]),
-    binding: &Binding<'_>,
-    key: &MasterKey,
-    record: &Known<'_>,
-) -> Result<Option<DataKey>> {
-    let (data_key, opened) = match key.unwrap(binding, record) {
-        Ok(data_key) => (data_key, true),
-        Err(Error::Auth) => (Secret::make(|_| ()), false),
-        Err(other) => return Err(other),
-    };
-    let data_key = DataKey::new(data_key);
-    let right = data_key.has_header_tag(hash, &header.tag());
-    Ok((opened & right).then_some(data_key))
+fn no_key(header: &Header<'_>) -> Error {
+    let mut ways_in = WaysIn::default();
+    for record in header.records() {
+        if let Record::Known(known) = record {
+            ways_in.add(&known);
+        }
+    }
+    Error::NoKey(Box::new(ways_in))
 }

@@ -15,7 +15,7 @@ pub(crate) struct PayloadKey {
 }
 
 impl PayloadKey {
-    /// R30, for a new body.
+    /// Derives the key of a new body (R30).
     #[inline]
     pub(crate) fn derive(data_key: &DataKey, salt: [u8; 24], statement_hash: &[u8]) -> Self {
         let keys = data_key.body(&salt, statement_hash);
@@ -31,7 +31,8 @@ impl PayloadKey {
         Self { aead, base_nonce, prefix }
     }
 
-    /// R35: for a body met; another commitment is AUTH, before any chunk is read.
+    /// Derives the key of an existing body (R35); another commitment is AUTH, before any chunk is
+    /// read.
     #[inline]
     pub(crate) fn verify(
         data_key: &DataKey,
@@ -44,7 +45,7 @@ impl PayloadKey {
         if equal(&payload.prefix, prefix) { Ok(payload) } else { Err(Error::Auth) }
     }
 
-    /// Salt and commitment.
+    /// Returns salt and commitment.
     pub(crate) const fn prefix(&self) -> &[u8; BODY_PREFIX] {
         &self.prefix
     }
@@ -60,12 +61,12 @@ impl PayloadKey {
         self.aead.seal(self.nonce(index), &[], chunk).map_err(|_| Error::Auth)
     }
 
-    /// Opens chunk `index` in place where its tag is right.
+    /// Opens chunk `index` in place if its tag is right.
     pub(crate) fn open_chunk(&self, index: u64, chunk: &mut [u8], tag: &[u8; 16]) -> Result<()> {
         self.aead.open(self.nonce(index), &[], chunk, tag).map_err(|_| Error::Auth)
     }
 
-    /// Opens chunk `index`, whose ciphertext stands from `from` on, to the front of the buffer.
+    /// Opens chunk `index`, whose ciphertext begins at `from`, to the front of the buffer.
     pub(crate) fn open_chunk_to_front(
         &self,
         index: u64,
@@ -77,7 +78,7 @@ impl PayloadKey {
         self.aead.open_to_front(nonce, &[], in_out, from, tag).map_err(|_| Error::Auth)
     }
 
-    /// Base nonce XOR the chunk number as a big-endian integer of 12 bytes.
+    /// Returns the base nonce XOR the chunk number as a big-endian integer of 12 bytes.
     fn nonce(&self, index: u64) -> [u8; 12] {
         let mut nonce = self.base_nonce;
         nonce[4..].iter_mut().zip(index.to_be_bytes()).for_each(|(n, i)| *n ^= i);

@@ -4,13 +4,14 @@
 use super::open::unwrap;
 use super::seal::{check_passphrases, finish, location};
 use crate::error::{Detail, Error, Result};
-use crate::format::context::Expected;
+use crate::format::context::{Expected, Location};
 use crate::format::floor::Floor;
-use crate::format::header::{self, Header};
+use crate::format::header::{self, HEADER_TAG, Header};
 use crate::format::layout::BODY_PREFIX;
-use crate::format::record::{Grade, KeyId, Kind, Known, Record};
-use crate::keys::{Binding, Keyring};
+use crate::format::record::{KeyId, Known, ObjectId, Provenance, Record, RecordKind};
+use crate::keys::{Binding, Keys, Recipients};
 use crate::primitives::random::Randomness;
+use crate::trace::event;
 
 /// R21, R51: an origin does not survive a rewrap by anyone but its signer.
 const ORIGIN: u8 = 6;
@@ -19,27 +20,27 @@ const ORIGIN: u8 = 6;
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// use keystead::{Changes, Context, Keyring, MasterKey};
-/// let old = Keyring::new(MasterKey::generate()?);
-/// let new = Keyring::new(MasterKey::generate()?);
-/// let object = keystead::encrypt(&old, b"the body stays as it is", &Context::new())?;
+/// use keystead::{Changes, Context, Keys, MasterKey, Recipients};
+/// let (old, new) = (MasterKey::generate()?, MasterKey::generate()?);
+/// let context = Context::new();
+/// let mut object = keystead::encrypt(&Recipients::from(&old), b"the body stays", &context)?;
 ///
-/// let rewrapped = keystead::rewrap(&object, &old, &Context::new(), &Changes::set(&new))?;
-/// let object = [&rewrapped.header, &object[rewrapped.old_len..]].concat();
-/// assert!(keystead::decrypt(&old, &object, &Context::new()).is_err());
-/// assert!(keystead::decrypt(&new, &object, &Context::new()).is_ok());
+/// let (old, recipients) = (Keys::from(old), Recipients::from(&new));
+/// keystead::rewrap(&object, &old, &context, &Changes::set(&recipients))?.apply(&mut object)?;
+/// assert!(keystead::decrypt(&old, &object, &context).is_err());
+/// assert!(keystead::decrypt(&Keys::from(new), &object, &context).is_ok());
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
-    new: Option<&'a Keyring>,
+    new: Option<&'a Recipients>,
     set: bool,
     remove: Vec<KeyId>,
     remove_passphrase: bool,
     remove_records: Vec<usize>,
-    location: Option<Option<(&'a str, &'a str)>>,
+    location: Option<Option<&'a Location>>,
     header_len: Option<usize>,
-    fresh_run: bool,
+    unlinkable: bool,
     vouch: bool,
 }
 
@@ -50,20 +51,20 @@ impl<'a> Changes<'a> {
         Self::default()
     }
 
-    /// Adds keys; all others stay.
+    /// Adds recipients; all others stay.
     #[must_use]
-    pub fn add(new: &'a Keyring) -> Self {
+    pub fn add(new: &'a Recipients) -> Self {
         Self { new: Some(new), ..Self::default() }
     }
 
-    /// Lets exactly these keys open the object: every other record goes, anonymous ones and those of
+    /// Lets exactly these recipients open the object: every other record goes, anonymous ones and those of
     /// unknown kinds too.
     #[must_use]
-    pub fn set(keys: &'a Keyring) -> Self {
-        Self { new: Some(keys), set: true, ..Self::default() }
+    pub fn set(recipients: &'a Recipients) -> Self {
+        Self { new: Some(recipients), set: true, ..Self::default() }
     }
 
-    /// Removes the record of a key. Its holder can still open old bytes that he kept, and forge
+    /// Removes the record of a key. Its holder can still open copies of the old bytes, and forge
     /// objects with the same data key; only [`reencrypt`](crate::reencrypt) ends that.
     #[must_use]
     pub fn remove(mut self, id: KeyId) -> Self {
@@ -86,17 +87,16 @@ impl<'a> Changes<'a> {
         self
     }
 
-    /// Says that you know what is in an object that anyone could have made: without it, such an
-    /// object gets no record of a symmetric key or a
-    /// passphrase, for that would say of it that a holder made it (SPEC R39, R46).
+    /// Vouches for an object that anyone could have made. Without it, such an object gets no record
+    /// of a symmetric key or a passphrase, which would say that a holder made it (SPEC R39, R46).
     #[must_use]
     pub const fn vouch(mut self) -> Self {
         self.vouch = true;
         self
     }
 
-    /// R46: what cannot be named, and what must be said.
-    fn check(&self, new: &Keyring, grade: Grade) -> Result<()> {
+    /// Refuses what cannot be named, and what was not vouched for (R46).
+    fn check(&self, new: &Recipients, provenance: Provenance) -> Result<()> {
         if self.remove.iter().any(KeyId::is_anonymous) {
             let detail = Detail::new("the zero key id names no record");
             return Err(Error::usage(detail.hint("name the record by its position")));
@@ -107,8 +107,8 @@ impl<'a> Changes<'a> {
                 Detail::new("`set` removes all other records, so no other removal fits it");
             return Err(Error::usage(detail.hint("leave the removals out")));
         }
-        let held = new.iter().any(|key| key.kind().grade() == Grade::Held);
-        if grade == Grade::Anyone && held && !self.vouch {
+        let held = new.iter().any(|key| key.kind().provenance() == Provenance::Holder);
+        if provenance == Provenance::Anyone && held && !self.vouch {
             let detail = Detail::new(
                 "anyone can have made this object; a symmetric key or passphrase would vouch for it",
             );
@@ -121,20 +121,20 @@ impl<'a> Changes<'a> {
 
     /// Binds the object to another place (SPEC R19).
     #[must_use]
-    pub const fn location(mut self, store: &'a str, path: &'a str) -> Self {
-        self.location = Some(Some((store, path)));
+    pub const fn location(mut self, location: &'a Location) -> Self {
+        self.location = Some(Some(location));
         self
     }
 
-    /// Takes away the binding to a place.
+    /// Removes the binding to a place.
     #[must_use]
     pub const fn no_location(mut self) -> Self {
         self.location = Some(None);
         self
     }
 
-    /// A header of this many bytes, a multiple of 8; the default is the old length, or the least
-    /// that fits where that is more.
+    /// Sets the length of the header in bytes, a multiple of 8; the default is the old length, or the
+    /// least that fits where that is more.
     #[must_use]
     pub const fn header_len(mut self, len: usize) -> Self {
         self.header_len = Some(len);
@@ -143,8 +143,8 @@ impl<'a> Changes<'a> {
 
     /// Makes new run keys for this object alone (SPEC R28).
     #[must_use]
-    pub const fn fresh_run(mut self) -> Self {
-        self.fresh_run = true;
+    pub const fn unlinkable(mut self) -> Self {
+        self.unlinkable = true;
         self
     }
 }
@@ -165,28 +165,58 @@ pub struct Rewrapped {
     pub unknown_ways_in: usize,
     /// Whether an origin record was dropped, for only its signer can renew it (SPEC R51).
     pub origin_dropped: bool,
+    old: Old,
 }
 
-/// Rewraps the object that begins with `prefix`: at least its header and the 56 bytes behind it.
+/// What tells the object that was rewrapped from every other one.
+#[derive(Debug)]
+struct Old {
+    tag: [u8; HEADER_TAG],
+    /// Salt and commitment.
+    prefix: [u8; BODY_PREFIX],
+}
+
+impl Rewrapped {
+    /// Puts the new header in the place of the old one. Its wrapped keys open no other body, and
+    /// those of another object would be lost, so it is applied to the object that was rewrapped and
+    /// to no other.
+    ///
+    /// # Errors
+    /// `Usage` where `object` is another one, or was changed since; then it is as it was.
+    pub fn apply(&self, object: &mut Vec<u8>) -> Result<()> {
+        let Old { tag, prefix } = &self.old;
+        let is_same = header::header_len(object).is_ok_and(|len| len == self.old_len)
+            && object.get(..self.old_len).is_some_and(|header| header.ends_with(tag))
+            && object.get(self.old_len..).is_some_and(|body| body.starts_with(prefix));
+        if !is_same {
+            let detail = Detail::new("another object than the one that was rewrapped");
+            return Err(Error::usage(detail.hint("rewrap this one; nothing was changed")));
+        }
+        object.splice(..self.old_len, self.header.iter().copied());
+        Ok(())
+    }
+}
+
+/// Rewraps the object that begins with `prefix`: at least its header and the 56 bytes after it.
 ///
 /// # Errors
 /// As opening has; `Usage` by SPEC R46; `Limit` where the header does not fit into 65,536 bytes or
 /// the generation is at its end.
 pub fn rewrap<'e>(
     prefix: &[u8],
-    keys: &Keyring,
+    keys: &Keys,
     expected: impl Into<Expected<'e>>,
     changes: &Changes<'_>,
 ) -> Result<Rewrapped> {
-    let fresh = changes.fresh_run;
+    let fresh = changes.unlinkable;
     let new = changes.new.map_or(0, |new| new.iter().map(|key| key.randomness(fresh)).sum());
     rewrap_with(prefix, keys, expected.into(), changes, &mut Randomness::draw(new)?)
 }
 
-/// The same with given randomness: what each new record takes, in order.
+/// Does the same with given randomness: what each new record takes, in order.
 pub(crate) fn rewrap_with(
     prefix: &[u8],
-    keys: &Keyring,
+    keys: &Keys,
     expected: Expected<'_>,
     changes: &Changes<'_>,
     randomness: &mut Randomness,
@@ -196,17 +226,17 @@ pub(crate) fn rewrap_with(
     let opened = unwrap(&old, keys, expected)?;
     let commitment = prefix[old_len..].first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
     let (_, found) = opened.payload(commitment)?;
-    let empty = Keyring::empty();
+    let empty = Recipients::new();
     let new = changes.new.unwrap_or(&empty);
     check_passphrases(new)?;
-    changes.check(new, opened.opened_by().grade)?;
+    changes.check(new, opened.opened_by().provenance)?;
 
     // R18.
     let generation = old.generation.checked_add(1);
     let generation = generation.ok_or_else(|| Error::limit("the generation is at its end"))?;
     let mut place = old.location.copied();
     if let Some(new) = changes.location {
-        place = new.map(|(store, path)| location(&opened.data_key, store, path)).transpose()?;
+        place = new.map(|place| location(&opened.data_key, place)).transpose()?;
     }
     let Kept { mut records, count, unknown_ways_in, origin_dropped } = keep(&old, changes, new)?;
     header::check_count(count + new.len())?;
@@ -214,7 +244,7 @@ pub(crate) fn rewrap_with(
     let statement_hash = *opened.statement_hash();
     let binding = Binding { object_id: old.object_id, statement_hash: &statement_hash };
     for key in new.iter() {
-        let fresh = changes.fresh_run;
+        let fresh = changes.unlinkable;
         key.wrap(&binding, &opened.data_key, fresh, randomness, &mut records)?;
     }
 
@@ -228,7 +258,15 @@ pub(crate) fn rewrap_with(
     finish(&mut header, &opened.data_key)?;
     let tag = Header::parse(&header)?.tag();
     let floor = Floor { generation, tag, ..found };
-    Ok(Rewrapped { header, old_len, floor, unknown_ways_in, origin_dropped })
+    event!(
+        "header rewrapped",
+        object_id = ObjectId::from_bytes(*old.object_id),
+        generation = generation,
+        kept = count,
+        added = new.len()
+    );
+    let old = Old { tag: old.tag(), prefix: *commitment };
+    Ok(Rewrapped { header, old_len, floor, unknown_ways_in, origin_dropped, old })
 }
 
 /// What stays of an access list.
@@ -240,7 +278,7 @@ struct Kept {
 }
 
 /// Copies the records that stay.
-fn keep(old: &Header<'_>, changes: &Changes<'_>, new: &Keyring) -> Result<Kept> {
+fn keep(old: &Header<'_>, changes: &Changes<'_>, new: &Recipients) -> Result<Kept> {
     let mut kept =
         Kept { records: Vec::new(), count: 0, unknown_ways_in: 0, origin_dropped: false };
     let mut known = new.len();
@@ -256,7 +294,7 @@ fn keep(old: &Header<'_>, changes: &Changes<'_>, new: &Keyring) -> Result<Kept> 
             Record::Unknown { .. } if !removed => kept.unknown_ways_in += 1,
             Record::Unknown { .. } => {}
             Record::Known(record) => {
-                let is_passphrase = record.kind == Kind::Passphrase;
+                let is_passphrase = record.kind == RecordKind::Passphrase;
                 has_passphrase |= is_passphrase;
                 not_met.retain(|id| *id != record.key_id);
                 removed |= changes.remove.contains(&record.key_id);
@@ -291,14 +329,14 @@ fn keep(old: &Header<'_>, changes: &Changes<'_>, new: &Keyring) -> Result<Kept> 
     Ok(kept)
 }
 
-/// R46: a key that is there already is not added again.
-fn check_new(kept: &Known<'_>, new: &Keyring) -> Result<()> {
+/// Refuses to add a key that is there already (R46).
+fn check_new(kept: &Known<'_>, new: &Recipients) -> Result<()> {
     let twice = new.iter().any(|key| key.kind() == kept.kind && key.id() == kept.key_id);
     if !twice {
         return Ok(());
     }
     let what = match kept.kind {
-        Kind::Passphrase => "the object has a passphrase already".to_owned(),
+        RecordKind::Passphrase => "the object has a passphrase already".to_owned(),
         _ => format!("the key {} opens this object already", kept.key_id),
     };
     Err(Error::usage(Detail::new(what).hint("leave it out of what is added")))

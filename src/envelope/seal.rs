@@ -2,36 +2,37 @@
 
 use super::payload::PayloadKey;
 use crate::error::{Error, Result};
-use crate::format::context::{Context, Metadata};
+use crate::format::context::{Context, Location, Metadata};
 use crate::format::floor::Floor;
 use crate::format::header::{self, IDENTITY, PREAMBLE};
 use crate::format::layout::Chunks;
-use crate::format::record::Kind;
-use crate::keys::{Binding, DataKey, Keyring};
+use crate::format::record::{ObjectId, RecordKind};
+use crate::keys::{Binding, DataKey, Recipients};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::random::Randomness;
 use crate::primitives::sha256;
+use crate::trace::event;
 
 /// What an object is made with beside keys and context. The default is what
 /// [`encrypt`](crate::encrypt) does.
 ///
 /// ```
-/// use keystead::{Metadata, Options};
-/// let options = Options::new()
+/// use keystead::{Metadata, EncryptOptions};
+/// let options = EncryptOptions::new()
 ///     .metadata(Metadata::new().with(Metadata::NAME, "report.pdf"))
 ///     .header_len(4096);
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct EncryptOptions {
     pub(crate) plaintext_len: Option<u64>,
     pub(crate) metadata: Metadata,
-    pub(crate) location: Option<(String, String)>,
+    pub(crate) location: Option<Location>,
     pub(crate) header_len: Option<usize>,
-    pub(crate) fresh_run: bool,
+    pub(crate) unlinkable: bool,
 }
 
-impl Options {
-    /// No metadata, no location, a header of exactly the size needed.
+impl EncryptOptions {
+    /// Returns options without metadata or location, and with a header of exactly the size needed.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -46,23 +47,22 @@ impl Options {
         self
     }
 
-    /// Private pairs, sealed (SPEC R14).
+    /// Sets the private metadata, which is sealed (SPEC R14).
     #[must_use]
     pub fn metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
         self
     }
 
-    /// Binds the object to its place: the customer's logical name of the store, and the path in it
-    /// (SPEC R19).
+    /// Binds the object to its place (SPEC R19).
     #[must_use]
-    pub fn location(mut self, store: impl Into<String>, path: impl Into<String>) -> Self {
-        self.location = Some((store.into(), path.into()));
+    pub fn location(mut self, location: Location) -> Self {
+        self.location = Some(location);
         self
     }
 
-    /// A header of this many bytes, a multiple of 8 up to 65,536: room for later keys, or one
-    /// length for a whole store (SPEC R6).
+    /// Sets the length of the header in bytes, a multiple of 8 up to 65,536: room for later keys,
+    /// or one length for a whole store (SPEC R6).
     #[must_use]
     pub const fn header_len(mut self, len: usize) -> Self {
         self.header_len = Some(len);
@@ -72,8 +72,8 @@ impl Options {
     /// Makes a run key for this object alone, so that nobody sees which objects were made together
     /// (SPEC R28). It costs one KEM operation for each public key.
     #[must_use]
-    pub const fn fresh_run(mut self) -> Self {
-        self.fresh_run = true;
+    pub const fn unlinkable(mut self) -> Self {
+        self.unlinkable = true;
         self
     }
 }
@@ -85,7 +85,7 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// What a reader may demand of the object when it is finished (R38). A header ends in its tag
+    /// Returns what a reader may demand of the finished object (R38). A header ends in its tag
     /// (R24).
     pub(crate) fn floor(&self) -> Floor {
         let tag = self.header.last_chunk().copied().unwrap_or_default();
@@ -93,21 +93,23 @@ impl Sealed {
     }
 }
 
-/// Sizes that are known before anything is encrypted.
+/// Returns the length of the header before anything is encrypted.
 pub(crate) fn sealed_header_len(
-    keys: &Keyring,
+    recipients: &Recipients,
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
 ) -> Result<usize> {
     let statement = statement_len(context, options)?;
-    let records = keys.iter().try_fold(0, |sum, key| Ok::<_, Error>(sum + key.record_len()?))?;
+    let records = recipients
+        .iter()
+        .try_fold(0, |sum, recipient| Ok::<_, Error>(sum + recipient.record_len()?))?;
     let exact = header::exact_len(statement, options.location.is_some(), records);
     let len = options.header_len.unwrap_or(exact);
     header::check_len(exact, len)?;
     Ok(len)
 }
 
-fn statement_len(context: &Context, options: &Options) -> Result<usize> {
+fn statement_len(context: &Context, options: &EncryptOptions) -> Result<usize> {
     let len = if options.plaintext_len.is_some() { 8 } else { 0 };
     let context = if context.is_empty() { 0 } else { 2 + context.encode()?.len() };
     let metadata =
@@ -116,34 +118,40 @@ fn statement_len(context: &Context, options: &Options) -> Result<usize> {
 }
 
 /// Makes a header with randomness from the operating system: one call for all of it.
-pub(crate) fn seal(keys: &Keyring, context: &Context, options: &Options) -> Result<Sealed> {
-    let records: usize = keys.iter().map(|key| key.randomness(options.fresh_run)).sum();
+pub(crate) fn seal(
+    recipients: &Recipients,
+    context: &Context,
+    options: &EncryptOptions,
+) -> Result<Sealed> {
+    let records: usize =
+        recipients.iter().map(|recipient| recipient.randomness(options.unlinkable)).sum();
     let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
-    seal_with(keys, context, options, &mut randomness)
+    seal_with(recipients, context, options, &mut randomness)
 }
 
-/// The same with given randomness: data key, object id, salt, then what each record takes in order.
+/// Does the same with given randomness: data key, object id, salt, then what each record takes in
+/// order.
 pub(crate) fn seal_with(
-    keys: &Keyring,
+    recipients: &Recipients,
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     randomness: &mut Randomness,
 ) -> Result<Sealed> {
     context.check_unreserved()?;
     options.metadata.check_unreserved()?;
-    seal_as_keystead(keys, context, options, randomness)
+    seal_as_keystead(recipients, context, options, randomness)
 }
 
-/// The same for callers that may use reserved names (R13).
+/// Does the same for callers that may use reserved names (R13).
 pub(crate) fn seal_as_keystead(
-    keys: &Keyring,
+    recipients: &Recipients,
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     randomness: &mut Randomness,
 ) -> Result<Sealed> {
-    header::check_count(keys.len())?;
-    check_passphrases(keys)?;
-    let len = sealed_header_len(keys, context, options)?;
+    header::check_count(recipients.len())?;
+    check_passphrases(recipients)?;
+    let len = sealed_header_len(recipients, context, options)?;
     if let Some(len) = options.plaintext_len {
         Chunks::of_plaintext(len)?;
     }
@@ -156,37 +164,45 @@ pub(crate) fn seal_as_keystead(
     let mut header = header::begin(len)?;
     push_statement(&object_id, context, options, &data_key, &mut header)?;
     let statement_hash = statement_hash(&header[PREAMBLE..]);
-    let location = options.location.as_ref().map(|(store, path)| location(&data_key, store, path));
-    header::push_access(0, location.transpose()?.as_ref(), keys.len(), &mut header)?;
+    let location = options.location.as_ref().map(|place| location(&data_key, place));
+    header::push_access(0, location.transpose()?.as_ref(), recipients.len(), &mut header)?;
     let binding = Binding { object_id: &object_id, statement_hash: &statement_hash };
-    for key in keys.iter() {
-        key.wrap(&binding, &data_key, options.fresh_run, randomness, &mut header)?;
+    for recipient in recipients.iter() {
+        recipient.wrap(&binding, &data_key, options.unlinkable, randomness, &mut header)?;
     }
     finish(&mut header, &data_key)?;
     let payload = PayloadKey::derive(&data_key, salt, &statement_hash);
+    event!(
+        "header made",
+        object_id = ObjectId::from_bytes(object_id),
+        records = recipients.len(),
+        header_len = header.len()
+    );
     Ok(Sealed { header, payload })
 }
 
-/// R23: an object has at most one passphrase record.
-pub(crate) fn check_passphrases(keys: &Keyring) -> Result<()> {
-    if keys.iter().filter(|key| key.kind() == Kind::Passphrase).count() > 1 {
+/// Refuses a second passphrase: an object has at most one such record (R23).
+pub(crate) fn check_passphrases(recipients: &Recipients) -> Result<()> {
+    if recipients.iter().filter(|recipient| recipient.kind() == RecordKind::Passphrase).count() > 1
+    {
         return Err(Error::usage("an object has room for one passphrase"));
     }
     Ok(())
 }
 
-/// R17.
+/// Returns the statement hash (R17).
 pub(crate) fn statement_hash(statement: &[u8]) -> [u8; 32] {
     sha256(&[&IDENTITY, statement])
 }
 
-/// R19, for a writer: what names a place, and what does not.
-pub(crate) fn location(data_key: &DataKey, store: &str, path: &str) -> Result<[u8; 32]> {
+/// Returns the location of a new header (R19); refuses names that are none.
+pub(crate) fn location(data_key: &DataKey, location: &Location) -> Result<[u8; 32]> {
+    let Location { store, path } = location;
     if store.is_empty() || store.contains('\0') || path.starts_with('/') {
         let what = "a store name is not empty and has no NUL byte, a path does not begin with /";
         return Err(Error::usage(what));
     }
-    Ok(data_key.location(store, path))
+    Ok(data_key.location(location))
 }
 
 /// Pads and tags a header (R7, R24).
@@ -197,11 +213,11 @@ pub(crate) fn finish(header: &mut Vec<u8>, data_key: &DataKey) -> Result<()> {
     Ok(())
 }
 
-/// R15, R16.
+/// Appends the statement (R15, R16).
 fn push_statement(
     object_id: &[u8; 16],
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     data_key: &DataKey,
     out: &mut Vec<u8>,
 ) -> Result<()> {

@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// R6: a header that ends before what it must hold.
+/// Returns the error of a header that ends before what it must hold (R6).
 pub(crate) fn too_short() -> Error {
     Error::format("the header ends before what it must hold")
 }

@@ -27,31 +27,31 @@ use crate::error::{Detail, Error, Result};
 pub struct Context(BTreeMap<String, String>);
 
 impl Context {
-    /// No pairs.
+    /// Returns an empty one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a pair; a name that is there already gets the new value.
+    /// Adds an entry; a name that is there already gets the new value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
-    /// The value of a name.
+    /// Returns the value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// All pairs in canonical order.
+    /// Returns all entries in canonical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
-    /// Whether there are no pairs.
+    /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -63,7 +63,7 @@ impl Context {
         Expected::of(Pairs::Unchecked)
     }
 
-    /// Demands that these pairs are among an object's; it may have others.
+    /// Demands that these entries are among an object's; it may have others.
     #[must_use]
     pub const fn included(&self) -> Expected<'_> {
         Expected::of(Pairs::Include(self))
@@ -80,7 +80,7 @@ impl Context {
         Ok(out)
     }
 
-    /// From an encoding that the header parser has accepted.
+    /// Decodes what the header parser has accepted.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let mut map = BTreeMap::new();
         if !bytes.is_empty() {
@@ -123,49 +123,49 @@ impl Metadata {
     /// The time of the last change, RFC 3339 in UTC (SPEC R14).
     pub const MODIFIED: &'static str = "keystead.modified";
 
-    /// No pairs.
+    /// Returns an empty one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a pair; a name that is there already gets the new value.
+    /// Adds an entry; a name that is there already gets the new value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.0.insert(name.into(), Zeroizing::new(value.into()));
         self
     }
 
-    /// The value of a name.
+    /// Returns the value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.0.get(name).map(|value| value.as_slice())
     }
 
-    /// All pairs in canonical order.
+    /// Returns all entries in canonical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_slice()))
     }
 
-    /// Whether there are no pairs.
+    /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// R13, with the three names that R14 gives meaning to.
+    /// Refuses reserved names (R13), except the three that R14 gives meaning to.
     pub(crate) fn check_unreserved(&self) -> Result<()> {
         let known = [Self::NAME, Self::MEDIA_TYPE, Self::MODIFIED];
         let names = self.0.keys().map(String::as_str);
         pairs::check_unreserved(names.filter(|name| !known.contains(name)))
     }
 
-    /// Bytes of the encoding.
+    /// Returns the length of the encoding in bytes.
     pub(crate) fn encoded_len(&self) -> usize {
         self.iter().map(|(name, value)| 3 + name.len() + value.len()).sum()
     }
 
-    /// With room for a tag behind it, so that no grown buffer leaves a copy.
+    /// Encodes it, with room for a tag after it, so that no grown buffer leaves a copy.
     pub(crate) fn encode(&self) -> Result<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(Vec::with_capacity(self.encoded_len() + TAG));
         pairs::encode(self.iter(), &mut out)?;
@@ -188,6 +188,16 @@ impl std::fmt::Debug for Metadata {
     }
 }
 
+/// The place of an object: the customer's own name of the store, and the path in it (SPEC R19). The
+/// store's name is a logical one, so that a bucket can move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The customer's name of the store; not empty, without NUL.
+    pub store: String,
+    /// The path within the store; it does not begin with `/`.
+    pub path: String,
+}
+
 /// What the caller demands of an object before any byte of its body is read (SPEC R37, R38).
 ///
 /// `&Context` converts into it and means exactly that context. Location and floor are added to any
@@ -195,9 +205,9 @@ impl std::fmt::Debug for Metadata {
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     pub(crate) pairs: Pairs<'a>,
-    pub(crate) location: Option<(&'a str, &'a str)>,
+    pub(crate) location: Option<&'a Location>,
     pub(crate) floor: Option<Floor>,
-    pub(crate) held: bool,
+    pub(crate) holder: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -209,22 +219,21 @@ pub(crate) enum Pairs<'a> {
 
 impl<'a> Expected<'a> {
     const fn of(pairs: Pairs<'a>) -> Self {
-        Self { pairs, location: None, floor: None, held: false }
+        Self { pairs, location: None, floor: None, holder: false }
     }
 
-    /// Demands that a key opens it that only holders have: records for public keys, which anyone
-    /// can make, are not tried (R39).
+    /// Demands that a key opens it that only its holders have: records for public keys, which
+    /// anyone can make, are not tried (R39).
     #[must_use]
-    pub const fn held(mut self) -> Self {
-        self.held = true;
+    pub const fn require_holder(mut self) -> Self {
+        self.holder = true;
         self
     }
 
-    /// Demands that the object was bound to this place: the customer's logical name of the store,
-    /// and the path in it (R19).
+    /// Demands that the object was bound to this place (R19).
     #[must_use]
-    pub const fn at(mut self, store: &'a str, path: &'a str) -> Self {
-        self.location = Some((store, path));
+    pub const fn at(mut self, location: &'a Location) -> Self {
+        self.location = Some(location);
         self
     }
 
@@ -235,7 +244,7 @@ impl<'a> Expected<'a> {
         self
     }
 
-    /// R37.
+    /// Compares the context with what is demanded (R37).
     pub(crate) fn check_context(&self, found: &Context) -> Result<()> {
         let (wanted, exactly) = match self.pairs {
             Pairs::Unchecked => return Ok(()),
@@ -245,22 +254,21 @@ impl<'a> Expected<'a> {
         for (name, value) in wanted.iter() {
             match found.get(name) {
                 Some(other) if other == value => {}
-                Some(other) => {
-                    return Err(another(&format!("{name:?} is {other:?}, not {value:?}")));
-                }
-                None => return Err(another(&format!("it has no {name:?}"))),
+                Some(_) => return Err(another(name, "has a different value")),
+                None => return Err(another(name, "is missing")),
             }
         }
         match found.iter().find(|(name, _)| exactly && wanted.get(name).is_none()) {
-            Some((name, _)) => Err(another(&format!("{name:?} was not expected"))),
+            Some((name, _)) => Err(another(name, "was not expected")),
             None => Ok(()),
         }
     }
 }
 
-/// The header has verified by then, so what it says may be told.
-fn another(difference: &str) -> Error {
-    Error::context(format!("the object has another context: {difference}"))
+/// Says names only: what an object of another tenant says is not for this caller.
+fn another(name: &str, difference: &str) -> Error {
+    let what = format!("the object has another context: {name:?} {difference}");
+    Error::context(Some(name), what)
 }
 
 impl<'a> From<&'a Context> for Expected<'a> {

@@ -14,10 +14,10 @@ use crate::error::{Detail, Error, Result};
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// # use keystead::{Context, Floor, Keyring, MasterKey};
-/// # let keys = Keyring::new(MasterKey::generate()?);
-/// # let object = keystead::encrypt(&keys, b"meet at noon", &Context::new())?;
-/// let (_, details) = keystead::decrypt_with_details(&keys, &object, &Context::new())?;
+/// # use keystead::{Context, Floor, Keys, MasterKey};
+/// # let keys = Keys::from(MasterKey::generate()?);
+/// # let object = keystead::encrypt(&keys.recipients(), b"meet at noon", &Context::new())?;
+/// let (_, details) = keystead::decrypt_with_info(&keys, &object, &Context::new())?;
 /// let kept = details.floor.to_string();                              // keystead-floor-1…
 /// let floor: Floor = kept.parse()?;
 /// keystead::decrypt(&keys, &object, Context::unchecked().not_before(floor))?;
@@ -40,7 +40,7 @@ impl Floor {
     /// R38: a generation further above the floor is not believed.
     const MAX_ADVANCE: u64 = 1 << 20;
 
-    /// R38: whether `found` may follow this floor.
+    /// Checks whether `found` may follow this floor (R38).
     pub(crate) fn check(&self, found: &Self) -> Result<()> {
         let (now, floor) = (found.generation, self.generation);
         let rollback = if found.commitment != self.commitment {
@@ -54,7 +54,8 @@ impl Floor {
         };
         if let Some(rollback) = rollback {
             let hint = "fetch the newest version; after a re-encryption, begin with a new floor";
-            return Err(Error::Rollback(Detail::new(rollback).hint(hint)));
+            let detail = Detail::new(rollback).hint(hint);
+            return Err(Error::Rollback { floor, found: now, detail });
         }
         if found.generation - self.generation > Self::MAX_ADVANCE {
             return Err(Error::Auth);
@@ -142,7 +143,7 @@ mod tests {
         wrong.extend((0..TEXT.len()).map(|at| TEXT[..at].to_owned()));
         for text in wrong {
             let error = text.parse::<Floor>().unwrap_err();
-            assert_eq!(error.class(), crate::error::ErrorClass::Usage, "{text}");
+            assert_eq!(error.kind(), crate::error::ErrorKind::Usage, "{text}");
             assert!(error.hint().is_some());
         }
     }

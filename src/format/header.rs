@@ -6,7 +6,7 @@ use super::bytes::{Cursor, too_short};
 use super::context::Context;
 use super::layout::MAX_PLAINTEXT;
 use super::pairs::{self, MAX_PAIRS_LEN, Values};
-use super::record::{Kind, Record};
+use super::record::{Record, RecordKind};
 use crate::error::{Detail, Error, Result};
 
 /// R4: a byte that is not ASCII, the name, a line feed.
@@ -45,7 +45,7 @@ pub(crate) struct Header<'a> {
     count: usize,
 }
 
-/// The length of the whole header, from the first nine bytes (R4 to R6).
+/// Returns the length of the whole header, from its first nine bytes (R4 to R6).
 pub(crate) fn header_len(preamble: &[u8]) -> Result<usize> {
     let mut cursor = Cursor::new(preamble);
     let seen = preamble.len().min(MAGIC.len());
@@ -144,13 +144,13 @@ impl<'a> Header<'a> {
         Ok(header)
     }
 
-    /// R23: what must not stand twice.
+    /// Refuses records that may occur only once (R23).
     fn check_records(&self) -> Result<()> {
         for (index, record) in self.records().enumerate() {
             for earlier in self.records().take(index) {
                 let twice = match (&record, &earlier) {
                     (Record::Known(a), Record::Known(b)) if a.kind == b.kind => {
-                        a.kind == Kind::Passphrase
+                        a.kind == RecordKind::Passphrase
                             || (a.key_id == b.key_id && !a.key_id.is_anonymous())
                     }
                     _ => false,
@@ -163,12 +163,12 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
-    /// The whole header.
+    /// Returns the whole header.
     pub(crate) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Everything that the header tag covers (R24).
+    /// Returns everything that the header tag covers (R24).
     pub(crate) fn tagged(&self) -> &'a [u8] {
         &self.bytes[..self.bytes.len() - HEADER_TAG]
     }
@@ -179,12 +179,12 @@ impl<'a> Header<'a> {
         tag
     }
 
-    /// The statement as it stands, for its hash and for copying (R17).
+    /// Returns the bytes of the statement, for its hash and for copying (R17).
     pub(crate) const fn statement(&self) -> &'a [u8] {
         self.statement
     }
 
-    /// The statement without its metadata field (R15).
+    /// Returns the statement without its metadata field (R15).
     pub(crate) fn public_statement(&self) -> &'a [u8] {
         let field = self.metadata.map_or(0, |sealed| 2 + sealed.len());
         &self.statement[..self.statement.len() - field]
@@ -194,7 +194,7 @@ impl<'a> Header<'a> {
         Context::decode(self.context)
     }
 
-    /// The records in the writer's order.
+    /// Returns the records in the writer's order.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> {
         let mut cursor = Cursor::new(self.records);
         // The parser has read each of them once.
@@ -271,13 +271,13 @@ fn push_field(bytes: &[u8], what: &str, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that a header needs at least, a multiple of 8.
+/// Returns the least length of a header in bytes, a multiple of 8.
 pub(crate) fn exact_len(statement: usize, has_location: bool, records: usize) -> usize {
     let location = if has_location { 32 } else { 0 };
     (PREAMBLE + statement + 8 + 1 + location + 1 + records + HEADER_TAG).next_multiple_of(8)
 }
 
-/// Whether `len` bytes are a header's length (R6) that what it holds fits into; `exact` is what
+/// Checks that `len` bytes are a header's length (R6) and that what it holds fits; `exact` is what
 /// [`exact_len`] says.
 pub(crate) fn check_len(exact: usize, len: usize) -> Result<()> {
     if !len.is_multiple_of(8) {
@@ -290,7 +290,7 @@ pub(crate) fn check_len(exact: usize, len: usize) -> Result<()> {
     Ok(())
 }
 
-/// Begins a header with its preamble (R4 to R6), of a length that [`check_len`] let pass.
+/// Begins a header with its preamble (R4 to R6), of a length that [`check_len`] accepted.
 pub(crate) fn begin(len: usize) -> Result<Vec<u8>> {
     let units = u16::try_from(len / 8).map_err(|_| too_short())?;
     let mut out = Vec::with_capacity(len);
@@ -299,11 +299,11 @@ pub(crate) fn begin(len: usize) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// An object has one record at least, and not too many (R20).
+/// Checks that an object has at least one record, and not too many (R20).
 pub(crate) fn check_count(count: usize) -> Result<()> {
     if count == 0 {
         let detail = Detail::new("an object needs at least one key that opens it");
-        return Err(Error::usage(detail.hint("add a key to the keyring")));
+        return Err(Error::usage(detail.hint("add a recipient")));
     }
     if count > MAX_RECORDS {
         let what = format!("{count} keys; an object has room for {MAX_RECORDS}");

@@ -16,6 +16,25 @@ pub(crate) const PUBLIC: &str = "age1pq";
 /// A floor (R38), lower case.
 pub(super) const FLOOR: &str = "keystead-floor-";
 
+/// What the text of a key begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyText {
+    Symmetric,
+    Private,
+    Public,
+}
+
+/// Returns what a text claims to be, in either case; nothing where it is no key of ours.
+pub(crate) fn kind(text: &str) -> Option<KeyText> {
+    let begins_with = |prefix: &str| {
+        let (head, rest) = text.as_bytes().split_at_checked(prefix.len()).unwrap_or_default();
+        head.eq_ignore_ascii_case(prefix.as_bytes()) && rest.first() == Some(&b'1')
+    };
+    let kinds =
+        [(SYMMETRIC, KeyText::Symmetric), (PRIVATE, KeyText::Private), (PUBLIC, KeyText::Public)];
+    kinds.into_iter().find(|(prefix, _)| begins_with(prefix)).map(|(_, kind)| kind)
+}
+
 /// Longest text of a key: a public key of 1,216 bytes with prefix and checksum.
 const MAX_TEXT: usize = 2_048;
 
@@ -33,7 +52,7 @@ impl Checksum for UnlimitedBech32 {
     const TARGET_RESIDUE: Self::MidstateRepr = Bech32::TARGET_RESIDUE;
 }
 
-/// Key bytes as text; the case of the prefix is the case of the text.
+/// Encodes key bytes as text; the case of the prefix is the case of the text.
 pub(crate) fn encode(prefix: &str, key: &[u8]) -> Result<Zeroizing<String>> {
     let hrp = Hrp::parse(prefix).map_err(|_| Error::key_file("a key prefix that is not one"))?;
     // Reserved at once, so that no grown buffer leaves a piece of a secret behind.
@@ -47,7 +66,7 @@ pub(crate) fn encode(prefix: &str, key: &[u8]) -> Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// The bytes of a key text with this prefix, in its own case; anything else is KEYFILE.
+/// Decodes a key text with this prefix, in its own case; anything else is KEYFILE.
 pub(crate) fn decode<const N: usize>(prefix: &str, text: &str) -> Result<Zeroizing<[u8; N]>> {
     decode_bytes(prefix, text).ok_or_else(|| {
         let detail = Detail::new(format!(
@@ -57,7 +76,7 @@ pub(crate) fn decode<const N: usize>(prefix: &str, text: &str) -> Result<Zeroizi
     })
 }
 
-/// The bytes of a text with this prefix, in its own case and of this length.
+/// Decodes a text with this prefix, in its own case and of this length.
 pub(super) fn decode_bytes<const N: usize>(prefix: &str, text: &str) -> Option<Zeroizing<[u8; N]>> {
     let upper = prefix.bytes().any(|b| b.is_ascii_uppercase());
     let other_case = |b: u8| if upper { b.is_ascii_lowercase() } else { b.is_ascii_uppercase() };
@@ -76,4 +95,18 @@ pub(super) fn decode_bytes<const N: usize>(prefix: &str, text: &str) -> Option<Z
         *byte = bytes.next()?;
     }
     bytes.next().is_none().then_some(out)
+}
+
+/// Says what a text looks like that is no key of ours.
+pub(crate) fn not_a_key(text: &str) -> Detail {
+    let detail = Detail::new("text that is not a keystead key");
+    if text.starts_with("ssh-") || text.starts_with("-----BEGIN OPENSSH") {
+        detail.hint("it is an SSH key; make a key with `keystead keygen`")
+    } else if text.starts_with("-----BEGIN") {
+        detail.hint("it is a PEM file; make a key with `keystead keygen`")
+    } else if text.starts_with("age1") || text.starts_with("AGE-SECRET-KEY-1") {
+        detail.hint("it is a classical age key; keystead takes post-quantum ones (age1pq1…), which `keystead keygen` and `age-keygen -pq` make")
+    } else {
+        detail
+    }
 }

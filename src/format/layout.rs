@@ -31,7 +31,7 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    /// Of a plaintext length; LIMIT above R31.
+    /// Makes the layout of a plaintext length; LIMIT above R31.
     pub(crate) fn of_plaintext(len: u64) -> Result<Self> {
         if len > MAX_PLAINTEXT {
             return Err(Error::limit(format!("{len} bytes; an object holds at most 4 PiB - 1")));
@@ -40,7 +40,7 @@ impl Chunks {
         Ok(Self { last: len / CHUNK_64, last_len })
     }
 
-    /// Of a body length; one that no plaintext has is a cut object, AUTH (R32).
+    /// Makes the layout of a body length; one that no plaintext has is a cut object, AUTH (R32).
     pub(crate) fn of_body(len: u64) -> Result<Self> {
         let sealed = len.checked_sub(BODY_PREFIX_64).ok_or(Error::Auth)?;
         let last_len = (sealed % SEALED_CHUNK_64).checked_sub(TAG_64).ok_or(Error::Auth)?;
@@ -56,7 +56,7 @@ impl Chunks {
         self.last * CHUNK_64 + u64::try_from(self.last_len).unwrap_or(0)
     }
 
-    /// Length of the body: prefix, full chunks, the last one.
+    /// Returns the length of the body: prefix, full chunks, the last one.
     pub(crate) fn body_len(self) -> u64 {
         BODY_PREFIX_64
             + self.last * SEALED_CHUNK_64
@@ -64,18 +64,18 @@ impl Chunks {
             + TAG_64
     }
 
-    /// Sealed bytes of chunk `index`, at most the last.
+    /// Returns the sealed length of chunk `index`, at most the last, in bytes.
     pub(crate) fn sealed_len(self, index: u64) -> usize {
         if index == self.last { self.last_len + TAG } else { SEALED_CHUNK }
     }
 }
 
-/// Where chunk `index` begins, from the start of the body (R33).
+/// Returns where chunk `index` begins, from the start of the body (R33).
 pub(crate) const fn chunk_offset(index: u64) -> u64 {
     BODY_PREFIX_64 + index * SEALED_CHUNK_64
 }
 
-/// The chunk of a plaintext position, and the place in it (R33).
+/// Returns the chunk of a plaintext position, and the place in it (R33).
 pub(crate) fn locate(position: u64) -> (u64, usize) {
     (position / CHUNK_64, usize::try_from(position % CHUNK_64).unwrap_or(0))
 }

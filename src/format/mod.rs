@@ -6,10 +6,9 @@
 //!
 //! What users meet of it: a [`Context`] is public and demanded again, [`Metadata`] is private;
 //! [`Expected`] and [`Floor`] are what a caller demands of an object before its body is read;
-//! [`KeyId`], [`Kind`] and [`Grade`] say which key opened and what that means; [`armor()`] and
-//! [`dearmor()`] turn an object into text and back.
+//! [`KeyId`], [`RecordKind`] and [`Provenance`] say which key opened and what that means;
+//! [`armor()`] and [`dearmor()`] turn an object into text and back.
 
-pub(crate) mod armor;
 pub(crate) mod bytes;
 pub(crate) mod context;
 pub(crate) mod floor;
@@ -18,11 +17,12 @@ pub(crate) mod keytext;
 pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod pairs;
+pub(crate) mod pem;
 pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 
-pub use armor::{armor, dearmor, dearmor_in_place, is_armored};
-pub use context::{Context, Expected, Metadata};
+pub use context::{Context, Expected, Location, Metadata};
 pub use floor::Floor;
-pub use record::{Grade, KeyId, Kind};
+pub use pem::{armor, dearmor, dearmor_in_place, is_armored};
+pub use record::{KeyId, ObjectId, Provenance, RecordKind};

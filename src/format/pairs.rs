@@ -53,8 +53,8 @@ pub(crate) fn parse<'a>(
     Ok(())
 }
 
-/// The canonical encoding; the caller's pairs may come in any order (R12). Reserved names are USAGE
-/// (R13).
+/// Encodes pairs in canonical order; the caller's may come in any order (R12). Reserved names are
+/// USAGE (R13).
 pub(crate) fn encode<'a>(
     pairs: impl Iterator<Item = (&'a str, &'a [u8])>,
     out: &mut Vec<u8>,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::bytes::Cursor;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, WaysIn};
 
 /// Bytes of a wrap: nonce and wrapped data key.
 pub(crate) const WRAP_LEN: usize = 24 + 48;
@@ -18,7 +18,7 @@ pub(crate) const PASSPHRASE_PARAMETERS: usize = 16 + 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Kind {
+pub enum RecordKind {
     /// Wrapped under a symmetric key.
     Symmetric,
     /// Wrapped for a public key.
@@ -27,7 +27,7 @@ pub enum Kind {
     Passphrase,
 }
 
-impl Kind {
+impl RecordKind {
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Symmetric => 1,
@@ -55,16 +55,16 @@ impl Kind {
         }
     }
 
-    /// What an opening with this kind says about the maker (R39).
+    /// Returns what an opening with this kind says about the maker (R39).
     #[must_use]
-    pub const fn grade(self) -> Grade {
+    pub const fn provenance(self) -> Provenance {
         match self {
-            Self::Symmetric | Self::Passphrase => Grade::Held,
-            Self::Pair => Grade::Anyone,
+            Self::Symmetric | Self::Passphrase => Provenance::Holder,
+            Self::Pair => Provenance::Anyone,
         }
     }
 
-    /// The word used in vectors, JSON and messages.
+    /// Returns the word used in vectors, JSON and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,14 +75,65 @@ impl Kind {
     }
 }
 
-/// Who can have made an object that a key opened (SPEC R39).
+/// Who can have made an object, as far as the key that opened it can say: SPEC R39 calls it the
+/// grade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Grade {
-    /// Someone who held that key.
-    Held,
-    /// Everybody with the public key, the storage provider included.
+pub enum Provenance {
+    /// Someone who held that key; the grade `held`.
+    #[serde(rename = "held")]
+    Holder,
+    /// Anyone with the public key, the storage provider included; the grade `anyone`.
+    #[serde(rename = "anyone")]
     Anyone,
+}
+
+impl Provenance {
+    /// Returns the word of the grade in SPEC.md, vectors and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Holder => "held",
+            Self::Anyone => "anyone",
+        }
+    }
+}
+
+/// The random id of an object (SPEC R8). It stays the same for as long as the body lives.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectId([u8; 16]);
+
+impl ObjectId {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// 32 hex digits.
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectId({self})")
+    }
+}
+
+impl serde::Serialize for ObjectId {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// First 16 bytes that name a key without giving it away (SPEC R40, R41). It links the objects of
@@ -94,19 +145,19 @@ impl KeyId {
     /// The id of anonymous and passphrase records.
     pub(crate) const ZERO: Self = Self([0; 16]);
 
-    /// From its bytes.
+    /// Makes an id of its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// Whether it is the zero id, which names nobody (R23).
+    /// Returns whether it is the zero id, which names no key (R23).
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         *self == Self::ZERO
@@ -128,7 +179,7 @@ impl fmt::Debug for KeyId {
 impl std::str::FromStr for KeyId {
     type Err = Error;
 
-    /// From 32 hex digits; anything else is USAGE.
+    /// Reads 32 hex digits; anything else is USAGE.
     fn from_str(text: &str) -> Result<Self> {
         let bytes = text.as_bytes();
         let wrong = || Error::usage(format!("{text:?} is not a key id of 32 hex digits"));
@@ -153,7 +204,23 @@ impl serde::Serialize for KeyId {
     }
 }
 
-/// One record, as it stands in an accepted header.
+impl WaysIn {
+    /// Adds a record of an implemented kind.
+    pub(crate) fn add(&mut self, record: &Known<'_>) {
+        match record.kind {
+            RecordKind::Passphrase => self.has_passphrase = true,
+            _ if record.key_id.is_anonymous() => self.anonymous += 1,
+            _ => self.key_ids.push(record.key_id.0),
+        }
+    }
+
+    /// Returns the ids of the keys that would open the object, in the order of its records.
+    pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+        self.key_ids.iter().map(|id| KeyId(*id))
+    }
+}
+
+/// One record of an accepted header.
 #[derive(Clone, Copy)]
 pub(crate) enum Record<'a> {
     Known(Known<'a>),
@@ -167,7 +234,7 @@ pub(crate) enum Record<'a> {
 /// A record of an implemented kind, its payload cut at its fixed places.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: RecordKind,
     pub(crate) key_id: KeyId,
     pub(crate) parameters: &'a [u8],
     pub(crate) nonce: &'a [u8; 24],
@@ -193,7 +260,7 @@ impl<'a> Record<'a> {
         let len = usize::from(cursor.u16()?);
         let payload = cursor.take(len)?;
         let raw = &start[..3 + len];
-        match Kind::from_code(code) {
+        match RecordKind::from_code(code) {
             None => Ok(Self::Unknown { code, raw }),
             Some(kind) => Known::parse(kind, payload, raw).map(Self::Known),
         }
@@ -201,7 +268,7 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn parse(kind: Kind, payload: &'a [u8], raw: &'a [u8]) -> Result<Self> {
+    fn parse(kind: RecordKind, payload: &'a [u8], raw: &'a [u8]) -> Result<Self> {
         let fixed = 16 + kind.parameters_len() + WRAP_LEN;
         // R22: another length is refused before any cryptography.
         if !(fixed..=fixed + MAX_LABEL).contains(&payload.len()) {
@@ -213,7 +280,7 @@ impl<'a> Known<'a> {
         let parameters = cursor.take(kind.parameters_len())?;
         let nonce = cursor.array()?;
         let wrapped = cursor.array()?;
-        if kind == Kind::Passphrase {
+        if kind == RecordKind::Passphrase {
             if !key_id.is_anonymous() {
                 return Err(Error::format("a passphrase record with a key id"));
             }
@@ -227,7 +294,7 @@ impl<'a> Known<'a> {
 
 /// Writes one record (R22). `wrap` is nonce and wrapped data key.
 pub(crate) fn encode(
-    kind: Kind,
+    kind: RecordKind,
     key_id: KeyId,
     parameters: &[u8],
     wrap: (&[u8; 24], &[u8; 48]),
@@ -246,8 +313,9 @@ pub(crate) fn encode(
     Ok(())
 }
 
-/// Bytes of a record with this label; a label above R22 is USAGE.
-pub(crate) fn encoded_len(kind: Kind, label: &str) -> Result<usize> {
+/// Returns the length of a record with this label in bytes; a longer label than R22 allows is
+/// USAGE.
+pub(crate) fn encoded_len(kind: RecordKind, label: &str) -> Result<usize> {
     if label.len() > MAX_LABEL {
         return Err(Error::usage(format!("a record label takes at most {MAX_LABEL} bytes")));
     }
@@ -284,8 +352,8 @@ impl Costs {
         out
     }
 
-    /// R29, in the order m, t, p: zero is outside Argon2's own domain, less than the floor a
-    /// downgrade.
+    /// Checks the costs (R29), in the order m, t, p: zero is outside Argon2's own domain, less than
+    /// the floor a downgrade.
     pub(crate) fn check_floor(&self) -> Result<()> {
         for (cost, floor) in [(self.m, Self::MIN_M), (self.t, Self::MIN_T), (self.p, 1)] {
             if cost == 0 {

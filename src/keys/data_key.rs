@@ -1,6 +1,7 @@
 //! The data key: 32 random bytes for one object, and everything derived from them (SPEC R16, R19,
 //! R24, R30).
 
+use crate::format::context::Location;
 use crate::format::labels;
 use crate::primitives::hkdf::Prk;
 use crate::primitives::secret::{Secret, equal};
@@ -21,32 +22,32 @@ impl DataKey {
         &self.secret
     }
 
-    /// R24, of the SHA-256 of what is tagged.
+    /// Returns the header tag (R24) for the SHA-256 of what is tagged.
     pub(crate) fn header_tag(&self, hash: &[u8; 32]) -> [u8; 32] {
         let mut tag = [0; 32];
         self.prk.expand(&[labels::HEADER, hash], &mut tag);
         tag
     }
 
-    /// R24, compared in constant time.
+    /// Compares the header tag (R24) in constant time.
     pub(crate) fn has_header_tag(&self, hash: &[u8; 32], tag: &[u8; 32]) -> bool {
         equal(&self.header_tag(hash), tag)
     }
 
-    /// R16.
+    /// Derives the key of the metadata (R16).
     pub(crate) fn metadata_key(&self) -> Secret<32> {
         self.prk.expand_secret(&[labels::METADATA])
     }
 
-    /// R19.
-    pub(crate) fn location(&self, store: &str, path: &str) -> [u8; 32] {
+    /// Returns the location of a place (R19).
+    pub(crate) fn location(&self, Location { store, path }: &Location) -> [u8; 32] {
         let mut location = [0; 32];
         let info = [labels::LOCATION, store.as_bytes(), b"\0", path.as_bytes()];
         self.prk.expand(&info, &mut location);
         location
     }
 
-    /// R30: key, base nonce and commitment of the body.
+    /// Derives key, base nonce and commitment of the body (R30).
     pub(crate) fn body(&self, salt: &[u8; 24], statement_hash: &[u8]) -> Secret<76> {
         self.prk.expand_secret(&[labels::BODY, salt, statement_hash])
     }

@@ -1,6 +1,6 @@
 //! Key pairs, MLKEM768-X25519: write-only hosts hold the public half (SPEC R28, R41).
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use zeroize::Zeroizing;
 
@@ -9,32 +9,37 @@ use super::wrap::Parameters;
 use crate::error::{Detail, Error, Result};
 use crate::format::keytext;
 use crate::format::labels;
-use crate::format::record::{KeyId, Kind, PAIR_PARAMETERS};
+use crate::format::record::{KeyId, PAIR_PARAMETERS, RecordKind};
 use crate::primitives::hpke::{self, ENC};
 use crate::primitives::random::{self, Randomness};
 use crate::primitives::secret::Secret;
 use crate::primitives::sha256;
 use crate::primitives::xaes::Xaes;
+use crate::trace::event;
 
 /// The public half of a pair: encrypts, opens nothing.
 ///
 /// Text form `age1pq1…`, as age has it (SPEC R43), about 1,960 characters.
+#[derive(Clone)]
 pub struct PublicKey {
-    bytes: Box<[u8; hpke::PUBLIC]>,
-    key: hpke::PublicKey,
+    parts: Arc<Parts>,
     id: KeyId,
-    run: Mutex<Option<Run>>,
 }
 
-/// A run key sealed once for one holder: it serves every object until a new run begins (R28).
-struct Run {
+struct Parts {
+    bytes: [u8; hpke::PUBLIC],
+    key: hpke::PublicKey,
+}
+
+/// A run key sealed once for one recipient: it serves every object until a new run begins (R28).
+pub(crate) struct Run {
     parameters: [u8; PAIR_PARAMETERS],
     hash: [u8; 32],
-    wrapping: Xaes,
+    pub(crate) wrapping: Xaes,
 }
 
 impl Run {
-    fn parameters(&self) -> Parameters<'_> {
+    pub(crate) fn parameters(&self) -> Parameters<'_> {
         Parameters { bytes: &self.parameters, hash: self.hash }
     }
 }
@@ -43,7 +48,7 @@ impl PublicKey {
     /// Random bytes that a new run takes: encapsulation and run key.
     pub(crate) const RUN_RANDOM: usize = hpke::RANDOM + 32;
 
-    /// From its text.
+    /// Reads its text.
     ///
     /// # Errors
     /// `KeyFile` for anything else: another key's text, a typing error, a key that fails FIPS 203
@@ -55,78 +60,46 @@ impl PublicKey {
             let detail = Detail::new("a public key that is not a valid MLKEM768-X25519 key");
             Error::key_file(detail.hint("ask its owner for it again"))
         })?;
-        Self::new(key, Box::new(*bytes))
+        Self::new(key, *bytes)
     }
 
-    fn new(key: hpke::PublicKey, bytes: Box<[u8; hpke::PUBLIC]>) -> Result<Self> {
-        let hash = sha256(&[labels::PUBLIC_KEY_ID, &[Kind::Pair.code()], &*bytes]);
+    fn new(key: hpke::PublicKey, bytes: [u8; hpke::PUBLIC]) -> Result<Self> {
+        let hash = sha256(&[labels::PUBLIC_KEY_ID, &[RecordKind::Pair.code()], &bytes]);
         let mut id = [0; 16];
         id.copy_from_slice(&hash[..16]);
         let id = KeyId::from_bytes(id);
         if id.is_anonymous() {
             return Err(Error::key_file("a public key whose id is zero"));
         }
-        Ok(Self { bytes, key, id, run: Mutex::new(None) })
+        Ok(Self { parts: Arc::new(Parts { bytes, key }), id })
     }
 
-    /// Its text.
+    /// Returns its text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let text = keytext::encode(keytext::PUBLIC, &*self.bytes);
+        let text = keytext::encode(keytext::PUBLIC, &self.parts.bytes);
         text.expect("a public key has 1,216 bytes").to_string()
     }
 
-    /// Its id (SPEC R41).
+    /// Returns its id (SPEC R41).
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// Calls `wrap` with the parameters and the wrapping key of the current run, which begins where
-    /// there is none or `fresh` asks for it.
-    pub(crate) fn with_run<T>(
-        &self,
-        fresh: bool,
-        randomness: &mut Randomness,
-        wrap: impl FnOnce(Parameters<'_>, &Xaes, &mut Randomness) -> Result<T>,
-    ) -> Result<T> {
-        if fresh {
-            let run = self.begin(randomness)?;
-            return wrap(run.parameters(), &run.wrapping, randomness);
-        }
-        // A panic of another thread cannot leave half a run behind, so a poisoned lock is still
-        // good.
-        let mut current = self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let run = match &mut *current {
-            Some(run) => run,
-            none => none.insert(self.begin(randomness)?),
-        };
-        wrap(run.parameters(), &run.wrapping, randomness)
-    }
-
-    /// Whether the next wrap begins a run.
-    pub(crate) fn needs_run(&self) -> bool {
-        self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none()
-    }
-
-    fn begin(&self, randomness: &mut Randomness) -> Result<Run> {
+    /// Begins a run: one KEM operation (R28).
+    pub(crate) fn begin_run(&self, randomness: &mut Randomness) -> Result<Run> {
         let encapsulation = randomness.take_secret::<{ hpke::RANDOM }>()?;
         let run_key = randomness.take_secret::<32>()?;
-        let sealed = hpke::seal(&self.key, labels::PAIR, b"", &run_key, encapsulation.expose());
+        let sealed =
+            hpke::seal(&self.parts.key, labels::PAIR, b"", &run_key, encapsulation.expose());
         let (enc, sealed) = sealed.map_err(|_| Error::Auth)?;
         let mut parameters = [0; PAIR_PARAMETERS];
         parameters[..ENC].copy_from_slice(&enc);
         parameters[ENC..].copy_from_slice(&sealed);
         let hash = sha256(&[&parameters]);
+        event!("run begun", key_id = self.id);
         Ok(Run { parameters, hash, wrapping: Xaes::new(run_key.expose()) })
-    }
-}
-
-impl Clone for PublicKey {
-    /// The clone begins a run of its own.
-    fn clone(&self) -> Self {
-        let key = hpke::PublicKey::from_bytes(&self.bytes).expect("a key that was accepted before");
-        Self { bytes: self.bytes.clone(), key, id: self.id, run: Mutex::new(None) }
     }
 }
 
@@ -163,7 +136,7 @@ impl PrivateKey {
         check_not_constant(seed.expose())?;
         let key = hpke::PrivateKey::from_seed(&seed);
         let (public, bytes) = key.public();
-        let public = PublicKey::new(public, Box::new(bytes))?;
+        let public = PublicKey::new(public, bytes)?;
         Ok(Self { seed, key, public, opened: Mutex::new(Vec::new()) })
     }
 
@@ -180,7 +153,8 @@ impl PrivateKey {
         &self.public
     }
 
-    /// R28: calls `unwrap` with the parameters of a record and the wrapping key that they give.
+    /// Calls `unwrap` with the parameters of a record and the wrapping key that is sealed in them
+    /// (R28).
     pub(crate) fn with_run<T>(
         &self,
         parameters: &[u8],
@@ -188,6 +162,7 @@ impl PrivateKey {
     ) -> Result<T> {
         let mut opened = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let known = opened.iter().position(|run| run.parameters[..] == *parameters);
+        event!("run key of a record", key_id = self.public.id, cached = known.is_some());
         let place = match known {
             Some(place) => place,
             None => {

@@ -10,9 +10,9 @@ use crate::primitives::xaes::Xaes;
 
 /// What a passphrase costs: memory in KiB, passes, lanes (RFC 9106 section 3.1).
 ///
-/// As the cost of writing, the default is 64 MiB, 3 passes, 4 lanes; the floor is 19,456 KiB, 2
-/// passes, 1 lane. As the ceiling of
-/// reading, see [`PassphraseCosts::CEILING`].
+/// A new record costs [`DEFAULT`](Self::DEFAULT) unless told otherwise, and at least
+/// [`FLOOR`](Self::FLOOR). A reader spends at most [`CEILING`](Self::CEILING) unless told
+/// otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct PassphraseCosts {
     /// Memory in KiB.
@@ -24,6 +24,9 @@ pub struct PassphraseCosts {
 }
 
 impl PassphraseCosts {
+    /// What a new record costs: 64 MiB, 3 passes, 4 lanes (RFC 9106 section 4, second recommended
+    /// option).
+    pub const DEFAULT: Self = Self { memory_kib: 65_536, passes: 3, lanes: 4 };
     /// What a reader spends at most unless told otherwise: 1 GiB, 10 passes, 8 lanes, memory times
     /// passes 4 GiB (SPEC R29).
     pub const CEILING: Self = Self { memory_kib: 1_048_576, passes: 10, lanes: 8 };
@@ -31,21 +34,28 @@ impl PassphraseCosts {
     pub const FLOOR: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };
     /// Of memory times passes, where the ceiling is not raised.
     const PRODUCT: u64 = 4_194_304;
-}
 
-impl Default for PassphraseCosts {
-    /// RFC 9106 section 4, second recommended option.
-    fn default() -> Self {
-        Self { memory_kib: 65_536, passes: 3, lanes: 4 }
+    /// Fails where a record asks for more than this ceiling.
+    fn check(self, costs: &Costs) -> Result<()> {
+        let Self { memory_kib, passes, lanes } = self;
+        let usual = Self::CEILING;
+        let raised = memory_kib > usual.memory_kib || passes > usual.passes || lanes > usual.lanes;
+        let product = u64::from(costs.m) * u64::from(costs.t);
+        let above = costs.m > memory_kib || costs.t > passes || costs.p > lanes;
+        if above || (!raised && product > Self::PRODUCT) {
+            let what = format!(
+                "the passphrase record asks Argon2id for {} KiB, {} passes, {} lanes: more than this reader spends",
+                costs.m, costs.t, costs.p
+            );
+            let hint = "if you trust its maker, raise the ceiling: --passphrase-memory MIB, or `Keys::with_passphrase_ceiling`";
+            return Err(Error::limit(Detail::new(what).hint(hint)));
+        }
+        Ok(())
     }
 }
 
-/// A passphrase with the costs it writes and the most it spends on reading.
-pub(crate) struct Passphrase {
-    bytes: Zeroizing<Vec<u8>>,
-    pub(crate) costs: PassphraseCosts,
-    pub(crate) ceiling: PassphraseCosts,
-}
+/// A passphrase, as it was given.
+pub(crate) struct Passphrase(Zeroizing<Vec<u8>>);
 
 impl Passphrase {
     const MAX_LEN: usize = 4_096;
@@ -59,47 +69,31 @@ impl Passphrase {
             };
             return Err(Error::usage(Detail::new(what).hint(hint)));
         }
-        Ok(Self {
-            bytes: Zeroizing::new(passphrase.to_vec()),
-            costs: PassphraseCosts::default(),
-            ceiling: PassphraseCosts::CEILING,
-        })
+        Ok(Self(Zeroizing::new(passphrase.to_vec())))
     }
 
-    /// A new salt with the costs of writing, and its wrapping key.
-    pub(crate) fn begin(&self, randomness: &mut Randomness) -> Result<(Costs, Xaes)> {
-        let PassphraseCosts { memory_kib: m, passes: t, lanes: p } = self.costs;
+    /// Draws a new salt, and derives its wrapping key.
+    pub(crate) fn begin(
+        &self,
+        costs: PassphraseCosts,
+        randomness: &mut Randomness,
+    ) -> Result<(Costs, Xaes)> {
+        let PassphraseCosts { memory_kib: m, passes: t, lanes: p } = costs;
         let costs = Costs { salt: randomness.take()?, m, t, p };
         costs.check_floor().map_err(|error| Error::usage(error.to_string()))?;
         Ok((costs, self.derive(&costs)?))
     }
 
-    /// The wrapping key of a record; costs above the ceiling are LIMIT before memory is taken.
-    pub(crate) fn wrapping(&self, record: &Known<'_>) -> Result<Xaes> {
+    /// Derives the wrapping key of a record; costs above the ceiling are LIMIT before memory is
+    /// taken.
+    pub(crate) fn wrapping(&self, record: &Known<'_>, ceiling: PassphraseCosts) -> Result<Xaes> {
         let costs = Costs::parse(record.parameters)?;
-        self.check_ceiling(&costs)?;
+        ceiling.check(&costs)?;
         self.derive(&costs)
     }
 
     fn derive(&self, costs: &Costs) -> Result<Xaes> {
-        let key = argon2id::hash(&self.bytes, &costs.salt, costs.m, costs.t, costs.p)?;
+        let key = argon2id::hash(&self.0, &costs.salt, costs.m, costs.t, costs.p)?;
         Ok(Xaes::new(key.expose()))
-    }
-
-    fn check_ceiling(&self, costs: &Costs) -> Result<()> {
-        let PassphraseCosts { memory_kib, passes, lanes } = self.ceiling;
-        let usual = PassphraseCosts::CEILING;
-        let raised = memory_kib > usual.memory_kib || passes > usual.passes || lanes > usual.lanes;
-        let product = u64::from(costs.m) * u64::from(costs.t);
-        let above = costs.m > memory_kib || costs.t > passes || costs.p > lanes;
-        if above || (!raised && product > PassphraseCosts::PRODUCT) {
-            let what = format!(
-                "the passphrase record asks Argon2id for {} KiB, {} passes, {} lanes: more than this reader spends",
-                costs.m, costs.t, costs.p
-            );
-            let hint = "if you trust its maker, raise the ceiling: --passphrase-memory MIB, or `MasterKey::with_passphrase_ceiling`";
-            return Err(Error::limit(Detail::new(what).hint(hint)));
-        }
-        Ok(())
     }
 }

@@ -46,7 +46,7 @@ impl SymmetricKey {
     }
 }
 
-/// R42: 32 equal bytes are no key.
+/// Refuses 32 equal bytes, which are no key (R42).
 pub(crate) fn check_not_constant(bytes: &[u8; 32]) -> Result<()> {
     if bytes.iter().fold(0, |seen, byte| seen | (byte ^ bytes[0])) == 0 {
         return Err(Error::key_file("a key of 32 equal bytes is not a key"));

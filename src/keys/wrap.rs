@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::format::header::IDENTITY;
 use crate::format::labels;
-use crate::format::record::{self, KeyId, Kind, Known};
+use crate::format::record::{self, KeyId, Known, RecordKind};
 use crate::keys::DataKey;
 use crate::primitives::random::Randomness;
 use crate::primitives::secret::Secret;
@@ -32,6 +32,14 @@ const HASH_OF_NOTHING: [u8; 32] = [
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ];
 
+/// What a new record holds beside the wrap.
+pub(crate) struct Fields<'a> {
+    pub(crate) kind: RecordKind,
+    pub(crate) key_id: KeyId,
+    pub(crate) parameters: Parameters<'a>,
+    pub(crate) label: &'a str,
+}
+
 /// What a wrap belongs to: one object and its statement.
 #[derive(Clone, Copy)]
 pub(crate) struct Binding<'a> {
@@ -40,8 +48,8 @@ pub(crate) struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    /// R26: the fixed 32 bytes that are the AAD of a wrap.
-    fn of(&self, kind: Kind, key_id: KeyId, parameters: &Parameters<'_>) -> [u8; 32] {
+    /// Returns the fixed 32 bytes that are the AAD of a wrap (R26).
+    fn of(&self, kind: RecordKind, key_id: KeyId, parameters: &Parameters<'_>) -> [u8; 32] {
         sha256(&[
             labels::BINDING,
             &IDENTITY[5..],
@@ -53,27 +61,27 @@ impl Binding<'_> {
         ])
     }
 
-    /// R25: wraps the data key and appends the whole record.
+    /// Wraps the data key and appends the whole record (R25).
     pub(crate) fn wrap(
         &self,
         wrapping: &Xaes,
-        (kind, key_id, parameters): (Kind, KeyId, Parameters<'_>),
-        label: &str,
+        fields: &Fields<'_>,
         data_key: &DataKey,
         randomness: &mut Randomness,
         out: &mut Vec<u8>,
     ) -> Result<()> {
+        let Fields { kind, key_id, parameters, label } = fields;
         let nonce: [u8; 24] = randomness.take()?;
         let mut wrapped = [0; 48];
         wrapped[..32].copy_from_slice(data_key.secret().expose());
         let (text, tag) = wrapped.split_at_mut(32);
-        let aad = self.of(kind, key_id, &parameters);
+        let aad = self.of(*kind, *key_id, parameters);
         tag.copy_from_slice(&wrapping.seal(&nonce, &aad, text).map_err(|_| Error::Auth)?);
-        record::encode(kind, key_id, parameters.bytes, (&nonce, &wrapped), label, out)
+        record::encode(*kind, *key_id, parameters.bytes, (&nonce, &wrapped), label, out)
     }
 
-    /// The bytes of the data key in a record; they are accepted only once the header tag and the
-    /// commitment have verified under them.
+    /// Unwraps the bytes of the data key in a record; they are accepted only once the header tag
+    /// and the commitment have verified under them.
     pub(crate) fn unwrap(
         &self,
         wrapping: &Xaes,

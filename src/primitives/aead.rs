@@ -20,7 +20,7 @@ impl AesGcm {
         self.0.seal(nonce, aad, in_out)
     }
 
-    /// Decrypts in place where the tag is right. After a failure the buffer holds no plaintext.
+    /// Decrypts in place if the tag is right. After a failure the buffer holds no plaintext.
     pub(crate) fn open(
         &self,
         nonce: [u8; 12],
@@ -31,7 +31,7 @@ impl AesGcm {
         self.0.open_to_front(nonce, aad, in_out, 0, tag)
     }
 
-    /// Decrypts what stands from `from` on to the front of the buffer. After a failure nothing of
+    /// Decrypts what begins at `from` to the front of the buffer. After a failure nothing of
     /// the plaintext is in it.
     pub(crate) fn open_to_front(
         &self,

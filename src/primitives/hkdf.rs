@@ -12,23 +12,23 @@ impl Prk {
         Self(backend::Prk::new(prk.expose()).expect("a PRK of 32 bytes"))
     }
 
-    /// `out` is at most 255 × 64 bytes.
+    /// Fills `out`, at most 255 × 64 bytes.
     pub(crate) fn expand(&self, info: &[&[u8]], out: &mut [u8]) {
         self.0.expand(info, out).expect("an output of at most 16,320 bytes");
     }
 
-    /// To a new secret.
+    /// Expands to a new secret.
     pub(crate) fn expand_secret<const N: usize>(&self, info: &[&[u8]]) -> Secret<N> {
         Secret::make(|out| self.expand(info, out))
     }
 }
 
-/// HKDF-Expand with SHA-256.
+/// Expands with SHA-256.
 pub(crate) fn expand_sha256(prk: &Secret<32>, info: &[&[u8]], out: &mut [u8]) {
     backend::expand_sha256(prk.expose(), info, out).expect("an output of at most 8,160 bytes");
 }
 
-/// HKDF-Extract with SHA-256 of joined parts.
+/// Extracts with SHA-256 from joined parts.
 pub(crate) fn extract_sha256(salt: &[u8], ikm: &[&[u8]]) -> Secret<32> {
     Secret::make(|out| *out = backend::extract_sha256(salt, ikm))
 }

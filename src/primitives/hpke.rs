@@ -36,7 +36,8 @@ impl PublicKey {
     }
 }
 
-/// The u-coordinates of small order on Curve25519 and its twist, as far as they are canonical: 0, 1,
+/// The u-coordinates of small order on Curve25519 and its twist, as far as they are canonical: 0,
+/// 1,
 /// -1, and the two of order 8.
 const LOW_ORDER: [[u8; 32]; 5] = [
     [0; 32],
@@ -76,7 +77,7 @@ impl PrivateKey {
     }
 }
 
-/// SealBase of 32 bytes: the encapsulated key and the sealed bytes.
+/// Seals 32 bytes (SealBase); returns the encapsulated key and the sealed bytes.
 pub(crate) fn seal(
     public: &PublicKey,
     info: &[u8],
@@ -93,7 +94,7 @@ pub(crate) fn seal(
     Ok((enc, sealed))
 }
 
-/// OpenBase of 32 bytes.
+/// Opens 32 bytes (OpenBase).
 pub(crate) fn open(
     private: &PrivateKey,
     enc: &[u8; ENC],
@@ -111,7 +112,7 @@ pub(crate) fn open(
     opened.map(|()| secret)
 }
 
-/// Encap of the KEM: the encapsulated key and the shared secret.
+/// Encapsulates; returns the encapsulated key and the shared secret.
 pub(super) fn encap(public: &PublicKey, randomness: &[u8; RANDOM]) -> ([u8; ENC], Secret<32>) {
     let (enc, mut shared) = public.0.encapsulate_deterministic(randomness.into());
     let secret = Secret::copy_of(shared.as_ref());
@@ -119,7 +120,7 @@ pub(super) fn encap(public: &PublicKey, randomness: &[u8; RANDOM]) -> ([u8; ENC]
     (enc.into(), secret)
 }
 
-/// Decap of the KEM. A share that gives the all-zero output is refused (RFC 9180 section 7.1.4).
+/// Decapsulates. A share with the all-zero output is refused (RFC 9180 section 7.1.4).
 pub(super) fn decap(private: &PrivateKey, enc: &[u8; ENC]) -> Result<Secret<32>, Unauthentic> {
     check_canonical(enc)?;
     let mut shared = private.0.try_decapsulate(enc.into()).map_err(|_| Unauthentic)?;

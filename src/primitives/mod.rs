@@ -28,7 +28,7 @@ compile_error!("keystead needs a cryptographic backend: enable the feature `ring
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unauthentic;
 
-/// SHA-256 of joined parts, FIPS 180-4.
+/// Hashes joined parts with SHA-256, FIPS 180-4.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     backend::sha256(parts)
 }

@@ -55,7 +55,7 @@ impl Drop for Randomness {
     }
 }
 
-/// A new secret straight from the operating system.
+/// Returns a new secret straight from the operating system.
 pub(crate) fn secret<const N: usize>() -> Result<Secret<N>> {
     let mut result = Ok(());
     let secret = Secret::make(|out| result = fill(out));

@@ -42,8 +42,8 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
-/// Overwrites bytes, and the compiler cannot leave it out. As `Zeroize` does it, but in words as long
-/// as the machine has, where that writes byte after byte.
+/// Overwrites bytes, and the compiler cannot leave it out. As `Zeroize` does it, but in words as
+/// long as the machine has, where that writes byte after byte.
 pub(crate) fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     optimization_barrier(bytes);
@@ -54,7 +54,7 @@ pub(crate) fn wipe(bytes: &mut [u8]) {
 pub(crate) struct Wiped(pub(crate) Vec<u8>);
 
 impl Wiped {
-    /// The bytes, which are then no longer wiped.
+    /// Returns the bytes, which are then no longer wiped.
     pub(crate) fn take(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
@@ -84,7 +84,7 @@ impl Drop for Wiped {
 
 impl ZeroizeOnDrop for Wiped {}
 
-/// Equality in constant time, for tags, commitments and keys: word by word, without a branch.
+/// Compares tags, commitments and keys in constant time: word by word, without a branch.
 pub(crate) fn equal<const N: usize>(a: &[u8; N], b: &[u8; N]) -> bool {
     let (a_words, a_rest) = a.as_chunks();
     let (b_words, b_rest) = b.as_chunks();

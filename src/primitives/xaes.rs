@@ -33,7 +33,7 @@ impl Xaes {
         aead.seal(nonce, aad, in_out)
     }
 
-    /// Decrypts in place where the tag is right.
+    /// Decrypts in place if the tag is right.
     pub(crate) fn open(
         &self,
         nonce: &[u8; 24],
@@ -45,7 +45,7 @@ impl Xaes {
         aead.open(nonce, aad, in_out, tag)
     }
 
-    /// Steps 3 to 6: the key and nonce of one message.
+    /// Derives the key and nonce of one message (steps 3 to 6).
     fn derive(&self, nonce: &[u8; 24]) -> (AesGcm, [u8; 12]) {
         let mut key = [0; 32];
         for (counter, half) in (1..).zip(key.chunks_exact_mut(16)) {
@@ -73,7 +73,8 @@ impl Drop for Xaes {
     }
 }
 
-/// Step 2, without a branch on the secret: L << 1, and the polynomial where a bit fell out.
+/// Doubles L (step 2) without a branch on the secret: L << 1, and the polynomial where a bit fell
+/// out.
 fn double(l: u128) -> [u8; 16] {
     ((l << 1) ^ ((l >> 127) * 0b1000_0111)).to_be_bytes()
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::error::Result;
-use crate::format::armor::{self, LINE};
+use crate::format::pem::{self, LINE};
 
 /// A writer of the armored form of the object that is written to it (SPEC R45): what
 /// [`armor()`](crate::armor()) makes, in constant memory.
@@ -12,10 +12,10 @@ use crate::format::armor::{self, LINE};
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// use keystead::{ArmorWriter, Context, Encryptor, Keyring, MasterKey};
+/// use keystead::{ArmorWriter, Context, Encryptor, Keys, MasterKey};
 /// use std::io::Write as _;
-/// let keys = Keyring::new(MasterKey::generate()?);
-/// let mut out = Encryptor::new(ArmorWriter::new(Vec::new()), &keys, &Context::new())?;
+/// let keys = Keys::from(MasterKey::generate()?);
+/// let mut out = Encryptor::new(ArmorWriter::new(Vec::new()), &keys.recipients(), &Context::new())?;
 /// out.write_all(b"meet at noon")?;
 /// let (text, _len) = out.finish()?.finish()?;
 /// let object = keystead::dearmor(&text)?;
@@ -36,7 +36,7 @@ pub struct ArmorWriter<W> {
 impl<W: Write> ArmorWriter<W> {
     /// Writes text to `inner`, beginning with the first byte of the object.
     pub fn new(inner: W) -> Self {
-        let text = format!("{}\n", armor::BEGIN);
+        let text = format!("{}\n", pem::BEGIN);
         Self { inner, line: Vec::with_capacity(LINE), text, written: 0, failed: false }
     }
 
@@ -46,9 +46,9 @@ impl<W: Write> ArmorWriter<W> {
     /// `Io` where writing fails or failed before: then the text has a hole, and no end line.
     pub fn finish(mut self) -> Result<(W, u64)> {
         if !self.line.is_empty() {
-            armor::push_line(&mut self.text, &self.line);
+            pem::push_line(&mut self.text, &self.line);
         }
-        self.text.push_str(armor::END);
+        self.text.push_str(pem::END);
         self.text.push('\n');
         self.write_text()?;
         self.inner.flush()?;
@@ -76,7 +76,7 @@ impl<W: Write> Write for ArmorWriter<W> {
             self.line.extend_from_slice(part);
             rest = more;
             if self.line.len() == LINE {
-                armor::push_line(&mut self.text, &self.line);
+                pem::push_line(&mut self.text, &self.line);
                 self.line.clear();
             }
             if self.text.len() >= TEXT {
@@ -135,7 +135,7 @@ mod tests {
                     out.write_all(part).unwrap();
                 }
                 let (text, written) = out.finish().unwrap();
-                assert_eq!(text, armor::armor(&object).into_bytes(), "{len} by {piece}");
+                assert_eq!(text, pem::armor(&object).into_bytes(), "{len} by {piece}");
                 assert_eq!(written, u64::try_from(text.len()).unwrap());
             }
         }

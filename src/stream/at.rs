@@ -5,13 +5,12 @@ use std::io::{self, IoSliceMut, Read, Seek};
 use std::ops::Range;
 
 use super::batch::{BATCH_64, BATCH_SEALED, Batch, Outcome, Pipeline, Source};
-use super::encryptor::{longer, shorter};
 use super::{RangeReader, Threads, chunks};
-use crate::envelope::{Options, PayloadKey, seal};
+use crate::envelope::{EncryptOptions, PayloadKey, seal};
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
 use crate::format::{Context, Floor};
-use crate::keys::Keyring;
+use crate::keys::Recipients;
 
 /// Bytes that several threads can read at once, each at its place.
 pub trait ReadAt: Sync {
@@ -32,10 +31,10 @@ pub trait WriteAt: Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 }
 
-/// Encrypts the `len` bytes of `source` to `sink`, header first, and gives the length of the object and its floor.
-/// The chunks are read, sealed and written in no order; on an error what `sink` holds is no object.
-/// Nothing is cut: bytes that `sink` has after the object stay there, and a file that is opened for
-/// appending takes them at the wrong place.
+/// Encrypts the `len` bytes of `source` to `sink`, header first, and gives the length of the object
+/// and its floor. The chunks are read, sealed and written in no order; on an error what `sink`
+/// holds is no object. Nothing is cut: bytes that `sink` has after the object stay there, and a
+/// file that is opened for appending takes them at the wrong place.
 ///
 /// # Errors
 /// As [`encrypt`](crate::encrypt), and `Io` where reading or writing fails or where `source` is
@@ -43,13 +42,13 @@ pub trait WriteAt: Sync {
 pub fn encrypt_at(
     threads: Threads,
     (source, len): (&impl ReadAt, u64),
-    keys: &Keyring,
+    recipients: &Recipients,
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     sink: &impl WriteAt,
 ) -> Result<(u64, Floor)> {
     let chunks = Chunks::of_plaintext(len)?;
-    let sealed = seal(keys, context, &options.clone().plaintext_len(len))?;
+    let sealed = seal(recipients, context, &options.clone().plaintext_len(len))?;
     let front = [&sealed.header[..], sealed.payload.prefix()].concat();
     write_all_at(sink, &front, 0)?;
     let header = u64::try_from(sealed.header.len()).map_err(|_| Error::Auth)?;
@@ -87,12 +86,12 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
     }
 
     /// Hands the plaintext of `range` to `take`, in order, a piece of at most 1 MiB at a time, each
-    /// when all of it has verified. A range that passes the end stops there; where the object states
-    /// no length, the last chunk is verified before that. Returns the number of bytes. `take` is
-    /// called by any of the threads, one at a time, and not again after it has failed.
+    /// when all of it has verified. A range that passes the end stops there; where the object
+    /// states no length, the last chunk is verified before that. Returns the number of bytes.
+    /// `take` is called by any of the threads, one at a time, and not again after it has failed.
     ///
-    /// On another error than its own `take` has had exactly what the chunks before the first that fails, or that
-    /// cannot be read, have of the range, whatever the number of threads.
+    /// On another error than its own `take` has had exactly what the chunks before the first that
+    /// fails, or that cannot be read, have of the range, whatever the number of threads.
     ///
     /// # Errors
     /// `Auth` where a chunk does not verify, `Io` where reading fails, and what `take` returns.
@@ -174,7 +173,7 @@ impl<S: ReadAt> Texts<'_, S> {
         let read =
             fill(&mut texts, |texts, offset| self.source.read_at(texts, offset), first * CHUNK_64)?;
         if read < wanted {
-            return Err(shorter().into());
+            return Err(changed("fewer").into());
         }
         if last {
             let mut more = [0];
@@ -184,11 +183,16 @@ impl<S: ReadAt> Texts<'_, S> {
                 self.len,
             )?;
             if read > 0 {
-                return Err(longer().into());
+                return Err(changed("more").into());
             }
         }
         Ok(())
     }
+}
+
+/// What was read is not what was there when its length was asked for.
+fn changed(count: &str) -> io::Error {
+    io::Error::other(format!("it was changed while it was read: {count} bytes came than it had"))
 }
 
 /// Sealed chunks of an object, and what is wanted of their plaintext.

@@ -1,14 +1,14 @@
 //! Whole objects in memory: into a new buffer, into the caller's, or in place. Nothing is released
 //! unless all of it verified.
 
-use super::decryptor::Details;
+use super::decryptor::ObjectInfo;
 use super::{Threads, chunks};
-use crate::envelope::{Options, PayloadKey, Sealed, seal, sealed_header_len, unwrap};
+use crate::envelope::{EncryptOptions, PayloadKey, Sealed, seal, sealed_header_len, unwrap};
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected};
 use crate::format::header::Header;
 use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, SEALED_CHUNK, TAG};
-use crate::keys::Keyring;
+use crate::keys::{Keys, Recipients};
 use crate::primitives::secret::Wiped;
 
 /// Encrypts to a new buffer that any key of `keys` opens.
@@ -16,8 +16,8 @@ use crate::primitives::secret::Wiped;
 /// # Errors
 /// `Usage` without keys or with a reserved name in the context; `Limit` by SPEC section 10; `Io`
 /// where the system's generator fails.
-pub fn encrypt(keys: &Keyring, plaintext: &[u8], context: &Context) -> Result<Vec<u8>> {
-    encrypt_with(keys, plaintext, context, &Options::new())
+pub fn encrypt(recipients: &Recipients, plaintext: &[u8], context: &Context) -> Result<Vec<u8>> {
+    encrypt_with(recipients, plaintext, context, &EncryptOptions::new())
 }
 
 /// [`encrypt`] with metadata, location, header room or a fresh run.
@@ -25,12 +25,12 @@ pub fn encrypt(keys: &Keyring, plaintext: &[u8], context: &Context) -> Result<Ve
 /// # Errors
 /// As [`encrypt`].
 pub fn encrypt_with(
-    keys: &Keyring,
+    recipients: &Recipients,
     plaintext: &[u8],
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
 ) -> Result<Vec<u8>> {
-    let sealed = seal(keys, context, &stated(options, plaintext))?;
+    let sealed = seal(recipients, context, &stated(options, plaintext))?;
     encrypt_sealed(&sealed, plaintext)
 }
 
@@ -47,28 +47,28 @@ pub(crate) fn encrypt_sealed(sealed: &Sealed, plaintext: &[u8]) -> Result<Vec<u8
 /// As [`encrypt`]; `Usage` where `out` is too small, which names the size, and then nothing was
 /// written.
 pub fn encrypt_into(
-    keys: &Keyring,
+    recipients: &Recipients,
     plaintext: &[u8],
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     out: &mut [u8],
 ) -> Result<usize> {
-    encrypt_into_by(Threads::ONE, keys, plaintext, context, options, out)
+    encrypt_into_by(Threads::ONE, recipients, plaintext, context, options, out)
 }
 
 pub(super) fn encrypt_into_by(
     threads: Threads,
-    keys: &Keyring,
+    recipients: &Recipients,
     plaintext: &[u8],
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
     out: &mut [u8],
 ) -> Result<usize> {
     let options = stated(options, plaintext);
-    let needed = object_len(sealed_header_len(keys, context, &options)?, plaintext.len())?;
+    let needed = object_len(sealed_header_len(recipients, context, &options)?, plaintext.len())?;
     let have = out.len();
     let out = out.get_mut(..needed).ok_or_else(|| too_small(needed, have))?;
-    let sealed = seal(keys, context, &options)?;
+    let sealed = seal(recipients, context, &options)?;
     write(threads, &sealed, plaintext, out)?;
     Ok(needed)
 }
@@ -80,12 +80,12 @@ pub(super) fn encrypt_into_by(
 /// # Errors
 /// As [`encrypt`].
 pub fn encrypt_in_place(
-    keys: &Keyring,
+    recipients: &Recipients,
     buffer: &mut Vec<u8>,
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
 ) -> Result<()> {
-    let sealed = seal(keys, context, &stated(options, buffer))?;
+    let sealed = seal(recipients, context, &stated(options, buffer))?;
     grow(buffer, object_len(sealed.header.len(), buffer.len())?);
     let result = move_and_seal(&sealed, buffer);
     if result.is_err() {
@@ -108,13 +108,13 @@ pub(super) fn grow(buffer: &mut Vec<u8>, len: usize) {
 /// # Errors
 /// As [`encrypt`].
 pub fn encrypted_len(
-    keys: &Keyring,
+    recipients: &Recipients,
     plaintext_len: usize,
     context: &Context,
-    options: &Options,
+    options: &EncryptOptions,
 ) -> Result<usize> {
     let options = options.clone().plaintext_len(len_u64(plaintext_len)?);
-    object_len(sealed_header_len(keys, context, &options)?, plaintext_len)
+    object_len(sealed_header_len(recipients, context, &options)?, plaintext_len)
 }
 
 /// Bytes of the header that an object for `keys` begins with, without a stated plaintext length
@@ -122,8 +122,12 @@ pub fn encrypted_len(
 ///
 /// # Errors
 /// As [`encrypt`].
-pub fn header_len(keys: &Keyring, context: &Context, options: &Options) -> Result<usize> {
-    sealed_header_len(keys, context, options)
+pub fn header_len(
+    recipients: &Recipients,
+    context: &Context,
+    options: &EncryptOptions,
+) -> Result<usize> {
+    sealed_header_len(recipients, context, options)
 }
 
 /// Decrypts to a new buffer. `expected` is the exact [`Context`], or what [`Context::included`] and
@@ -132,22 +136,22 @@ pub fn header_len(keys: &Keyring, context: &Context, options: &Options) -> Resul
 /// # Errors
 /// The classes of SPEC R52; another context is `Context` before any byte of the body is read.
 pub fn decrypt<'e>(
-    keys: &Keyring,
+    keys: &Keys,
     object: &[u8],
     expected: impl Into<Expected<'e>>,
 ) -> Result<Vec<u8>> {
-    decrypt_with_details(keys, object, expected).map(|(plaintext, _)| plaintext)
+    decrypt_with_info(keys, object, expected).map(|(plaintext, _)| plaintext)
 }
 
 /// [`decrypt`], and which key opened, its grade, the context and the private metadata.
 ///
 /// # Errors
 /// As [`decrypt`].
-pub fn decrypt_with_details<'e>(
-    keys: &Keyring,
+pub fn decrypt_with_info<'e>(
+    keys: &Keys,
     object: &[u8],
     expected: impl Into<Expected<'e>>,
-) -> Result<(Vec<u8>, Details)> {
+) -> Result<(Vec<u8>, ObjectInfo)> {
     let (key, details, sealed, len) = open(keys, object, expected.into())?;
     let mut out = Wiped(vec![0; len]);
     Threads::ONE.open(&key, sealed, &mut out)?;
@@ -160,7 +164,7 @@ pub fn decrypt_with_details<'e>(
 /// # Errors
 /// As [`decrypt`]; `Usage` where `out` is too small, which names the size.
 pub fn decrypt_into<'e>(
-    keys: &Keyring,
+    keys: &Keys,
     object: &[u8],
     expected: impl Into<Expected<'e>>,
     out: &mut [u8],
@@ -170,7 +174,7 @@ pub fn decrypt_into<'e>(
 
 pub(super) fn decrypt_into_by(
     threads: Threads,
-    keys: &Keyring,
+    keys: &Keys,
     object: &[u8],
     expected: Expected<'_>,
     out: &mut [u8],
@@ -189,7 +193,7 @@ pub(super) fn decrypt_into_by(
 /// # Errors
 /// As [`decrypt`].
 pub fn decrypt_in_place<'e>(
-    keys: &Keyring,
+    keys: &Keys,
     buffer: &mut Vec<u8>,
     expected: impl Into<Expected<'e>>,
 ) -> Result<()> {
@@ -205,7 +209,7 @@ pub fn decrypt_in_place<'e>(
     Ok(())
 }
 
-fn stated(options: &Options, plaintext: &[u8]) -> Options {
+fn stated(options: &EncryptOptions, plaintext: &[u8]) -> EncryptOptions {
     let mut options = options.clone();
     options.plaintext_len = u64::try_from(plaintext.len()).ok();
     options
@@ -260,15 +264,15 @@ fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
 /// Everything before the first chunk (SPEC R35): the payload key, what was learnt, the sealed
 /// chunks, the plaintext's length.
 pub(super) fn open<'o>(
-    keys: &Keyring,
+    keys: &Keys,
     object: &'o [u8],
     expected: Expected<'_>,
-) -> Result<(PayloadKey, Details, &'o [u8], usize)> {
+) -> Result<(PayloadKey, ObjectInfo, &'o [u8], usize)> {
     let header = Header::parse(object)?;
     let opened = unwrap(&header, keys, expected)?;
     let body = &object[header.bytes().len()..];
     let (prefix, sealed) = body.split_first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
-    let (key, details) = Details::verify(opened, prefix)?;
+    let (key, details) = ObjectInfo::verify(opened, prefix)?;
     let chunks = Chunks::of_body(len_u64(body.len())?)?;
     // R32: the stated length and the object's must agree.
     if details.plaintext_len.is_some_and(|stated| stated != chunks.plaintext_len()) {

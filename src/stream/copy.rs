@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::at::fill;
 use super::batch::{BATCH_SEALED, BATCH_TEXT, Batch, Outcome, Pipeline, Source};
 use super::decryptor::{check_chunk, read_counted};
-use super::encryptor::{check_index, longer};
+use super::encryptor::{check_index, too_long};
 use super::{Decryptor, Encryptor, Threads, chunks};
 use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ impl<W: Write + Send> Encryptor<W> {
     /// of bytes. Each thread holds 1 MiB, which is filled before it is encrypted.
     ///
     /// # Errors
-    /// `Io` where reading or writing fails, or where more bytes come than were stated; then the
+    /// `Io` where reading or writing fails, `Usage` where more bytes come than were stated; then the
     /// object cannot be finished.
     pub fn copy_from(&mut self, threads: Threads, mut reader: impl Read + Send) -> Result<u64> {
         let begun = self.top_up(&mut reader)?;
@@ -86,7 +86,7 @@ impl<R: Read + Send> Source for Texts<R> {
         let taken = u64::try_from(read).map_err(io::Error::other)?;
         self.total += taken;
         if let Some(left) = &mut self.left {
-            *left = left.checked_sub(taken).ok_or_else(longer)?;
+            *left = left.checked_sub(taken).ok_or_else(too_long)?;
         }
         // R31: a full chunk is never the last.
         check_index(self.chunk())?;
@@ -156,11 +156,12 @@ impl<R: Read + Send> Decryptor<R> {
     }
 }
 
-/// Opens the chunks of a batch, and checks each as [`Decryptor`] does, so that what comes before the
-/// first bad one is released.
+/// Opens the chunks of a batch, and checks each as [`Decryptor`] does, so that what comes before
+/// the first bad one is released.
 fn open(key: &PayloadKey, expected: Option<Chunks>, first: u64, batch: &mut Batch) -> Outcome {
     let cut = batch.cut.take();
-    // A reader that failed says nothing of the end; of a chunk that it broke off, nothing is opened.
+    // A reader that failed says nothing of the end; of a chunk that it broke off, nothing is
+    // opened.
     let ended = batch.filled < BATCH_SEALED && cut.is_none();
     let torn = if ended { 0 } else { batch.filled % SEALED_CHUNK };
     let chunks = batch.filled - torn;

@@ -6,18 +6,19 @@ use std::io::{self, IoSliceMut, Read};
 use super::at::fill;
 use super::chunks;
 use crate::envelope::{OpenedBy, OpenedHeader, PayloadKey, SealedHeader};
-use crate::error::{Error, ErrorClass, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::context::{Context, Expected, Metadata};
 use crate::format::floor::Floor;
 use crate::format::header::{PREAMBLE, header_len};
 use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, MAX_INDEX, SEALED_CHUNK, TAG};
-use crate::keys::Keyring;
+use crate::format::record::ObjectId;
+use crate::keys::Keys;
 use crate::primitives::secret::wipe;
 
 /// What opening an object tells: all of it is authentic.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Details {
+pub struct ObjectInfo {
     /// Which key opened, and what that says about the maker.
     pub opened_by: OpenedBy,
     /// The public context.
@@ -25,14 +26,14 @@ pub struct Details {
     /// The private metadata.
     pub metadata: Metadata,
     /// The random id of the object.
-    pub object_id: [u8; 16],
+    pub object_id: ObjectId,
     /// The plaintext length, where the maker stated it.
     pub plaintext_len: Option<u64>,
     /// What the caller may demand from now on, so that nobody puts an older header back.
     pub floor: Floor,
 }
 
-impl Details {
+impl ObjectInfo {
     /// Commitment, floor, metadata: everything between the header and the first chunk (SPEC R35).
     #[inline]
     pub(crate) fn verify(
@@ -45,7 +46,7 @@ impl Details {
             opened_by: opened.opened_by(),
             context: opened.context().clone(),
             metadata,
-            object_id: *opened.object_id(),
+            object_id: opened.object_id(),
             plaintext_len: opened.plaintext_len(),
             floor,
         };
@@ -60,27 +61,27 @@ impl Details {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use keystead::{Context, Decryptor, Keyring, MasterKey};
+/// # use keystead::{Context, Decryptor, Keys, MasterKey};
 /// # use std::io::Read;
-/// # let keys = Keyring::new(MasterKey::generate()?);
-/// # let object = keystead::encrypt(&keys, b"meet at noon", &Context::new())?;
+/// # let keys = Keys::from(MasterKey::generate()?);
+/// # let object = keystead::encrypt(&keys.recipients(), b"meet at noon", &Context::new())?;
 /// let mut reader = Decryptor::new(&object[..], &keys, &Context::new())?;
 /// let mut text = String::new();
 /// reader.read_to_string(&mut text)?;              // an error here: what came before it is authentic, the rest is not there
-/// println!("opened by {}", reader.details().opened_by.key_id);
+/// println!("opened by {}", reader.info().opened_by.key_id);
 /// # Ok(()) }
 /// ```
 ///
 /// The context is always named:
 ///
 /// ```compile_fail
-/// # let keys = keystead::Keyring::empty();
+/// # let keys = keystead::Keys::new();
 /// keystead::Decryptor::new(&b""[..], &keys);
 /// ```
 pub struct Decryptor<R> {
     pub(super) inner: R,
     pub(super) key: PayloadKey,
-    details: Details,
+    details: ObjectInfo,
     pub(super) expected: Option<Chunks>,
     pub(super) chunk: Box<chunks::Buffer>,
     pub(super) ready: std::ops::Range<usize>,
@@ -91,7 +92,7 @@ pub struct Decryptor<R> {
 enum State {
     Reading,
     Done,
-    Failed(ErrorClass, io::ErrorKind),
+    Failed(ErrorKind, io::ErrorKind),
 }
 
 impl<R: Read> Decryptor<R> {
@@ -99,11 +100,7 @@ impl<R: Read> Decryptor<R> {
     ///
     /// # Errors
     /// The classes of SPEC R52; no chunk was read by then.
-    pub fn new<'e>(
-        mut inner: R,
-        keys: &Keyring,
-        expected: impl Into<Expected<'e>>,
-    ) -> Result<Self> {
+    pub fn new<'e>(mut inner: R, keys: &Keys, expected: impl Into<Expected<'e>>) -> Result<Self> {
         let sealed = read_header(&mut inner)?;
         Self::from_header(sealed.unwrap(keys, expected)?, inner)
     }
@@ -117,7 +114,7 @@ impl<R: Read> Decryptor<R> {
         if read_full(&mut body, &mut prefix)? < BODY_PREFIX {
             return Err(Error::Auth);
         }
-        let (key, details) = Details::verify(header, &prefix)?;
+        let (key, details) = ObjectInfo::verify(header, &prefix)?;
         Ok(Self {
             inner: body,
             key,
@@ -131,7 +128,7 @@ impl<R: Read> Decryptor<R> {
     }
 
     /// What opening told.
-    pub const fn details(&self) -> &Details {
+    pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 
@@ -150,9 +147,9 @@ impl<R: Read> Decryptor<R> {
                     self.remember(read)?;
                 }
                 State::Done => {}
-                State::Failed(ErrorClass::Io, kind) => return Err(io::Error::from(kind).into()),
-                State::Failed(ErrorClass::Limit, _) => return Err(too_many()),
-                State::Failed(ErrorClass::Auth, _) => return Err(Error::Auth),
+                State::Failed(ErrorKind::Io, kind) => return Err(io::Error::from(kind).into()),
+                State::Failed(ErrorKind::Limit, _) => return Err(too_many()),
+                State::Failed(ErrorKind::Auth, _) => return Err(Error::Auth),
                 // What `take` of the caller returned says nothing of the object.
                 State::Failed(..) => return Err(io::Error::other("an earlier call failed").into()),
             }
@@ -164,7 +161,7 @@ impl<R: Read> Decryptor<R> {
     fn remember<T>(&mut self, end: Result<T>) -> Result<T> {
         end.inspect_err(|error| {
             let kind = if let Error::Io(e) = error { e.kind() } else { io::ErrorKind::Other };
-            self.state = State::Failed(error.class(), kind);
+            self.state = State::Failed(error.kind(), kind);
         })
     }
 
@@ -176,7 +173,7 @@ impl<R: Read> Decryptor<R> {
     /// Begins what ends in [`settle`](Self::settle). Where a panic leaves that out, the decryptor
     /// has failed: nobody knows how much of the reader is gone.
     pub(super) const fn begin(&mut self) {
-        self.state = State::Failed(ErrorClass::Io, io::ErrorKind::Other);
+        self.state = State::Failed(ErrorKind::Io, io::ErrorKind::Other);
     }
 
     /// The rest was read elsewhere: to the verified end, or to an error.

@@ -4,12 +4,12 @@ use std::io::{self, Read, Write};
 
 use super::chunks;
 use super::decryptor::read_full;
-use crate::envelope::{Options, PayloadKey, Sealed, seal};
+use crate::envelope::{EncryptOptions, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::floor::Floor;
 use crate::format::layout::{CHUNK, MAX_INDEX, TAG};
-use crate::keys::Keyring;
+use crate::keys::Recipients;
 
 /// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without
 /// it, it does not decrypt.
@@ -18,23 +18,24 @@ use crate::keys::Keyring;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use keystead::{Context, Encryptor, Keyring, MasterKey};
+/// # use keystead::Keys;
+/// use keystead::{Context, Encryptor, MasterKey, Recipients};
 /// use std::io::Write;
-/// let keys = Keyring::new(MasterKey::generate()?);
-/// let mut out = Encryptor::new(Vec::new(), &keys, &Context::new())?;
+/// let key = MasterKey::generate()?;
+/// let mut out = Encryptor::new(Vec::new(), &Recipients::from(&key), &Context::new())?;
 /// out.write_all(b"any number of bytes")?;
 /// let object = out.finish()?;
-/// # assert_eq!(keystead::decrypt(&keys, &object, &Context::new())?, b"any number of bytes");
+/// # assert_eq!(keystead::decrypt(&Keys::from(key), &object, &Context::new())?, b"any number of bytes");
 /// # Ok(()) }
 /// ```
 ///
 /// Writing after `finish` does not compile, for `finish` consumes:
 ///
 /// ```compile_fail
-/// # use keystead::{Context, Encryptor, Keyring, MasterKey};
+/// # use keystead::{Context, Encryptor, Keys, MasterKey};
 /// # use std::io::Write;
-/// # let keys = Keyring::new(MasterKey::generate().unwrap());
-/// let mut out = Encryptor::new(Vec::new(), &keys, &Context::new()).unwrap();
+/// # let keys = Keys::from(MasterKey::generate().unwrap());
+/// let mut out = Encryptor::new(Vec::new(), &keys.recipients(), &Context::new()).unwrap();
 /// out.finish().unwrap();
 /// out.write_all(b"more").unwrap();
 /// ```
@@ -69,8 +70,8 @@ impl<W: Write> Encryptor<W> {
     ///
     /// # Errors
     /// As [`encrypt`](crate::encrypt), and `Io` where writing fails.
-    pub fn new(inner: W, keys: &Keyring, context: &Context) -> Result<Self> {
-        Self::with_options(inner, keys, context, &Options::new())
+    pub fn new(inner: W, recipients: &Recipients, context: &Context) -> Result<Self> {
+        Self::with_options(inner, recipients, context, &EncryptOptions::new())
     }
 
     /// [`new`](Self::new) with metadata, location, stated length, header room or a fresh run.
@@ -79,11 +80,11 @@ impl<W: Write> Encryptor<W> {
     /// As [`new`](Self::new).
     pub fn with_options(
         inner: W,
-        keys: &Keyring,
+        recipients: &Recipients,
         context: &Context,
-        options: &Options,
+        options: &EncryptOptions,
     ) -> Result<Self> {
-        let sealed = seal(keys, context, options)?;
+        let sealed = seal(recipients, context, options)?;
         Self::from_sealed(inner, sealed, options.plaintext_len)
     }
 
@@ -106,12 +107,12 @@ impl<W: Write> Encryptor<W> {
     /// Seals the last chunk, flushes, and gives the writer back.
     ///
     /// # Errors
-    /// `Io` where writing fails or failed before, or where fewer bytes came than were stated: then
-    /// the object does not decrypt.
+    /// `Io` where writing fails or failed before, `Usage` where fewer bytes came than were stated:
+    /// then the object does not decrypt.
     pub fn finish(mut self) -> Result<W> {
         self.check()?;
         if self.left.is_some_and(|left| left > 0) {
-            return Err(shorter().into());
+            return Err(Error::usage("fewer bytes came than the stated plaintext length"));
         }
         self.flush_chunk()?;
         self.inner.flush()?;
@@ -142,11 +143,11 @@ impl<W: Write> Encryptor<W> {
     }
 
     /// Takes bytes off the stated length.
-    fn count(&mut self, bytes: usize) -> io::Result<u64> {
+    fn count(&mut self, bytes: usize) -> Result<u64> {
         let taken = u64::try_from(bytes).map_err(io::Error::other)?;
         if let Some(left) = &mut self.left {
             *left =
-                left.checked_sub(taken).ok_or_else(longer).inspect_err(|_| self.failed = true)?;
+                left.checked_sub(taken).ok_or_else(too_long).inspect_err(|_| self.failed = true)?;
         }
         Ok(taken)
     }
@@ -187,20 +188,17 @@ impl<W: Write> Write for Encryptor<W> {
     }
 }
 
+/// A length unlike the stated one is the caller's fault (R32).
+pub(super) fn too_long() -> Error {
+    Error::usage("more bytes came than the stated plaintext length")
+}
+
 /// R31: a full chunk is never the last, so that there must be a number for the one behind it.
 pub(super) fn check_index(next: u64) -> Result<()> {
     if next > MAX_INDEX {
         return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
     }
     Ok(())
-}
-
-pub(super) fn shorter() -> io::Error {
-    io::Error::other("fewer bytes came than the stated plaintext length")
-}
-
-pub(super) fn longer() -> io::Error {
-    io::Error::other("more bytes came than the stated plaintext length")
 }
 
 impl<W> std::fmt::Debug for Encryptor<W> {

@@ -2,7 +2,7 @@
 //!
 //! | the plaintext is | encrypt | decrypt | released on an error |
 //! |---|---|---|---|
-//! | a buffer | [`encrypt`], [`encrypt_with`] | [`decrypt`], [`decrypt_with_details`] | nothing |
+//! | a buffer | [`encrypt`], [`encrypt_with`] | [`decrypt`], [`decrypt_with_info`] | nothing |
 //! | a buffer of the caller's | [`encrypt_into`] | [`decrypt_into`] | nothing, it is wiped |
 //! | a buffer to be changed | [`encrypt_in_place`] | [`decrypt_in_place`] | nothing, it is as it was or wiped |
 //! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
@@ -47,10 +47,10 @@ pub use at::{ReadAt, WriteAt, encrypt_at};
 #[cfg(feature = "hazmat")]
 pub(crate) use buffer::encrypt_sealed;
 pub use buffer::{
-    decrypt, decrypt_in_place, decrypt_into, decrypt_with_details, encrypt, encrypt_in_place,
+    decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_in_place,
     encrypt_into, encrypt_with, encrypted_len, header_len,
 };
-pub use decryptor::{Decryptor, Details};
+pub use decryptor::{Decryptor, ObjectInfo};
 pub use encryptor::Encryptor;
 pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_key_file};
 pub use opened::PlaintextBuffer;

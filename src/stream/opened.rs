@@ -2,11 +2,11 @@
 //! its chunks.
 
 use super::batch::BATCH_SEALED;
-use super::{Details, Threads, buffer, chunks};
+use super::{ObjectInfo, Threads, buffer, chunks};
 use crate::error::Result;
 use crate::format::context::Expected;
 use crate::format::layout::{SEALED_CHUNK, TAG};
-use crate::keys::Keyring;
+use crate::keys::Keys;
 use crate::primitives::secret::Wiped;
 
 /// The plaintext of an object in the object's own buffer, wiped when dropped. All of it has
@@ -14,9 +14,9 @@ use crate::primitives::secret::Wiped;
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// # use keystead::{Context, Keyring, MasterKey, PlaintextBuffer, Threads};
-/// # let (keys, context) = (Keyring::new(MasterKey::generate()?), Context::new());
-/// # let object = keystead::encrypt(&keys, &[7; 40_000], &context)?;
+/// # use keystead::{Context, Keys, MasterKey, PlaintextBuffer, Threads};
+/// # let (keys, context) = (Keys::from(MasterKey::generate()?), Context::new());
+/// # let object = keystead::encrypt(&keys.recipients(), &[7; 40_000], &context)?;
 /// let plaintext = PlaintextBuffer::decrypt(object, Threads::ONE, &keys, &context)?;
 /// for piece in plaintext.pieces() {
 ///     println!("{} bytes", piece.len());                  // 16384, 16384, 7232
@@ -28,7 +28,7 @@ pub struct PlaintextBuffer {
     bytes: Wiped,
     /// Where the first chunk begins.
     front: usize,
-    details: Details,
+    details: ObjectInfo,
 }
 
 impl PlaintextBuffer {
@@ -39,7 +39,7 @@ impl PlaintextBuffer {
     pub fn decrypt<'e>(
         object: Vec<u8>,
         threads: Threads,
-        keys: &Keyring,
+        keys: &Keys,
         expected: impl Into<Expected<'e>>,
     ) -> Result<Self> {
         let mut bytes = Wiped(object);
@@ -60,7 +60,7 @@ impl PlaintextBuffer {
 
     /// What opening told.
     #[must_use]
-    pub const fn details(&self) -> &Details {
+    pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 

@@ -4,11 +4,11 @@
 use super::batch::BATCH_SEALED;
 use super::buffer::{grow, object_len, write_front};
 use super::{Threads, chunks};
-use crate::envelope::{Options, seal, sealed_header_len};
+use crate::envelope::{EncryptOptions, seal, sealed_header_len};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::layout::BODY_PREFIX;
-use crate::keys::Keyring;
+use crate::keys::Recipients;
 use crate::primitives::secret::Wiped;
 
 /// A buffer in which each chunk of plaintext has its place: fill [`places`](Self::places), then
@@ -17,23 +17,26 @@ use crate::primitives::secret::Wiped;
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use std::io::Read;
-/// use keystead::{Context, Keyring, MasterKey, ObjectBuffer, Options, Threads};
-/// let (keys, context, options) = (Keyring::new(MasterKey::generate()?), Context::new(), Options::new());
+/// # use keystead::Keys;
+/// use keystead::{Context, EncryptOptions, MasterKey, ObjectBuffer, Recipients, Threads};
+/// let key = MasterKey::generate()?;
+/// let (recipients, context, options) =
+///     (Recipients::from(&key), Context::new(), EncryptOptions::new());
 /// let mut input = &[7; 40_000][..];
-/// let mut buffer = ObjectBuffer::new(Vec::new(), 40_000, &keys, &context, &options)?;
+/// let mut buffer = ObjectBuffer::new(Vec::new(), 40_000, &recipients, &context, &options)?;
 /// for place in buffer.places() {
 ///     input.read_exact(place)?;
 /// }
 /// let object = buffer.encrypt(Threads::ONE)?;
-/// # assert_eq!(keystead::decrypt(&keys, &object, &context)?, [7; 40_000]);
+/// # assert_eq!(keystead::decrypt(&Keys::from(key), &object, &context)?, [7; 40_000]);
 /// # Ok(()) }
 /// ```
 pub struct ObjectBuffer<'a> {
     bytes: Wiped,
     header: usize,
-    keys: &'a Keyring,
+    recipients: &'a Recipients,
     context: &'a Context,
-    options: Options,
+    options: EncryptOptions,
 }
 
 impl<'a> ObjectBuffer<'a> {
@@ -45,18 +48,18 @@ impl<'a> ObjectBuffer<'a> {
     pub fn new(
         mut buffer: Vec<u8>,
         plaintext_len: usize,
-        keys: &'a Keyring,
+        recipients: &'a Recipients,
         context: &'a Context,
-        options: &Options,
+        options: &EncryptOptions,
     ) -> Result<Self> {
         let len = u64::try_from(plaintext_len);
         let len = len.map_err(|_| Error::limit("more bytes than an object holds"))?;
         let options = options.clone().plaintext_len(len);
-        let header = sealed_header_len(keys, context, &options)?;
+        let header = sealed_header_len(recipients, context, &options)?;
         let len = object_len(header, plaintext_len)?;
         grow(&mut buffer, len);
         buffer.resize(len, 0);
-        Ok(Self { bytes: Wiped(buffer), header, keys, context, options })
+        Ok(Self { bytes: Wiped(buffer), header, recipients, context, options })
     }
 
     /// Where the plaintext goes, in order: pieces of 16,384 bytes, and a last one that is shorter.
@@ -70,7 +73,7 @@ impl<'a> ObjectBuffer<'a> {
     /// # Errors
     /// As [`encrypt`](crate::encrypt).
     pub fn encrypt(mut self, threads: Threads) -> Result<Vec<u8>> {
-        let sealed = seal(self.keys, self.context, &self.options)?;
+        let sealed = seal(self.recipients, self.context, &self.options)?;
         let body = write_front(&sealed, &mut self.bytes);
         let threads = threads.for_len(u64::try_from(body.len()).unwrap_or(u64::MAX));
         threads.each(body.chunks_mut(BATCH_SEALED), |first, chunks| {

@@ -2,7 +2,7 @@
 //! as they come.
 
 use super::decryptor::check_chunk;
-use super::{Details, chunks};
+use super::{ObjectInfo, chunks};
 use crate::envelope::{OpenedHeader, PayloadKey};
 use crate::error::{Error, Result};
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
@@ -16,9 +16,9 @@ use crate::primitives::secret::wipe;
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// # use keystead::{Context, Keyring, MasterKey, PushDecryptor, SealedHeader};
-/// # let (keys, context) = (Keyring::new(MasterKey::generate()?), Context::new());
-/// # let object = keystead::encrypt(&keys, &[7; 50_000], &context)?;
+/// # use keystead::{Context, Keys, MasterKey, PushDecryptor, SealedHeader};
+/// # let (keys, context) = (Keys::from(MasterKey::generate()?), Context::new());
+/// # let object = keystead::encrypt(&keys.recipients(), &[7; 50_000], &context)?;
 /// let header = SealedHeader::parse(&object)?;                          // as much of it as stated_len says
 /// let (prefix, body) = object[header.len()..].split_first_chunk().expect("56 bytes");
 /// let mut body = body.chunks(1_000);                                   // from a socket, say
@@ -34,7 +34,7 @@ use crate::primitives::secret::wipe;
 /// ```
 pub struct PushDecryptor {
     opener: Opener,
-    details: Details,
+    details: ObjectInfo,
     chunk: Box<chunks::Buffer>,
     filled: usize,
 }
@@ -53,11 +53,11 @@ impl PushDecryptor {
     /// # Errors
     /// `Auth`, `Rollback` by SPEC R35 and R38.
     pub fn new(header: OpenedHeader, prefix: &[u8; BODY_PREFIX]) -> Result<Self> {
-        let (key, details) = Details::verify(header, prefix)?;
+        let (key, details) = ObjectInfo::verify(header, prefix)?;
         Self::of_body(key, details)
     }
 
-    pub(super) fn of_body(key: PayloadKey, details: Details) -> Result<Self> {
+    pub(super) fn of_body(key: PayloadKey, details: ObjectInfo) -> Result<Self> {
         let expected = details.plaintext_len.map(Chunks::of_plaintext).transpose()?;
         let opener = Opener { key, expected, index: 0, failed: false };
         let chunk = chunks::Buffer::new();
@@ -66,7 +66,7 @@ impl PushDecryptor {
 
     /// What opening told.
     #[must_use]
-    pub const fn details(&self) -> &Details {
+    pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 

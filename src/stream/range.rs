@@ -3,12 +3,12 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::chunks;
-use super::decryptor::{Details, read_full, read_header};
+use super::decryptor::{ObjectInfo, read_full, read_header};
 use crate::envelope::{OpenedHeader, PayloadKey};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
-use crate::keys::Keyring;
+use crate::keys::Keys;
 use crate::primitives::secret::wipe;
 
 /// A reader that seeks. It verifies each chunk that it touches. Where the end is it knows from the
@@ -16,9 +16,9 @@ use crate::primitives::secret::wipe;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use keystead::{Context, Keyring, MasterKey, RangeReader};
-/// # let keys = Keyring::new(MasterKey::generate()?);
-/// # let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new())?;
+/// # use keystead::{Context, Keys, MasterKey, RangeReader};
+/// # let keys = Keys::from(MasterKey::generate()?);
+/// # let object = keystead::encrypt(&keys.recipients(), &vec![7; 100_000], &Context::new())?;
 /// let mut reader = RangeReader::new(std::io::Cursor::new(object), &keys, &Context::new())?;
 /// let mut bytes = [0; 16];
 /// reader.read_exact_at(50_000, &mut bytes)?;       // one chunk is read
@@ -29,7 +29,7 @@ pub struct RangeReader<R> {
     inner: R,
     body: u64,
     key: PayloadKey,
-    details: Details,
+    details: ObjectInfo,
     chunks: Chunks,
     length_verified: bool,
     chunk: Box<chunks::Buffer>,
@@ -42,11 +42,7 @@ impl<R: Read + Seek> RangeReader<R> {
     ///
     /// # Errors
     /// The classes of SPEC R52.
-    pub fn new<'e>(
-        mut inner: R,
-        keys: &Keyring,
-        expected: impl Into<Expected<'e>>,
-    ) -> Result<Self> {
+    pub fn new<'e>(mut inner: R, keys: &Keys, expected: impl Into<Expected<'e>>) -> Result<Self> {
         inner.seek(SeekFrom::Start(0))?;
         let sealed = read_header(&mut inner)?;
         Self::from_header(sealed.unwrap(keys, expected)?, inner)
@@ -57,9 +53,9 @@ impl<R: Read + Seek> RangeReader<R> {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use keystead::{Context, Keyring, MasterKey, RangeReader, SealedHeader};
-    /// # let keys = Keyring::new(MasterKey::generate()?);
-    /// # let object = keystead::encrypt(&keys, &vec![7; 100_000], &Context::new())?;
+    /// # use keystead::{Context, Keys, MasterKey, RangeReader, SealedHeader};
+    /// # let keys = Keys::from(MasterKey::generate()?);
+    /// # let object = keystead::encrypt(&keys.recipients(), &vec![7; 100_000], &Context::new())?;
     /// let header = SealedHeader::parse(&object)?.unwrap(&keys, &Context::new())?;
     /// let mut reader = RangeReader::from_header(header, std::io::Cursor::new(&object))?;
     /// assert_eq!(reader.verified_len()?, 100_000);
@@ -76,7 +72,7 @@ impl<R: Read + Seek> RangeReader<R> {
         if read_full(&mut inner, &mut prefix)? < BODY_PREFIX {
             return Err(Error::Auth);
         }
-        let (key, details) = Details::verify(header, &prefix)?;
+        let (key, details) = ObjectInfo::verify(header, &prefix)?;
         let chunks = Chunks::of_body(end.saturating_sub(body))?;
         let stated = details.plaintext_len;
         // R32: a stated length is a fact, and the object's must agree with it.
@@ -97,7 +93,7 @@ impl<R: Read + Seek> RangeReader<R> {
     }
 
     /// What opening told.
-    pub const fn details(&self) -> &Details {
+    pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 

@@ -7,10 +7,10 @@ use std::thread;
 use super::batch::{self, BATCH_64, BATCH_SEALED, BATCH_TEXT};
 use super::sequence::Sequence;
 use super::{Reencrypted, buffer, chunks, pool, whole};
-use crate::envelope::{Options, PayloadKey};
+use crate::envelope::{EncryptOptions, PayloadKey};
 use crate::error::Result;
 use crate::format::context::{Context, Expected};
-use crate::keys::Keyring;
+use crate::keys::{Keys, Recipients};
 use crate::primitives::secret::wipe;
 
 /// How many threads a call may use, the caller's own among them. They pay from about 8 MiB; a
@@ -23,12 +23,17 @@ use crate::primitives::secret::wipe;
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// use keystead::{Context, Keyring, MasterKey, Options, Threads};
-/// let (keys, context, options) = (Keyring::new(MasterKey::generate()?), Context::new(), Options::new());
+/// # use keystead::Keys;
+/// use keystead::{Context, EncryptOptions, MasterKey, Recipients, Threads};
+/// let key = MasterKey::generate()?;
+/// let (recipients, context, options) =
+///     (Recipients::from(&key), Context::new(), EncryptOptions::new());
 /// let plaintext = vec![7; 9_000_000];
-/// let mut object = vec![0; keystead::encrypted_len(&keys, plaintext.len(), &context, &options)?];
-/// Threads::available().encrypt_into(&keys, &plaintext, &context, &options, &mut object)?;
-/// # assert_eq!(keystead::decrypt(&keys, &object, &context)?, plaintext);
+/// let len = keystead::encrypted_len(&recipients, plaintext.len(), &context, &options)?;
+/// let mut object = vec![0; len];
+/// let threads = Threads::available();
+/// threads.encrypt_into(&recipients, &plaintext, &context, &options, &mut object)?;
+/// # assert_eq!(keystead::decrypt(&Keys::from(key), &object, &context)?, plaintext);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +82,13 @@ impl Threads {
     /// As [`encrypt_into`](crate::encrypt_into).
     pub fn encrypt_into(
         self,
-        keys: &Keyring,
+        recipients: &Recipients,
         plaintext: &[u8],
         context: &Context,
-        options: &Options,
+        options: &EncryptOptions,
         out: &mut [u8],
     ) -> Result<usize> {
-        buffer::encrypt_into_by(self, keys, plaintext, context, options, out)
+        buffer::encrypt_into_by(self, recipients, plaintext, context, options, out)
     }
 
     /// [`decrypt_into`](crate::decrypt_into) with these threads.
@@ -92,7 +97,7 @@ impl Threads {
     /// As [`decrypt_into`](crate::decrypt_into).
     pub fn decrypt_into<'e>(
         self,
-        keys: &Keyring,
+        keys: &Keys,
         object: &[u8],
         expected: impl Into<Expected<'e>>,
         out: &mut [u8],
@@ -107,13 +112,13 @@ impl Threads {
     pub fn reencrypt<'e, W: Write + Send>(
         self,
         object: impl Read + Send,
-        keys: &Keyring,
+        keys: &Keys,
         expected: impl Into<Expected<'e>>,
-        new_keys: &Keyring,
-        options: &Options,
+        recipients: &Recipients,
+        options: &EncryptOptions,
         out: W,
     ) -> Result<Reencrypted<W>> {
-        whole::reencrypt_by(self, object, keys, expected.into(), new_keys, options, out)
+        whole::reencrypt_by(self, object, keys, expected.into(), recipients, options, out)
     }
 
     /// [`chunks::seal`] from chunk 0, batch by batch.

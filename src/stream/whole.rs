@@ -3,13 +3,13 @@
 use std::io::{BufRead, Read, Write};
 
 use super::Threads;
-use super::decryptor::{Decryptor, Details};
+use super::decryptor::{Decryptor, ObjectInfo};
 use super::encryptor::Encryptor;
-use crate::envelope::{Options, seal_as_keystead};
+use crate::envelope::{EncryptOptions, seal_as_keystead};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
 use crate::format::floor::Floor;
-use crate::keys::Keyring;
+use crate::keys::{Keys, Recipients};
 use crate::primitives::random::Randomness;
 
 /// Reads a whole object and verifies every chunk and the end; gives what it told and the
@@ -19,15 +19,15 @@ use crate::primitives::random::Randomness;
 /// The classes of SPEC R52.
 pub fn verify<'e>(
     object: impl Read,
-    keys: &Keyring,
+    keys: &Keys,
     expected: impl Into<Expected<'e>>,
-) -> Result<(Details, u64)> {
+) -> Result<(ObjectInfo, u64)> {
     let mut reader = Decryptor::new(object, keys, expected)?;
     let mut len = 0;
     loop {
         let read = reader.fill_buf().map_err(Error::from_io)?.len();
         if read == 0 {
-            return Ok((reader.details().clone(), len));
+            return Ok((reader.info().clone(), len));
         }
         reader.consume(read);
         len += u64::try_from(read).unwrap_or(0);
@@ -41,7 +41,7 @@ pub struct Reencrypted<W> {
     /// Where the new object was written.
     pub out: W,
     /// What opening the *old* object told.
-    pub old: Details,
+    pub old: ObjectInfo,
     /// What a reader may demand of the new object (SPEC R38): the old one's floor does not fit it.
     pub floor: Floor,
 }
@@ -58,31 +58,31 @@ pub struct Reencrypted<W> {
 /// The classes of SPEC R52.
 pub fn reencrypt<'e, W: Write + Send>(
     object: impl Read + Send,
-    keys: &Keyring,
+    keys: &Keys,
     expected: impl Into<Expected<'e>>,
-    new_keys: &Keyring,
-    options: &Options,
+    recipients: &Recipients,
+    options: &EncryptOptions,
     out: W,
 ) -> Result<Reencrypted<W>> {
-    reencrypt_by(Threads::ONE, object, keys, expected.into(), new_keys, options, out)
+    reencrypt_by(Threads::ONE, object, keys, expected.into(), recipients, options, out)
 }
 
 pub(super) fn reencrypt_by<W: Write + Send>(
     threads: Threads,
     object: impl Read + Send,
-    keys: &Keyring,
+    keys: &Keys,
     expected: Expected<'_>,
-    new_keys: &Keyring,
-    options: &Options,
+    recipients: &Recipients,
+    options: &EncryptOptions,
     out: W,
 ) -> Result<Reencrypted<W>> {
     let mut reader = Decryptor::new(object, keys, expected)?;
-    let details = reader.details().clone();
+    let details = reader.info().clone();
     let mut options = options.clone().metadata(details.metadata.clone());
     options.plaintext_len = options.plaintext_len.or(details.plaintext_len);
-    let records: usize = new_keys.iter().map(|key| key.randomness(options.fresh_run)).sum();
+    let records: usize = recipients.iter().map(|key| key.randomness(options.unlinkable)).sum();
     let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
-    let sealed = seal_as_keystead(new_keys, &details.context, &options, &mut randomness)?;
+    let sealed = seal_as_keystead(recipients, &details.context, &options, &mut randomness)?;
     let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
     // Through buffers of our own, which are wiped; `io::copy` would leave plaintext on the stack.
     reader.copy_to(threads, |text| Ok(writer.write_all(text)?))?;

@@ -4,8 +4,8 @@
 use std::io::{Cursor, Read};
 
 use keystead::{
-    Context, Decryptor, Error, Expected, Floor, Keyring, MasterKey, RangeReader, SealedHeader,
-    hazmat,
+    Context, Decryptor, Error, Expected, Floor, KeyFile, Keys, Location, MasterKey, RangeReader,
+    SealedHeader, hazmat,
 };
 
 use super::vector::{Input, Vector, hex};
@@ -21,21 +21,21 @@ pub fn disagreements(vector: &Vector) -> Vec<String> {
 }
 
 fn class(error: &Error) -> &'static str {
-    error.class().name()
+    error.kind().name()
 }
 
 fn key_file(vector: &Vector) -> Vec<String> {
     let passphrase = || match &vector.passphrase {
-        Some(passphrase) => MasterKey::passphrase(passphrase),
-        None => Err(Error::NoKey),
+        Some(passphrase) => MasterKey::passphrase(passphrase).map(Keys::from),
+        None => Ok(Keys::new()),
     };
     let found = keystead::read_key_file(&vector.bytes, passphrase);
     let mut wrong = Vec::new();
     let got = found.as_ref().map_or_else(class, |_| "success");
     compare(&mut wrong, "expect", vector.expect, got);
-    let ids = found.iter().flat_map(Keyring::iter);
+    let recipients = found.iter().flat_map(|file| file.recipients().into_iter());
     let ids: Vec<_> =
-        ids.map(|key| ("key-id", format!("{} {}", key.kind().name(), key.id()))).collect();
+        recipients.map(|key| ("key-id", format!("{} {}", key.kind().name(), key.id()))).collect();
     compare(&mut wrong, "key ids", &vector.outcome, &ids);
     wrong
 }
@@ -53,7 +53,7 @@ fn compare<T: PartialEq + std::fmt::Debug + ?Sized>(
 
 fn object(vector: &Vector) -> Vec<String> {
     let mut wrong = Vec::new();
-    let keys = match keyring(vector) {
+    let keys = match keys(vector) {
         Ok(keys) => keys,
         Err(error) => {
             compare(&mut wrong, "expect", vector.expect, class(&error));
@@ -61,7 +61,9 @@ fn object(vector: &Vector) -> Vec<String> {
         }
     };
     let context: Context = vector.pairs.iter().cloned().collect();
-    let expected = expected(vector, &context);
+    let location = vector.location.clone();
+    let location = location.map(|(store, path)| Location { store, path });
+    let expected = expected(vector, &context, location.as_ref());
     let object = match vector.input {
         Input::Armor => keystead::dearmor(&vector.bytes),
         _ => Ok(vector.bytes.clone()),
@@ -111,25 +113,29 @@ fn result_class<T>(result: &keystead::Result<T>) -> &'static str {
     result.as_ref().map_or_else(class, |_| "success")
 }
 
-fn keyring(vector: &Vector) -> keystead::Result<Keyring> {
-    let mut keys = Keyring::empty();
+fn keys(vector: &Vector) -> keystead::Result<Keys> {
+    let mut file = KeyFile::default();
     for text in &vector.keys {
-        keys.add(MasterKey::from_text(text)?);
+        file = file.and(KeyFile::parse(text.as_bytes())?);
     }
-    if let Some(passphrase) = &vector.passphrase {
-        keys.add(MasterKey::passphrase(passphrase)?);
+    match &vector.passphrase {
+        Some(passphrase) => Ok(file.keys().and(MasterKey::passphrase(passphrase)?)),
+        None => Ok(file.keys()),
     }
-    Ok(keys)
 }
 
-fn expected<'a>(vector: &'a Vector, context: &'a Context) -> Expected<'a> {
+fn expected<'a>(
+    vector: &Vector,
+    context: &'a Context,
+    location: Option<&'a Location>,
+) -> Expected<'a> {
     let mut expected = match vector.context {
         Some("exact") => Expected::from(context),
         Some("includes") => context.included(),
         _ => Context::unchecked(),
     };
-    if let Some((store, path)) = &vector.location {
-        expected = expected.at(store, path);
+    if let Some(location) = location {
+        expected = expected.at(location);
     }
     if let Some((commitment, generation, tag)) = vector.floor {
         expected = expected.not_before(Floor { commitment, generation, tag });
@@ -140,11 +146,7 @@ fn expected<'a>(vector: &'a Vector, context: &'a Context) -> Expected<'a> {
 type Outcome = Vec<(&'static str, String)>;
 
 /// Streams with odd read sizes, and once more behind the end: success stays, an error repeats.
-fn stream(
-    object: &[u8],
-    keys: &Keyring,
-    expected: Expected<'_>,
-) -> (&'static str, Vec<u8>, Outcome) {
+fn stream(object: &[u8], keys: &Keys, expected: Expected<'_>) -> (&'static str, Vec<u8>, Outcome) {
     let mut released = Vec::new();
     let mut reader = match Decryptor::new(object, keys, expected) {
         Ok(reader) => reader,
@@ -164,9 +166,9 @@ fn stream(
         }
     }
     assert_eq!(reader.read(&mut buffer).unwrap(), 0);
-    let details = reader.details();
+    let details = reader.info();
     let by = details.opened_by;
-    let grade = format!("{:?}", by.grade).to_ascii_lowercase();
+    let grade = by.provenance.name();
     let mut outcome = vec![("opened-by", format!("{} {} {grade}", by.kind.name(), by.key_id))];
     for (name, value) in details.metadata.iter() {
         outcome.push(("metadata", format!("{}={}", hex(name.as_bytes()), hex(value))));
@@ -177,7 +179,7 @@ fn stream(
     ("success", released, outcome)
 }
 
-fn ranges(object: &[u8], keys: &Keyring, expected: Expected<'_>) -> &'static str {
+fn ranges(object: &[u8], keys: &Keys, expected: Expected<'_>) -> &'static str {
     let mut reader = match RangeReader::new(Cursor::new(object), keys, expected) {
         Ok(reader) => reader,
         Err(error) => return class(&error),

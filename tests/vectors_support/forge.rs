@@ -1,7 +1,7 @@
 //! Objects byte by byte, honest and forged. Every field has its honest value until a scenario sets
 //! another.
 
-use keystead::Kind;
+use keystead::RecordKind;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -239,11 +239,11 @@ impl Forge {
         record.payload = None;
         record.id = key.id;
         match key.kind {
-            Kind::Symmetric => {
+            RecordKind::Symmetric => {
                 record.kind = 1;
                 record.wrapping = expand(&key.secret, &[b"keystead/v1/wrap\0"]);
             }
-            Kind::Pair => {
+            RecordKind::Pair => {
                 let (public, scalar) = key.pair.as_ref().unwrap();
                 let randomness = draw(&mut self.rng);
                 let share = share.map(|share| (share, *scalar));

@@ -1,6 +1,6 @@
 //! Test keys, each made from its name, and their texts (SPEC R40, R41, R43).
 
-use keystead::{Kind, MasterKey, PassphraseCosts};
+use keystead::{MasterKey, PassphraseCosts, Recipient, RecordKind};
 use ml_kem::{DecapsulationKey, KeyExport, MlKem768};
 use shake::digest::{ExtendableOutput, Update, XofReader};
 
@@ -13,7 +13,7 @@ pub const PUBLIC_PREFIX: &str = "age1pq";
 /// A master key as the vectors name it.
 #[derive(Clone)]
 pub struct Key {
-    pub kind: Kind,
+    pub kind: RecordKind,
     pub id: [u8; 16],
     /// Text of R43; of a passphrase, itself.
     pub text: String,
@@ -27,7 +27,7 @@ pub fn symmetric(name: &str) -> Key {
     let secret = sha256(&[b"symmetric ", name.as_bytes()]);
     let id = expand(&secret, &[b"keystead/v1/key-id\0"]);
     let text = bech32(SYMMETRIC_PREFIX, &secret);
-    Key { kind: Kind::Symmetric, id, text, secret, pair: None }
+    Key { kind: RecordKind::Symmetric, id, text, secret, pair: None }
 }
 
 pub fn pair(name: &str) -> Key {
@@ -43,11 +43,11 @@ pub fn pair(name: &str) -> Key {
     let public = [&ml_kem.encapsulation_key().to_bytes()[..], &share].concat();
     let id = sha256(&[b"keystead/v1/public-key-id\0\x02", &public])[..16].try_into().unwrap();
     let text = bech32(PRIVATE_PREFIX, &secret);
-    Key { kind: Kind::Pair, id, text, secret, pair: Some((public, scalar)) }
+    Key { kind: RecordKind::Pair, id, text, secret, pair: Some((public, scalar)) }
 }
 
 pub fn passphrase(text: &str) -> Key {
-    let (kind, text) = (Kind::Passphrase, text.to_owned());
+    let (kind, text) = (RecordKind::Passphrase, text.to_owned());
     Key { kind, id: [0; 16], text, secret: [0; 32], pair: None }
 }
 
@@ -60,11 +60,14 @@ impl Key {
     /// The same key in the library.
     pub fn master(&self) -> MasterKey {
         match self.kind {
-            Kind::Passphrase => MasterKey::passphrase(&self.text)
-                .unwrap()
-                .with_passphrase_costs(PassphraseCosts::FLOOR),
+            RecordKind::Passphrase => MasterKey::passphrase(&self.text).unwrap(),
             _ => MasterKey::from_text(&self.text).unwrap(),
         }
+    }
+
+    /// The same key as a recipient in the library.
+    pub fn recipient(&self) -> Recipient {
+        Recipient::from(&self.master()).with_passphrase_costs(PassphraseCosts::FLOOR)
     }
 }
 

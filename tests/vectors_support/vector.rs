@@ -78,7 +78,7 @@ impl Vector {
     #[must_use]
     pub fn with(mut self, key: &Key) -> Self {
         match key.kind {
-            keystead::Kind::Passphrase => self.passphrase = Some(key.text.clone()),
+            keystead::RecordKind::Passphrase => self.passphrase = Some(key.text.clone()),
             _ => self.keys.push(key.text.clone()),
         }
         self
@@ -129,7 +129,7 @@ impl Vector {
     pub fn opens(mut self, forge: &Forge, key: &Key) -> Self {
         self.expect = "success";
         self.released.clone_from(&forge.text);
-        let grade = if key.kind == keystead::Kind::Pair { "anyone" } else { "held" };
+        let grade = if key.kind == keystead::RecordKind::Pair { "anyone" } else { "held" };
         self.outcome.push(("opened-by", format!("{} {} {grade}", key.kind.name(), hex(&key.id))));
         for (name, value) in forge.metadata.iter().flat_map(|pairs| split_pairs(pairs)) {
             self.outcome.push(("metadata", format!("{}={}", hex(&name), hex(&value))));

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use keystead::{
-    Changes, Context, Decryptor, Encryptor, Error, Keyring, MasterKey, Options, RangeReader,
+    Changes, Context, Decryptor, EncryptOptions, Encryptor, Error, KeyFile, Keys, MasterKey,
+    RangeReader, Recipients,
 };
 
 use super::provider::short;
@@ -35,27 +36,26 @@ pub(crate) fn make_keys(stage: &Stage) -> Result<Told> {
 }
 
 /// The keys as any program reads them: from their files.
-pub(crate) fn keys(stage: &Stage) -> Result<Keyring> {
-    let mut keys = read_key(&stage.keys().join("home.key"))?;
-    keys.extend(read_key(&stage.keys().join("vault.key"))?);
-    Ok(keys)
+pub(crate) fn keys(stage: &Stage) -> Result<KeyFile> {
+    let keys = read_key(&stage.keys().join("home.key"))?;
+    Ok(keys.and(read_key(&stage.keys().join("vault.key"))?))
 }
 
 /// The key that takes the place of both.
-pub(crate) fn new_key(stage: &Stage) -> Result<Keyring> {
+pub(crate) fn new_key(stage: &Stage) -> Result<KeyFile> {
     let path = stage.keys().join("new.key");
     write_key(&path, MasterKey::generate_pair()?)?;
     read_key(&path)
 }
 
 fn write_key(path: &Path, key: MasterKey) -> Result<()> {
-    let text = Keyring::new(key).expose_file_text()?;
+    let text = KeyFile::from(key).expose_text()?;
     write(path, PRIVATE, |out| out.write_all(text.as_bytes()).map_err(Error::from_io))
 }
 
-fn read_key(path: &Path) -> Result<Keyring> {
+fn read_key(path: &Path) -> Result<KeyFile> {
     let bytes = zeroize::Zeroizing::new(read(path)?);
-    Keyring::from_file_text(&bytes).map_err(|error| Failure::at(&shown(path), error))
+    KeyFile::parse(&bytes).map_err(|error| Failure::at(&shown(path), error))
 }
 
 /// A file that appears complete; not synced, for it is a scratch file.
@@ -70,7 +70,7 @@ fn write(
     out.commit()
 }
 
-pub(crate) fn encrypt(stage: &Stage, keys: &Keyring) -> Result<Told> {
+pub(crate) fn encrypt(stage: &Stage, recipients: &Recipients) -> Result<Told> {
     let start = Instant::now();
     let mut stored = 0;
     for item in &stage.files {
@@ -78,8 +78,8 @@ pub(crate) fn encrypt(stage: &Stage, keys: &Keyring) -> Result<Told> {
         make_parent(&to)?;
         let mut input = File::open(&from).map_err(|error| Failure::io(&from, error))?;
         write(&to, 0o644, |out| {
-            let options = Options::new().plaintext_len(item.len);
-            let mut sealed = Encryptor::with_options(out, keys, &place(item), &options)?;
+            let options = EncryptOptions::new().plaintext_len(item.len);
+            let mut sealed = Encryptor::with_options(out, recipients, &place(item), &options)?;
             io::copy(&mut input, &mut sealed).map_err(Error::from_io)?;
             sealed.finish().map(|_| ())
         })?;
@@ -104,7 +104,7 @@ pub(crate) fn place(item: &Item) -> Context {
     Context::from([("path", item.name.as_str())])
 }
 
-pub(crate) fn read_range(stage: &Stage, keys: &Keyring) -> Result<Told> {
+pub(crate) fn read_range(stage: &Stage, keys: &Keys) -> Result<Told> {
     let item = largest(stage)?;
     let path = stage.object(item);
     let clear = read(&stage.clear(item))?;
@@ -134,7 +134,7 @@ pub(crate) fn read_range(stage: &Stage, keys: &Keyring) -> Result<Told> {
     ))
 }
 
-pub(crate) fn rewrap(stage: &Stage, old: &Keyring, new: &Keyring) -> Result<Told> {
+pub(crate) fn rewrap(stage: &Stage, old: &Keys, new: &Recipients) -> Result<Told> {
     let (mut written, mut stored) = (0, 0);
     let start = Instant::now();
     for item in &stage.files {
@@ -169,12 +169,12 @@ fn rate_of_objects(objects: usize, start: Instant) -> String {
     count(u64::try_from(rate).unwrap_or(0))
 }
 
-pub(crate) fn try_old_keys(stage: &Stage, old: &Keyring) -> Result<Told> {
+pub(crate) fn try_old_keys(stage: &Stage, old: &Keys) -> Result<Told> {
     for item in &stage.files {
         let path = stage.object(item);
         let file = File::open(&path).map_err(|error| Failure::io(&path, error))?;
         match Decryptor::new(file, old, &place(item)) {
-            Err(Error::NoKey) => {}
+            Err(Error::NoKey(_)) => {}
             Err(error) => return Err(surprise(format!("{}: {error}", item.name))),
             Ok(_) => return Err(surprise(format!("{}: an old key opened it", item.name))),
         }
@@ -185,7 +185,7 @@ pub(crate) fn try_old_keys(stage: &Stage, old: &Keyring) -> Result<Told> {
     ))
 }
 
-pub(crate) fn decrypt(stage: &Stage, keys: &Keyring) -> Result<Told> {
+pub(crate) fn decrypt(stage: &Stage, keys: &Keys) -> Result<Told> {
     let start = Instant::now();
     for item in &stage.files {
         restore(&stage.object(item), &stage.restored(item), keys, &place(item))
@@ -212,7 +212,7 @@ pub(crate) fn decrypt(stage: &Stage, keys: &Keyring) -> Result<Told> {
 pub(crate) fn restore(
     from: &Path,
     to: &Path,
-    keys: &Keyring,
+    keys: &Keys,
     context: &Context,
 ) -> keystead::Result<()> {
     let mut reader = Decryptor::new(File::open(from)?, keys, context)?;

@@ -25,13 +25,14 @@ pub(crate) fn run(args: &Demo, report: &Report) -> Result<u8> {
 
     teller.step("collect", || files::collect(&mut stage, &args.path))?;
     teller.step("make keys", || customer::make_keys(&stage))?;
-    let old = customer::keys(&stage)?;
-    teller.step("encrypt", || customer::encrypt(&stage, &old))?;
+    let file = customer::keys(&stage)?;
+    let old = file.keys();
+    teller.step("encrypt", || customer::encrypt(&stage, &file.recipients()))?;
     teller.step("look", || provider::look(&stage))?;
     teller.step("search", || provider::search(&stage))?;
     teller.step("read a range", || customer::read_range(&stage, &old))?;
-    let new = customer::new_key(&stage)?;
-    teller.step("rewrap", || customer::rewrap(&stage, &old, &new))?;
+    let new = customer::new_key(&stage)?.keys();
+    teller.step("rewrap", || customer::rewrap(&stage, &old, &new.recipients()))?;
     teller.step("old keys", || customer::try_old_keys(&stage, &old))?;
     teller.step("flip a bit", || tamper::flip(&stage, &new))?;
     teller.step("cut an object", || tamper::cut(&stage, &new))?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use keystead::{Context, ErrorClass, Keyring};
+use keystead::{Context, ErrorKind, Keys};
 
 use super::customer::{largest, place, restore};
 use super::provider::short;
@@ -12,13 +12,13 @@ use super::teller::{Told, count, surprise};
 use crate::failure::{Failure, Result};
 use crate::object::BODY_PREFIX;
 
-pub(crate) fn flip(stage: &Stage, keys: &Keyring) -> Result<Told> {
+pub(crate) fn flip(stage: &Stage, keys: &Keys) -> Result<Told> {
     let item = largest(stage)?;
     let mut object = read(&stage.object(item))?;
     let places = [object.len() / 2, 200, object.len() - 1];
     for place_of_bit in places {
         object[place_of_bit] ^= 1;
-        refused(stage, &object, keys, &place(item), ErrorClass::Auth)?;
+        refused(stage, &object, keys, &place(item), ErrorKind::Auth)?;
         object[place_of_bit] ^= 1;
     }
     Ok(Told::new(
@@ -27,7 +27,7 @@ pub(crate) fn flip(stage: &Stage, keys: &Keyring) -> Result<Told> {
     ))
 }
 
-pub(crate) fn cut(stage: &Stage, keys: &Keyring) -> Result<Told> {
+pub(crate) fn cut(stage: &Stage, keys: &Keys) -> Result<Told> {
     let item = largest(stage)?;
     let object = read(&stage.object(item))?;
     // Behind a whole chunk, where a cut is hardest to see; and one byte.
@@ -36,7 +36,7 @@ pub(crate) fn cut(stage: &Stage, keys: &Keyring) -> Result<Told> {
     let whole = (object.len() - body) / SEALED_CHUNK * SEALED_CHUNK;
     let ends = [body + whole, object.len() - 1];
     for end in ends {
-        refused(stage, &object[..end], keys, &place(item), ErrorClass::Auth)?;
+        refused(stage, &object[..end], keys, &place(item), ErrorKind::Auth)?;
     }
     let left_out = object.len() - ends[0];
     Ok(Told::new(
@@ -48,12 +48,12 @@ pub(crate) fn cut(stage: &Stage, keys: &Keyring) -> Result<Told> {
     ))
 }
 
-pub(crate) fn swap(stage: &Stage, keys: &Keyring) -> Result<Told> {
+pub(crate) fn swap(stage: &Stage, keys: &Keys) -> Result<Told> {
     let item = largest(stage)?;
     let other = stage.files.last().filter(|other| other.path != item.path);
     let other = other.ok_or_else(|| surprise("there is only one file"))?;
     let object = read(&stage.object(other))?;
-    refused(stage, &object, keys, &place(item), ErrorClass::Context)?;
+    refused(stage, &object, keys, &place(item), ErrorKind::Context)?;
     Ok(Told::new(
         format!(
             "{} handed out as {}: refused (CONTEXT)",
@@ -71,9 +71,9 @@ const SEALED_CHUNK: usize = 16_400;
 fn refused(
     stage: &Stage,
     object: &[u8],
-    keys: &Keyring,
+    keys: &Keys,
     context: &Context,
-    class: ErrorClass,
+    class: ErrorKind,
 ) -> Result<()> {
     let (from, to) = (stage.keys().join("tampered.ks"), stage.keys().join("tampered"));
     fs::write(&from, object).map_err(|error| Failure::io(&from, error))?;
@@ -81,9 +81,9 @@ fn refused(
     fs::remove_file(&from).map_err(|error| Failure::io(&from, error))?;
     check_nothing(&to)?;
     match result {
-        Err(error) if error.class() == class => Ok(()),
+        Err(error) if error.kind() == class => Ok(()),
         Err(error) => {
-            Err(surprise(format!("{} instead of {}: {error}", error.class().name(), class.name())))
+            Err(surprise(format!("{} instead of {}: {error}", error.kind().name(), class.name())))
         }
         Ok(()) => Err(surprise(format!("it opened; {} was due", class.name()))),
     }

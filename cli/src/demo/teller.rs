@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use keystead::ErrorClass;
+use keystead::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
@@ -48,7 +48,7 @@ impl<'a> Teller<'a> {
         let number = self.steps.len() + 1;
         let start = Instant::now();
         let told = work().map_err(|failure| Failure {
-            class: ErrorClass::Io,
+            class: ErrorKind::Io,
             message: format!("demo: step {number}, {title}: {}", failure.message),
             ..failure
         })?;
@@ -121,7 +121,7 @@ fn wrapped(text: &str) -> Vec<String> {
 
 /// Something that must not happen did.
 pub(crate) fn surprise(what: impl Into<String>) -> Failure {
-    Failure::new(ErrorClass::Io, what)
+    Failure::new(ErrorKind::Io, what)
         .hint("this is a bug; please report it with what `keystead --version` prints")
 }
 

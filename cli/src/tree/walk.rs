@@ -46,7 +46,7 @@ impl Entry {
 
     pub(crate) fn is_gone(&self) -> Failure {
         let what = format!("{}: something else took its place", shown(&self.path));
-        Failure::new(keystead::ErrorClass::Io, what).hint("run it again")
+        Failure::new(keystead::ErrorKind::Io, what).hint("run it again")
     }
 }
 

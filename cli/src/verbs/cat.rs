@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, Read, Write};
 
-use keystead::{Decryptor, Detail, Error, ErrorClass, Expected, Keyring, Threads};
+use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
 
 use super::demands::Demands;
 use super::{check_stdout, copy_out, files_only};
@@ -32,7 +32,7 @@ enum Range {
 
 pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     check_stdout(true, report).map_err(|failure| match failure.class {
-        ErrorClass::Usage => failure.hint("leave --json away: what cat prints is the plaintext"),
+        ErrorKind::Usage => failure.hint("leave --json away: what cat prints is the plaintext"),
         _ => failure.hint("`keystead decrypt -o FILE` writes a file"),
     })?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
@@ -54,7 +54,7 @@ fn write(
     threads: Threads,
     object: Object,
     range: Range,
-    keys: &Keyring,
+    keys: &Keys,
     expected: Expected<'_>,
     out: &mut Output,
 ) -> Result<()> {
@@ -93,7 +93,7 @@ fn write(
 /// Whoever reads a pipe does not see that it ended early.
 fn incomplete(failure: Failure) -> Failure {
     match failure.class {
-        ErrorClass::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),
+        ErrorKind::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),
         _ => failure,
     }
 }
@@ -143,7 +143,7 @@ fn tail(
         Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
     })?;
     // Taken at once, so that growing copies nothing: no more than there can be, and a chunk.
-    let stated = reader.details().plaintext_len.and_then(|len| usize::try_from(len).ok());
+    let stated = reader.info().plaintext_len.and_then(|len| usize::try_from(len).ok());
     let most = stated.map_or(keep, |len| keep.min(len)).saturating_add(CHUNK);
     let mut kept = Tail(VecDeque::new());
     let Tail(kept) = &mut kept;

@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use keystead::{
-    Changes, Error, ErrorClass, Grade, Inspection, KeyId, Keyring, Kind, MasterKey,
-    RecordInspection,
+    Changes, Error, ErrorKind, Inspection, KeyId, Keys, MasterKey, Provenance, Recipient,
+    Recipients, RecordInspection, RecordKind,
 };
 
 use super::opens::describe;
@@ -25,9 +25,13 @@ const PASSPHRASE: &str = "passphrase";
 /// A change that was asked for, for all inputs of a run.
 pub(super) struct Change {
     /// The keys of `--add`, or those of `--set` and `--set-file`.
-    pub(super) new: Keyring,
+    pub(super) new: Recipients,
+    /// Those of them that open.
+    pub(super) new_keys: Keys,
     /// The keys of `new` are all that open afterwards.
     pub(super) set: bool,
+    /// The keys to open with, as recipients: those that stay in a new object.
+    mine: Recipients,
     ids: Vec<KeyId>,
     passphrase: bool,
     without_me: bool,
@@ -35,15 +39,29 @@ pub(super) struct Change {
 
 impl Change {
     /// Loads the keys that the arguments name.
-    pub(super) fn load(args: &Access, made: &Records, passphrases: &Passphrases) -> Result<Self> {
+    /// `mine` are the keys that were given to open with.
+    pub(super) fn load(
+        args: &Access,
+        made: &Records,
+        passphrases: &Passphrases,
+        mine: &Recipients,
+    ) -> Result<Self> {
         let set = args.is_set();
         let mut new = keys::load(if set { &args.set } else { &args.add }, passphrases)?;
         for path in &args.set_file {
-            new.extend(keys::public_keys(path, "--set-file")?);
+            new = new.and(keys::public_keys(path, "--set-file")?);
         }
-        let new = records(new, made);
-        let mut change =
-            Self { new, set, ids: Vec::new(), passphrase: false, without_me: args.without_me };
+        let (new_keys, new) = (new.keys(), records(new.recipients(), made));
+        let mine = records(mine.clone(), made);
+        let mut change = Self {
+            new,
+            new_keys,
+            set,
+            mine,
+            ids: Vec::new(),
+            passphrase: false,
+            without_me: args.without_me,
+        };
         for name in &args.remove {
             change.remove(name, passphrases)?;
         }
@@ -58,7 +76,7 @@ impl Change {
             Some(id) => self.ids.push(id),
             None if Path::new(name).exists() || keys::is_public(name) => {
                 let keys = keys::load(std::slice::from_ref(name), passphrases)?;
-                self.ids.extend(keys.iter().map(MasterKey::id));
+                self.ids.extend(keys.recipients().iter().map(Recipient::id));
             }
             None => {
                 let name = shown(Path::new(name));
@@ -117,14 +135,14 @@ impl Change {
         let answer = answer.map_err(|error| Failure::at("stdin", Error::Io(error)))?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
-            _ => Err(Failure::new(ErrorClass::Cancelled, "cancelled; nothing was changed")
+            _ => Err(Failure::new(ErrorKind::Cancelled, "cancelled; nothing was changed")
                 .hint("--dry-run shows what would change; --yes does not ask")),
         }
     }
 
     /// Fails where `--set` names none of the keys that were given to open with. That is known before
     /// any object is read.
-    pub(super) fn check_me(&self, mine: &Keyring) -> Result<()> {
+    pub(super) fn check_me(&self, mine: &Keys) -> Result<()> {
         if !self.set || self.without_me || shares_a_key(mine, &self.new) {
             return Ok(());
         }
@@ -135,7 +153,7 @@ impl Change {
     /// header said, `after` what the new one says, and `opens` tries the keys on the new one.
     pub(super) fn check_rewrapped(
         &self,
-        (name, mine): (&str, &Keyring),
+        (name, mine): (&str, &Keys),
         (before, after): (&Inspection, &Inspection),
         opens: impl FnOnce() -> bool,
     ) -> Result<()> {
@@ -144,12 +162,12 @@ impl Change {
         }
         let stays = |key: &MasterKey| is_named(after, key);
         let was_named = |key: &MasterKey| is_named(before, key);
-        let nothing_of_mine = !self.passphrase && !openers(mine).any(was_named);
-        if nothing_of_mine || openers(mine).any(stays) || (has_unnamed(after) && opens()) {
+        let nothing_of_mine = !self.passphrase && !mine.iter().any(was_named);
+        if nothing_of_mine || mine.iter().any(stays) || (has_unnamed(after) && opens()) {
             return Ok(());
         }
-        let gone = openers(mine).filter(|key| {
-            is_named(before, key) || self.passphrase && key.kind() == Kind::Passphrase
+        let gone = mine.iter().filter(|key| {
+            is_named(before, key) || self.passphrase && key.kind() == RecordKind::Passphrase
         });
         Err(locked_out(&format!("{name}: "), gone))
     }
@@ -158,22 +176,22 @@ impl Change {
     /// looked for among the keys at hand.
     pub(super) fn resolve(
         &self,
-        (name, mine): (&str, &Keyring),
+        (name, mine): (&str, &Keys),
         old: &[RecordInspection],
         made: &Records,
-    ) -> Result<Keyring> {
-        let mut keys = Keyring::empty();
+    ) -> Result<Recipients> {
+        let mut keys = Recipients::new();
         let mut missing = Vec::new();
         if !self.set {
             self.check_removals(name, old)?;
             for record in old.iter().filter(|record| !self.is_removed(record)) {
-                let same = |key: &&MasterKey| {
+                let same = |key: &&Recipient| {
                     record.key_id == Some(key.id()) && record.kind == key.kind().name()
                 };
-                match self.new.iter().chain(mine.iter()).find(same) {
+                match self.new.iter().chain(self.mine.iter()).find(same) {
                     Some(key) => {
                         let label = record.label.as_deref().unwrap_or(key.label());
-                        keys.add(copy(key)?.with_label(label));
+                        keys.push(key.clone().with_label(label));
                     }
                     None => missing.push(describe(record)),
                 }
@@ -187,7 +205,7 @@ impl Change {
             .hint("give each with -k or --add, or take it away with --remove; --set names all that open the new object"));
         }
         for key in self.new.iter() {
-            keys.add(copy(key)?);
+            keys.push(key.clone());
         }
         if keys.is_empty() {
             return Err(Failure::usage(format!(
@@ -202,9 +220,14 @@ impl Change {
     }
 
     /// R39, R46: what anyone could have made is not made to look as if a holder had.
-    pub(super) fn check_grade(name: &str, new: &Keyring, grade: Grade, vouch: bool) -> Result<()> {
-        let held = new.iter().any(|key| key.kind().grade() == Grade::Held);
-        if vouch || !held || grade == Grade::Held {
+    pub(super) fn check_vouched(
+        name: &str,
+        new: &Recipients,
+        provenance: Provenance,
+        vouch: bool,
+    ) -> Result<()> {
+        let held = new.iter().any(|key| key.kind().provenance() == Provenance::Holder);
+        if vouch || !held || provenance == Provenance::Holder {
             return Ok(());
         }
         Err(Failure::usage(format!(
@@ -230,16 +253,12 @@ impl Change {
     }
 }
 
-fn openers(keys: &Keyring) -> impl Iterator<Item = &MasterKey> {
-    keys.iter().filter(|key| key.opens())
-}
-
 /// Whether a record names this key by its id.
 fn is_named(found: &Inspection, key: &MasterKey) -> bool {
     let kind = key.kind();
     let same =
         |record: &RecordInspection| record.kind == kind.name() && record.key_id == Some(key.id());
-    kind != Kind::Passphrase && found.records.iter().any(same)
+    kind != RecordKind::Passphrase && found.records.iter().any(same)
 }
 
 /// Whether there is a record that only trying tells of: an anonymous one, or that of a passphrase.
@@ -248,17 +267,16 @@ fn has_unnamed(found: &Inspection) -> bool {
 }
 
 /// Whether one of the keys that were given to open with is among those of the new records.
-fn shares_a_key(mine: &Keyring, new: &Keyring) -> bool {
+fn shares_a_key(mine: &Keys, new: &Recipients) -> bool {
     let same = |key: &MasterKey| new.iter().any(|n| n.kind() == key.kind() && n.id() == key.id());
-    openers(mine).any(same)
+    mine.iter().any(same)
 }
 
 /// `place` is the name of the object with a colon, where it is about one.
 fn locked_out<'a>(place: &str, keys: impl Iterator<Item = &'a MasterKey>) -> Failure {
     let keys: Vec<_> = keys
-        .filter(|key| key.opens())
         .map(|key| match key.kind() {
-            Kind::Passphrase => "the passphrase".to_owned(),
+            RecordKind::Passphrase => "the passphrase".to_owned(),
             kind => format!("{} key {}", kind.name(), key.id()),
         })
         .collect();
@@ -267,14 +285,4 @@ fn locked_out<'a>(place: &str, keys: impl Iterator<Item = &'a MasterKey>) -> Fai
         keys.join(", ")
     ))
     .hint("--without-me allows that; where another key of yours stays, give it with -k, too")
-}
-
-/// The same key once more, to encrypt with. Of a pair, the public key will do.
-fn copy(key: &MasterKey) -> Result<MasterKey> {
-    let copy = match key.public() {
-        Some(public) => MasterKey::from(public.clone()),
-        None => MasterKey::from_text(&key.expose_secret_text()?)?,
-    };
-    let copy = copy.with_label(key.label());
-    Ok(if key.is_anonymous() { copy.anonymous() } else { copy })
 }

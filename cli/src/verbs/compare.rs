@@ -5,7 +5,10 @@
 use std::fs::File;
 use std::time::SystemTime;
 
-use keystead::{Context, Error, ErrorClass, Expected, Inspection, Keyring, Kind, Threads};
+use keystead::{
+    Context, Error, ErrorKind, Expected, Inspection, Keys, Recipient, Recipients, RecordKind,
+    Threads,
+};
 use serde_json::json;
 
 use super::existing::opens_with;
@@ -91,29 +94,27 @@ pub(super) struct Source<'a> {
     pub(super) reader: &'a mut Reader,
     pub(super) len: Option<u64>,
     pub(super) modified: Option<SystemTime>,
+    /// Who could open that object, and its context.
+    pub(super) recipients: &'a Recipients,
+    pub(super) context: &'a Context,
 }
 
 /// An output that exists, and what it is compared with.
 pub(super) struct Comparison<'a> {
     pub(super) place: &'a Place,
     pub(super) status: &'a Status,
-    pub(super) keys: &'a Keyring,
+    pub(super) keys: &'a Keys,
     pub(super) threads: Threads,
     pub(super) buffers: &'a mut Buffers,
 }
 
 impl Comparison<'_> {
     /// Compares the object at the place with the plaintext that this run would make it of.
-    pub(super) fn object(
-        &mut self,
-        rules: &Rules,
-        mut source: Source<'_>,
-        context: &Context,
-    ) -> Result<Verdict> {
+    pub(super) fn object(&mut self, rules: &Rules, mut source: Source<'_>) -> Result<Verdict> {
         let times = (self.status.modified, source.modified);
         let age = times::of_object(times.0, times.1);
         if rules.check == Check::Content {
-            let (found, file) = self.content_of_object(&mut source, context)?;
+            let (found, file) = self.content_of_object(&mut source)?;
             let verdict = self.verdict_by_content(age, times, found);
             // Without proof the time stays what it is: a later run with a key must not take it for
             // one.
@@ -131,9 +132,9 @@ impl Comparison<'_> {
             found.map_err(|error| unparsed(&object.name, error, &object.prefix))
         });
         let differences = match object {
-            Err(failure) if failure.class == ErrorClass::Io => return Err(failure),
+            Err(failure) if failure.class == ErrorKind::Io => return Err(failure),
             Err(_) => vec![NO_OBJECT.to_owned()],
-            Ok(found) => differences(&found, source.len, (self.keys, false), context),
+            Ok(found) => differences(&found, source.len, (source.recipients, None), source.context),
         };
         Ok(self.verdict_by_time(age, times, differences))
     }
@@ -157,7 +158,7 @@ impl Comparison<'_> {
             return Ok(self.older(times));
         }
         let len = match age {
-            Age::Same => object.plaintext(self.keys, expected)?.details().plaintext_len,
+            Age::Same => object.plaintext(self.keys, expected)?.info().plaintext_len,
             // It is an error in any case, so what the header says will do.
             _ => keystead::inspect(&object.prefix, object.len).ok().and_then(|o| o.plaintext_len),
         };
@@ -166,11 +167,7 @@ impl Comparison<'_> {
 
     /// Compares an object with the input, and returns its open file. Where a key at hand opens it,
     /// what the key has proved is compared, to the last byte.
-    fn content_of_object(
-        &mut self,
-        source: &mut Source<'_>,
-        context: &Context,
-    ) -> Result<(Finding, Option<File>)> {
+    fn content_of_object(&mut self, source: &mut Source<'_>) -> Result<(Finding, Option<File>)> {
         let input = Input::Entry(self.place.entry());
         let opened = Object::file(&input)?;
         let file = match &opened.reader {
@@ -183,11 +180,11 @@ impl Comparison<'_> {
             }
             object => object,
         };
-        let found = object.and_then(|object| self.opened(object, source, context));
+        let found = object.and_then(|object| self.opened(object, source));
         match found {
             Ok(found) => Ok((found, file)),
             Err(failure) => match failure.class {
-                ErrorClass::Auth | ErrorClass::Format => {
+                ErrorKind::Auth | ErrorKind::Format => {
                     let failure = failure.hint("--force replaces it; -o names another place");
                     Ok((Finding::Damaged(failure), file))
                 }
@@ -196,23 +193,23 @@ impl Comparison<'_> {
         }
     }
 
-    fn opened(
-        &mut self,
-        object: Object,
-        source: &mut Source<'_>,
-        context: &Context,
-    ) -> Result<Finding> {
+    fn opened(&mut self, object: Object, source: &mut Source<'_>) -> Result<Finding> {
         let (name, prefix, len) = (object.name.clone(), object.prefix.clone(), object.len);
         let opened = match object.plaintext(self.keys, Context::unchecked()) {
             Ok(plaintext) => Some(plaintext),
-            Err(failure) if failure.class == ErrorClass::NoKey => None,
+            Err(failure) if failure.class == ErrorKind::NoKey => None,
             Err(failure) => return Err(failure),
         };
         let found = keystead::inspect(&prefix, len);
         let found = found.map_err(|error| unparsed(&name, error, &prefix))?;
         // Some files of a system's own, and of clouds, claim to be empty: reading them tells.
         let len = source.len.filter(|len| *len > 0 || opened.is_none());
-        let differences = differences(&found, len, (self.keys, opened.is_none()), context);
+        let differences = differences(
+            &found,
+            len,
+            (source.recipients, opened.is_none().then_some(self.keys)),
+            source.context,
+        );
         if !differences.is_empty() {
             return Ok(Finding::Differs(differences));
         }
@@ -235,7 +232,7 @@ impl Comparison<'_> {
     ) -> Result<Finding> {
         let (name, modified) = (object.name.clone(), object.modified);
         let plaintext = object.plaintext(self.keys, expected)?;
-        if let Some(difference) = self.length(plaintext.details().plaintext_len) {
+        if let Some(difference) = self.length(plaintext.info().plaintext_len) {
             return Ok(Finding::Differs(vec![difference]));
         }
         let mut existing = Input::Entry(self.place.entry()).open()?.reader;
@@ -354,7 +351,7 @@ const UNPROVEN_OLDER: &str =
 fn differences(
     found: &Inspection,
     len: Option<u64>,
-    (keys, refuted): (&Keyring, bool),
+    (recipients, refuted): (&Recipients, Option<&Keys>),
     context: &Context,
 ) -> Vec<String> {
     let mut differences = Vec::new();
@@ -363,9 +360,14 @@ fn differences(
         let (has, wanted) = (pairs(has()), pairs(context.iter()));
         differences.push(format!("its context is {has}, not {wanted}"));
     }
-    for key in keys.iter().filter(|key| !opens_with(found, key) || refuted && key.opens()) {
+    let is_refuted = |key: &Recipient| {
+        refuted.is_some_and(|keys| {
+            keys.iter().any(|have| have.kind() == key.kind() && have.id() == key.id())
+        })
+    };
+    for key in recipients.iter().filter(|key| !opens_with(found, key) || is_refuted(key)) {
         differences.push(match key.kind() {
-            Kind::Passphrase => "the passphrase does not open it".to_owned(),
+            RecordKind::Passphrase => "the passphrase does not open it".to_owned(),
             kind if key.is_anonymous() => format!("no anonymous {} key opens it", kind.name()),
             kind => format!("{} key {} does not open it", kind.name(), key.id()),
         });

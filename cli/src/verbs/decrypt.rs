@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use keystead::{Error, ErrorClass, Expected, Keyring, Threads};
+use keystead::{Error, ErrorKind, Expected, Keys, Threads};
 use serde_json::Value;
 
 use super::compare::{Comparison, Rules};
@@ -56,7 +56,7 @@ fn one(
     (args, outputs): (&Decrypt, &Outputs<'_>),
     task: &Task,
     buffers: &mut Buffers,
-    keys: &Keyring,
+    keys: &Keys,
     expected: Expected<'_>,
     (threads, report): (Threads, &Report),
 ) -> Result<Told> {
@@ -114,10 +114,10 @@ fn one(
         }
         let copied = copy_out(threads, &mut reader, (&mut out, args.sparse), (&name, &output));
         bytes = copied.map_err(|failure| match (failure.class, &target) {
-            (ErrorClass::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
+            (ErrorKind::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
             _ => failure,
         })?;
-        value = if report.json { details_json(reader.details()) } else { Value::Null };
+        value = if report.json { details_json(reader.info()) } else { Value::Null };
     }
     let staged = out.finish()?;
     if report.json {

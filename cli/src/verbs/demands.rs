@@ -38,6 +38,6 @@ impl Demands {
         if let Some(floor) = self.floor {
             expected = expected.not_before(floor);
         }
-        if self.held { expected.held() } else { expected }
+        if self.held { expected.require_holder() } else { expected }
     }
 }

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use keystead::{ArmorWriter, Context, Detail, Encryptor, Error, Floor, Keyring, Options, Threads};
+use keystead::{
+    ArmorWriter, Context, Detail, EncryptOptions, Encryptor, Error, Floor, Recipients, Threads,
+};
 use serde_json::json;
 
 use super::compare::{Comparison, Rules, Source};
@@ -18,7 +20,7 @@ use crate::bulk::From;
 use crate::failure::{Failure, Result};
 use crate::guard;
 use crate::input::{Input, Opened, Reader};
-use crate::keys::{self, Wanted};
+use crate::keys::{self, Named, Wanted};
 use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::report::Report;
@@ -38,7 +40,8 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
-    let keys = records(keys::to_encrypt(&wanted, &passphrases)?, &args.records);
+    let Named { recipients, keys } = keys::to_encrypt(&wanted, &passphrases)?;
+    let new = Named { recipients: records(recipients, &args.records), keys };
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
         guard::keep_inputs(&inputs);
@@ -51,7 +54,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         destination: Destination::Mirror(outputs),
     };
     Many { verb: "encrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
-        one((args, &outputs), task, buffers, &keys, &context, (each, report))
+        one((args, &outputs), task, buffers, &new, &context, (each, report))
     })
 }
 
@@ -66,7 +69,7 @@ fn one(
     (args, outputs): (&Encrypt, &Outputs<'_>),
     task: &Task,
     buffers: &mut Buffers,
-    keys: &Keyring,
+    new: &Named,
     context: &Context,
     (threads, report): (Threads, &Report),
 ) -> Result<Told> {
@@ -88,15 +91,23 @@ fn one(
         if let Some(found) = existing::found(place, id.as_ref())? {
             let rules = Rules::of(&args.writing);
             if rules.compare() {
-                let source = Source { name: &name, reader: &mut reader, len, modified };
-                let mut comparison = Comparison { place, status: &found, keys, threads, buffers };
-                let verdict = comparison.object(&rules, source, context)?;
+                let source = Source {
+                    name: &name,
+                    reader: &mut reader,
+                    len,
+                    modified,
+                    recipients: &new.recipients,
+                    context,
+                };
+                let mut comparison =
+                    Comparison { place, status: &found, keys: &new.keys, threads, buffers };
+                let verdict = comparison.object(&rules, source)?;
                 if let Some(told) = rules.apply(&output, verdict)? {
                     return Ok(told);
                 }
             }
             force = true;
-            exchanged = existing::exchanged(place, keys);
+            exchanged = existing::exchanged(place, &new.recipients);
         }
         Output::make(place, Making { mode, force, len, modified, replaces: None })?
     } else {
@@ -111,33 +122,41 @@ fn one(
         Output::open(&target, manner)?
     };
 
+    let recipients = &new.recipients;
     let names = (&*name, &*output);
     let head = buffers.read(&mut reader, len);
     let head = head.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
     let stated = if head.whole { u64::try_from(head.len).ok() } else { len.filter(|len| *len > 0) };
-    let options = room(keys, context, stated, &args.records)?;
+    let options = room(recipients, context, stated, &args.records)?;
     let mut made = None;
     if let (Reader::Regular(file), Some(len), false) = (&reader, stated, head.whole || args.armor) {
-        made = at_their_places(threads, (file, len), keys, (context, &options), &mut out, names)?;
+        made = at_their_places(
+            threads,
+            (file, len),
+            recipients,
+            (context, &options),
+            &mut out,
+            names,
+        )?;
     }
     let (plaintext, floor) = if let Some(floor) = made {
         (stated.unwrap_or(0), Some(floor))
     } else if head.whole && !args.armor && !report.json {
-        let object = buffers.encrypt(&head, keys, context, &options)?;
+        let object = buffers.encrypt(&head, recipients, context, &options)?;
         out.write_all(object).map_err(|error| Failure::at(&output, Error::from_io(error)))?;
         (stated.unwrap_or(0), None)
     } else {
         let reader = buffers.head(&head).chain(reader);
         let (plaintext, floor);
         (out, plaintext, floor) =
-            in_order((args.armor, threads), reader, keys, (context, &options), out, names)?;
+            in_order((args.armor, threads), reader, recipients, (context, &options), out, names)?;
         (plaintext, Some(floor))
     };
     let staged = out.finish()?;
     let hints = twice(input).into_iter().chain(exchanged.hints(&output)).collect();
     let mut told = Told { hints, bytes: plaintext, staged, ..Told::default() };
     if report.json {
-        let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
+        let ids: Vec<_> = recipients.iter().map(|key| key.id().to_string()).collect();
         let floor = floor.map(|floor| floor.to_string());
         told.value = json!({
             "output": output, "plaintext_len": plaintext, "key_ids": ids, "floor": floor,
@@ -151,16 +170,16 @@ fn one(
 fn at_their_places(
     threads: Threads,
     (file, len): (&File, u64),
-    keys: &Keyring,
-    (context, options): (&Context, &Options),
+    recipients: &Recipients,
+    (context, options): (&Context, &EncryptOptions),
     out: &mut Output,
     (input, output): (&str, &str),
 ) -> Result<Option<Floor>> {
     // Where memory is too small to count it, no room is taken beforehand.
     let object = usize::try_from(len)
-        .map_or(Ok(0), |len| keystead::encrypted_len(keys, len, context, options))?;
+        .map_or(Ok(0), |len| keystead::encrypted_len(recipients, len, context, options))?;
     let Some(to) = out.place(u64::try_from(object).unwrap_or(0)) else { return Ok(None) };
-    match keystead::encrypt_at(threads, (&From(file), len), keys, context, options, &to) {
+    match keystead::encrypt_at(threads, (&From(file), len), recipients, context, options, &to) {
         Ok((_, floor)) => Ok(Some(floor)),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
         Err(error @ Error::Io(_)) => Err(about_input(Failure::at(input, error))),
@@ -172,16 +191,17 @@ fn at_their_places(
 fn in_order(
     (armor, threads): (bool, Threads),
     reader: impl Read + Send,
-    keys: &Keyring,
-    (context, options): (&Context, &Options),
+    recipients: &Recipients,
+    (context, options): (&Context, &EncryptOptions),
     out: Output,
     names: (&str, &str),
 ) -> Result<(Output, u64, Floor)> {
     if !armor {
-        return sealed(threads, reader, keys, (context, options), out, names);
+        return sealed(threads, reader, recipients, (context, options), out, names);
     }
     let out = Bounded { out: ArmorWriter::new(out), left: MAX_ARMORED };
-    let (out, plaintext, floor) = sealed(threads, reader, keys, (context, options), out, names)?;
+    let (out, plaintext, floor) =
+        sealed(threads, reader, recipients, (context, options), out, names)?;
     let (out, _) = out.out.finish().map_err(|error| Failure::at(names.1, error))?;
     Ok((out, plaintext, floor))
 }
@@ -189,14 +209,14 @@ fn in_order(
 fn sealed<W: Write + Send>(
     threads: Threads,
     reader: impl Read + Send,
-    keys: &Keyring,
-    (context, options): (&Context, &Options),
+    recipients: &Recipients,
+    (context, options): (&Context, &EncryptOptions),
     out: W,
     names: (&str, &str),
 ) -> Result<(W, u64, Floor)> {
     let (input, output) = names;
     let written = |error| Failure::at(output, error);
-    let sealed = Encryptor::with_options(out, keys, context, options);
+    let sealed = Encryptor::with_options(out, recipients, context, options);
     let mut sealed = sealed.map_err(|error| match &error {
         Error::Io(_) => written(error),
         _ => Failure::from(error),

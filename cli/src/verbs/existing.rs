@@ -1,7 +1,9 @@
 //! What a run over a folder finds where it would write, and what it learns of an object from its
 //! header: the ways in, and whether an earlier run changed them already.
 
-use keystead::{Error, Expected, Inspection, KeyId, Keyring, Kind, MasterKey, SealedHeader};
+use keystead::{
+    Error, Expected, Inspection, KeyId, Keys, Recipient, Recipients, RecordKind, SealedHeader,
+};
 use serde_json::json;
 
 use super::many::Told;
@@ -36,16 +38,16 @@ pub(super) fn changed(object: &Object, is_made: impl Fn(&Inspection) -> bool) ->
 /// A header that such a key refutes is an error.
 pub(super) fn proven(
     object: &Object,
-    keyrings: [&Keyring; 2],
+    all_keys: [&Keys; 2],
     expected: Expected<'_>,
 ) -> Result<bool> {
     let failed = |error, keys| explained(&object.name, error, &object.prefix, keys);
     let sealed = SealedHeader::parse(&object.prefix);
-    let sealed = sealed.map_err(|error| failed(error, keyrings[0]))?;
-    for keys in keyrings {
+    let sealed = sealed.map_err(|error| failed(error, all_keys[0]))?;
+    for keys in all_keys {
         match sealed.unwrap(keys, expected) {
             Ok(_) => return Ok(true),
-            Err(Error::NoKey) => {}
+            Err(Error::NoKey(_)) => {}
             Err(error) => return Err(failed(error, keys)),
         }
     }
@@ -53,8 +55,8 @@ pub(super) fn proven(
 }
 
 /// Whether none of these keys opens it, as far as ids say.
-pub(super) fn none_opens(found: &Inspection, keys: &Keyring) -> bool {
-    !keys.iter().any(|key| opens_with(found, key))
+pub(super) fn none_opens(found: &Inspection, keys: &Keys) -> bool {
+    !keys.recipients().iter().any(|key| opens_with(found, key))
 }
 
 /// What is told of a change that was made before.
@@ -84,13 +86,13 @@ impl Exchanged {
 
 /// What changes when a new object takes the place of one, as far as ids say. What is no object
 /// opened with nothing that anybody misses.
-pub(super) fn exchanged(place: &Place, keys: &Keyring) -> Exchanged {
+pub(super) fn exchanged(place: &Place, recipients: &Recipients) -> Exchanged {
     let found = Object::open(&Input::Entry(place.entry())).ok();
     let found = found.and_then(|object| keystead::inspect(&object.prefix, object.len).ok());
     let Some(found) = found else { return Exchanged::default() };
     let old: Vec<_> = found.records.iter().map(|record| way(record.kind, record.key_id)).collect();
-    let new = keys.iter().map(|key| {
-        let named = !key.is_anonymous() && key.kind() != Kind::Passphrase;
+    let new = recipients.iter().map(|key| {
+        let named = !key.is_anonymous() && key.kind() != RecordKind::Passphrase;
         way(key.kind().name(), named.then(|| key.id()))
     });
     let new: Vec<_> = new.collect();
@@ -110,8 +112,8 @@ fn way(kind: &str, id: Option<KeyId>) -> String {
 }
 
 /// Anonymous records have no id, and passphrases none that says anything: their kind has to do.
-pub(super) fn opens_with(found: &Inspection, key: &MasterKey) -> bool {
-    let unnamed = key.is_anonymous() || key.kind() == Kind::Passphrase;
+pub(super) fn opens_with(found: &Inspection, key: &Recipient) -> bool {
+    let unnamed = key.is_anonymous() || key.kind() == RecordKind::Passphrase;
     found.records.iter().any(|record| {
         let named = record.key_id == Some(key.id());
         record.kind == key.kind().name() && (named || unnamed && record.key_id.is_none())

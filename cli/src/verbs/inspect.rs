@@ -46,7 +46,7 @@ fn table(object: &Object, inspection: &Inspection, side: bool) -> String {
     row("", "unauthenticated: anyone could have written this");
     let armored = if object.armored { ", armored" } else { "" };
     row("format", &format!("version {}, suite {}{armored}", inspection.version, inspection.suite));
-    row("id", &inspection.object_id);
+    row("id", &inspection.object_id.to_string());
     row("plaintext", &lengths(inspection));
     row("header", &format!("{} bytes, {} used", inspection.header_len, inspection.header_used));
     row(

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use keystead::{Keyring, MasterKey};
+use keystead::{KeyFile, MasterKey};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -36,14 +36,14 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     outputs().for_each(|path| temp::sweep(path));
     outputs().try_for_each(|path| refuse_existing(path))?;
 
-    let keys = Keyring::new(key);
-    let secret = keys.expose_file_text()?;
+    let kind = key.kind().name();
+    let secret = KeyFile::from(key).expose_text()?;
     let mut text = Zeroizing::new(String::with_capacity(secret.len() + comments.len()));
     text.push_str(&comments);
     text.push_str(&secret);
     if args.passphrase || args.source.is_given() {
         let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
-        text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
+        text = Zeroizing::new(keystead::encrypt_key_file(&text, &passphrase)?);
     }
     // One after the other, so that a killed run leaves one private file at most; the secret first,
     // for nobody may encrypt for a key
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
 
     if report.json {
         report.result(&json!({
-            "verb": "keygen", "ok": true, "kind": keys.iter().next().map(|key| key.kind().name()),
+            "verb": "keygen", "ok": true, "kind": kind,
             "output": shown(&args.output), "public_output": beside.as_deref().map(shown),
             "key_id": id.to_string(), "public": public,
         }))?;

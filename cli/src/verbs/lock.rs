@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use keystead::ErrorClass;
+use keystead::ErrorKind;
 
 use crate::attributes;
 use crate::failure::{Failure, Result};
@@ -69,7 +69,7 @@ fn try_lock(file: &File, path: &Path) -> Result<()> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             let what = format!("{}: another process is changing it", shown(path));
-            Err(Failure::new(ErrorClass::Io, what).hint("wait for it, and try again"))
+            Err(Failure::new(ErrorKind::Io, what).hint("wait for it, and try again"))
         }
         // A file system without locks: the side file is made exclusively all the same.
         Err(TryLockError::Error(error)) if filesystem::is_unsupported(&error) => Ok(()),

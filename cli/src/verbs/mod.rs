@@ -27,7 +27,9 @@ use std::io::{self, IoSliceMut, Read, Write};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead::{Context, Details, Encryptor, Error, ErrorClass, Keyring, Options, Threads};
+use keystead::{
+    Context, EncryptOptions, Encryptor, Error, ErrorKind, ObjectInfo, Recipients, Threads,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Cli, Config, Key, Records, Sparse, Verb};
@@ -84,7 +86,7 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
 /// A folder where a verb takes files alone.
 fn files_only(failure: Failure) -> Failure {
     match failure.class {
-        ErrorClass::Usage => failure.hint("name the files in it"),
+        ErrorKind::Usage => failure.hint("name the files in it"),
         _ => failure,
     }
 }
@@ -133,27 +135,31 @@ fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
 }
 
 /// The keys of new records, with or without their ids.
-fn records(keys: Keyring, records: &Records) -> Keyring {
+fn records(recipients: Recipients, records: &Records) -> Recipients {
     if !records.anonymous {
-        return keys;
+        return recipients;
     }
-    let mut anonymous = Keyring::empty();
     // A label would tell whose they are.
-    anonymous.extend(keys.into_iter().map(|key| key.anonymous().with_label("")));
-    anonymous
+    recipients.into_iter().map(|recipient| recipient.anonymous().with_label("")).collect()
 }
 
 /// Header length by plaintext length: exact below 1 MiB, with room from there and where it is not
 /// known.
-fn room(keys: &Keyring, context: &Context, len: Option<u64>, records: &Records) -> Result<Options> {
-    let mut options = len.map_or_else(Options::new, |len| Options::new().plaintext_len(len));
+fn room(
+    recipients: &Recipients,
+    context: &Context,
+    len: Option<u64>,
+    records: &Records,
+) -> Result<EncryptOptions> {
+    let mut options =
+        len.map_or_else(EncryptOptions::new, |len| EncryptOptions::new().plaintext_len(len));
     if records.unlinkable {
-        options = options.fresh_run();
+        options = options.unlinkable();
     }
     if len.is_some_and(|len| len < ROOM_FROM) {
         return Ok(options);
     }
-    let exact = keystead::header_len(keys, context, &options)?;
+    let exact = keystead::header_len(recipients, context, &options)?;
     Ok(options.header_len(exact.max(ROOM)))
 }
 
@@ -238,16 +244,20 @@ impl<R: Read> Read for Watched<'_, R> {
 /// A stated length that did not come true means that somebody wrote to the input.
 fn about_input(failure: Failure) -> Failure {
     match failure.class {
-        ErrorClass::Io => failure.or_hint("the input changed while it was read; run it again"),
+        // Its length is stated from what the file system said when it was opened.
+        ErrorKind::Io | ErrorKind::Usage => {
+            let failure = Failure { class: ErrorKind::Io, ..failure };
+            failure.or_hint("the input changed while it was read; run it again")
+        }
         _ => failure,
     }
 }
 
 /// Which key opened, for `--json`.
-fn details_json(details: &Details) -> Value {
+fn details_json(details: &ObjectInfo) -> Value {
     let by = details.opened_by;
     json!({
-        "opened_by": { "kind": by.kind.name(), "key_id": by.key_id.to_string(), "grade": by.grade },
+        "opened_by": { "kind": by.kind.name(), "key_id": by.key_id.to_string(), "grade": by.provenance },
         "context": details.context.iter().collect::<std::collections::BTreeMap<_, _>>(),
         "generation": details.floor.generation,
         "floor": details.floor.to_string(),

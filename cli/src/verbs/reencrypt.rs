@@ -1,6 +1,6 @@
 //! `reencrypt`: a new object with a new data key takes the old one's place when it is complete.
 
-use keystead::{Error, Expected, Inspection, Keyring, Threads};
+use keystead::{Error, Expected, Inspection, Keys, Threads};
 use serde_json::json;
 
 use super::change::Change;
@@ -13,7 +13,7 @@ use super::{existing, lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::keys;
+use crate::keys::{self, Named};
 use crate::object::{Object, explained};
 use crate::report::Report;
 use crate::sidefile;
@@ -26,8 +26,8 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
-    let (old, passphrases) = keys::to_open(&args.keys)?;
-    let change = Change::load(&args.access, &args.records, &passphrases)?;
+    let (Named { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
+    let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.care, args.place.recursive, report)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
 fn one(
     (args, threads): (&Reencrypt, Threads),
     task: &Task,
-    (old, change): (&Keyring, &Change),
+    (old, change): (&Keys, &Change),
     expected: Expected<'_>,
     (remarks, opens): (&Remarks, &Opens),
 ) -> Result<Told> {
@@ -66,7 +66,7 @@ fn one(
     // new ones are the same: a holder who was dropped before has its data key still.
     let is_made = |found: &Inspection| change.is_made(found) && existing::none_opens(found, old);
     if matches!(input, Input::Entry(_)) && existing::changed(&object, is_made) {
-        let proven = existing::proven(&object, [&change.new, old], expected)?;
+        let proven = existing::proven(&object, [&change.new_keys, old], expected)?;
         return Ok(existing::told_changed(&name, proven));
     }
     let (len, id, modified) = (object.len, object.id.clone(), object.modified);
@@ -78,9 +78,9 @@ fn one(
     let failed = |error| explained(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
-    let ((found, grade), side) = sidefile::open(path, file, &prefix, |overlay| {
+    let ((found, provenance), side) = sidefile::open(path, file, &prefix, |overlay| {
         keystead::Decryptor::new(overlay, old, expected)
-            .map(|reader| (reader.details().context.clone(), reader.details().opened_by.grade))
+            .map(|reader| (reader.info().context.clone(), reader.info().opened_by.provenance))
     })
     .map_err(failed)?;
     let modified = times::after_change(sidefile::time(path, file, side.as_deref()).or(modified));
@@ -88,7 +88,7 @@ fn one(
     let header = side.clone().unwrap_or(prefix.clone());
     let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;
     let new = &change.resolve((&name, old), &was.records, &args.records)?;
-    Change::check_grade(&name, new, grade, args.care.vouch)?;
+    Change::check_vouched(&name, new, provenance, args.care.vouch)?;
     if args.care.dry_run {
         let made = keystead::encrypt(new, b"", &found)?;
         let is = keystead::inspect(&made, None)?;

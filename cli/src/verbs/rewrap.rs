@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead::{
-    ArmorWriter, Context, Error, ErrorClass, Inspection, Keyring, OpenedBy, Rewrapped,
-    SealedHeader, Threads,
+    ArmorWriter, Context, Error, ErrorKind, Inspection, Keys, OpenedBy, Rewrapped, SealedHeader,
+    Threads,
 };
 use serde_json::json;
 
@@ -24,7 +24,7 @@ use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::input::Input;
-use crate::keys;
+use crate::keys::{self, Named};
 use crate::object::{self, Object, explained};
 use crate::platform;
 use crate::report::{Report, shown};
@@ -35,12 +35,12 @@ use crate::times;
 
 /// What is asked for, for every input.
 struct Job<'a> {
-    old: &'a Keyring,
+    old: &'a Keys,
     change: &'a Change,
     demands: &'a Demands,
     vouch: bool,
     dry_run: bool,
-    fresh_run: bool,
+    unlinkable: bool,
     sync: bool,
     remarks: &'a Remarks,
     opens: &'a Opens,
@@ -66,8 +66,8 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         .hint("--add KEY lets a key open, --remove KEY ends that, --set KEY removes all others"));
     }
     let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
-    let (old, passphrases) = keys::to_open(&args.keys)?;
-    let change = Change::load(&args.access, &args.records, &passphrases)?;
+    let (Named { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
+    let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.care, args.place.recursive, report)?;
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         demands: &demands,
         vouch: args.care.vouch,
         dry_run: args.care.dry_run,
-        fresh_run: args.records.unlinkable,
+        unlinkable: args.records.unlinkable,
         sync: !args.place.no_sync,
         remarks: &remarks,
         opens: &opens,
@@ -120,7 +120,8 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     // A side file is looked into, whoever has done what.
     let side = sidefile::exists(path);
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
-        let proven = existing::proven(&object, [&job.change.new, job.old], job.demands.expected())?;
+        let proven =
+            existing::proven(&object, [&job.change.new_keys, job.old], job.demands.expected())?;
         return Ok(existing::told_changed(&name, proven));
     }
     if !object.armored && !object.is_seekable() {
@@ -259,7 +260,7 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
     let changes = || {
         let changes = job.change.to_library();
         let changes = if job.vouch { changes.vouch() } else { changes };
-        if job.fresh_run { changes.fresh_run() } else { changes }
+        if job.unlinkable { changes.unlinkable() } else { changes }
     };
     let expected = job.demands.expected();
     let rewrapped = keystead::rewrap(prefix, job.old, expected, &changes())?;
@@ -289,7 +290,7 @@ fn finish_interrupted(
         return Ok(None);
     }
     // The interrupted one may have been this one: then the new keys open.
-    let opened = restore(path, file, &job.change.new, job.demands.expected(), job.sync)?;
+    let opened = restore(path, file, &job.change.new_keys, job.demands.expected(), job.sync)?;
     let Some(OpenedBy { key_id, .. }) = opened else { return Ok(None) };
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
     let found = keystead::inspect(&prefix, None).ok();
@@ -301,7 +302,7 @@ fn finish_interrupted(
 }
 
 fn with_side_hint(path: &Path, failure: Failure) -> Failure {
-    let opens = matches!(failure.class, ErrorClass::NoKey | ErrorClass::Auth | ErrorClass::Format);
+    let opens = matches!(failure.class, ErrorKind::NoKey | ErrorKind::Auth | ErrorKind::Format);
     if opens && sidefile::exists(path) {
         return failure.hint("a rewrap was interrupted here: give the new secret key with -k, too; nothing was changed");
     }

@@ -192,7 +192,7 @@ fn patch(c: &mut Choices<'_>, forge: &Forge, header: &mut [u8]) {
     tag.copy_from_slice(&forge.tag_of(tagged));
 }
 
-/// Some keyrings, each in another order too where the pool has it.
+/// Some sets of keys, each in another order too where the pool has it.
 pub(super) fn rings(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Vec<&'static Ring> {
     let named = header.records.iter().filter(|record| record.is_known() && !record.is_anonymous());
     let first = forging::pick_ring(c, named.map(|record| record.id));

@@ -1,10 +1,10 @@
-//! Access lists against the reader of SPEC.md: parse, inspect, unwrap by many keyrings, and rewrap,
+//! Access lists against the reader of SPEC.md: parse, inspect, unwrap by many sets of keys, and rewrap,
 //! after which every key is tried again.
 
 mod lists;
 mod rewraps;
 
-use keystead::{Error, Inspection, Kind, SealedHeader, hazmat};
+use keystead::{Error, Inspection, RecordKind, SealedHeader, hazmat};
 
 use crate::Note;
 use crate::choices::Choices;
@@ -33,10 +33,10 @@ pub fn run(input: &[u8], note: Note<'_>) {
 /// what is in it.
 fn parse_and_inspect(object: &[u8], header: &reference::Result<Header>) {
     let sealed = SealedHeader::parse(object);
-    let class = sealed.as_ref().map(|_| ()).map_err(Error::class);
+    let class = sealed.as_ref().map(|_| ()).map_err(Error::kind);
     assert_eq!(class, header.as_ref().map(|_| ()).map_err(|class| *class), "parse");
     let seen = keystead::inspect(object, u64::try_from(object.len()).ok());
-    let class = seen.as_ref().map(|_| ()).map_err(Error::class);
+    let class = seen.as_ref().map(|_| ()).map_err(Error::kind);
     assert_eq!(class, header.as_ref().map(|_| ()).map_err(|class| *class), "inspect");
     let (Ok(sealed), Ok(seen), Ok(header)) = (sealed, seen, header) else { return };
     assert_eq!(sealed.as_bytes(), header.bytes, "parse");
@@ -77,11 +77,11 @@ fn unwrap_with(object: &[u8], header: &Header, ring: &Ring, demand: &Demand) -> 
     let sealed = SealedHeader::parse(object).expect("a header that was accepted");
     let got = sealed.unwrap(&ring.ring, demand.expected());
     let names = ring.names.join(" ");
-    let class = got.as_ref().map(|_| ()).map_err(Error::class);
+    let class = got.as_ref().map(|_| ()).map_err(Error::kind);
     assert_eq!(class, right.as_ref().map(|_| ()).map_err(|class| *class), "unwrap by {names}");
     let (got, right) = match (got, right) {
         (Ok(got), Ok(right)) => (got, right),
-        (got, _) => return format!("unwrap: {}", got.expect_err("refused").class().name()),
+        (got, _) => return format!("unwrap: {}", got.expect_err("refused").kind().name()),
     };
     let by = got.opened_by();
     assert_eq!((by.kind, *by.key_id.as_bytes()), (right.kind, right.key_id), "unwrap by {names}");
@@ -104,11 +104,11 @@ fn accept(list: &lists::List, header: &Header, c: &mut Choices<'_>) {
                 &data_key,
                 &[b"keystead/v1/header\0", &crate::crypto::sha256(&[header.tagged()])],
             );
-            if tag == header.tag() { Ok(()) } else { Err(keystead::ErrorClass::Auth) }
+            if tag == header.tag() { Ok(()) } else { Err(keystead::ErrorKind::Auth) }
         }
-        _ => Err(keystead::ErrorClass::NoKey),
+        _ => Err(keystead::ErrorKind::NoKey),
     };
-    assert_eq!(got.map(|_| ()).map_err(|error| error.class()), right, "accept_data_key");
+    assert_eq!(got.map(|_| ()).map_err(|error| error.kind()), right, "accept_data_key");
 }
 
 /// The keys of the pool that open a header, each tried alone by the library and by the reader of
@@ -127,5 +127,5 @@ fn openers(object: &[u8], header: &Header) -> Vec<(&'static Ring, Unwrapped)> {
 /// Whether trying a passphrase on this header derives a key: it takes 20 ms, so few inputs may.
 fn derives(header: &Header, ring: &Ring) -> bool {
     let has_record = header.records.iter().any(|record| record.kind == 3);
-    has_record && ring.held.iter().any(|key| key.kind == Kind::Passphrase)
+    has_record && ring.held.iter().any(|key| key.kind == RecordKind::Passphrase)
 }

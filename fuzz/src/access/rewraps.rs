@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keystead::{Changes, ErrorClass, KeyId, Kind, Rewrapped};
+use keystead::{Changes, ErrorKind, KeyId, Location, RecordKind, Rewrapped};
 
 use super::lists::{self, List};
 use super::{openers, parse_and_inspect};
@@ -22,9 +22,9 @@ struct Plan {
     remove_ids: Vec<[u8; 16]>,
     remove_passphrase: bool,
     remove_positions: Vec<usize>,
-    location: Option<Option<(&'static str, &'static str)>>,
+    location: Option<Option<Location>>,
     header_len: Option<usize>,
-    fresh_run: bool,
+    unlinkable: bool,
     vouch: bool,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn check(list: &List, c: &mut Choices<'_>, note: Note<'_>) {
 
 fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
     let fits = |added: &&Added| {
-        argon2id || added.records.iter().all(|record| record.kind != Kind::Passphrase)
+        argon2id || added.records.iter().all(|record| record.kind != RecordKind::Passphrase)
     };
     let added = (c.below(4) > 0).then(|| c.pick(&POOL.added)).filter(fits);
     let mut plan = Plan {
@@ -67,7 +67,7 @@ fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
         remove_positions: vec![],
         location: None,
         header_len: None,
-        fresh_run: c.one_in(8),
+        unlinkable: c.one_in(8),
         vouch: c.one_in(2),
     };
     for _ in 0..*c.pick(&[0, 0, 0, 1, 1, 2]) {
@@ -85,8 +85,8 @@ fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
     }
     plan.location = match c.below(16) {
         12..=13 => Some(None),
-        14 => Some(Some(PLACES[0])),
-        15 => Some(Some(*c.pick(&PLACES))),
+        14 => Some(Some(place(PLACES[0]))),
+        15 => Some(Some(place(*c.pick(&PLACES)))),
         _ => None,
     };
     plan.header_len = match c.below(16) {
@@ -98,11 +98,15 @@ fn plan(c: &mut Choices<'_>, header: &Header, argon2id: bool) -> Plan {
     plan
 }
 
+fn place((store, path): (&str, &str)) -> Location {
+    Location { store: store.to_owned(), path: path.to_owned() }
+}
+
 impl Plan {
     fn changes(&self) -> Changes<'_> {
         let mut changes = match self.added {
-            Some(added) if self.set => Changes::set(&added.ring),
-            Some(added) => Changes::add(&added.ring),
+            Some(added) if self.set => Changes::set(&added.recipients),
+            Some(added) => Changes::add(&added.recipients),
             None => Changes::new(),
         };
         for id in &self.remove_ids {
@@ -114,16 +118,16 @@ impl Plan {
         for position in &self.remove_positions {
             changes = changes.remove_record(*position);
         }
-        changes = match self.location {
+        changes = match &self.location {
             None => changes,
             Some(None) => changes.no_location(),
-            Some(Some((store, path))) => changes.location(store, path),
+            Some(Some(location)) => changes.location(location),
         };
         if let Some(len) = self.header_len {
             changes = changes.header_len(len);
         }
-        if self.fresh_run {
-            changes = changes.fresh_run();
+        if self.unlinkable {
+            changes = changes.unlinkable();
         }
         if self.vouch { changes.vouch() } else { changes }
     }
@@ -146,12 +150,12 @@ impl Plan {
     /// with several faults may end in the class of any of them.
     fn faults(&self, header: &Header, opened: &Unwrapped) -> BTreeSet<&'static str> {
         let mut faults = BTreeSet::new();
-        let mut fault = |wrong: bool, class: ErrorClass| {
+        let mut fault = |wrong: bool, class: ErrorKind| {
             if wrong {
                 faults.insert(class.name());
             }
         };
-        let (usage, limit) = (ErrorClass::Usage, ErrorClass::Limit);
+        let (usage, limit) = (ErrorKind::Usage, ErrorKind::Limit);
         let records = &header.records;
         for id in &self.remove_ids {
             let there = records.iter().any(|record| record.is_known() && record.id == *id);
@@ -167,15 +171,15 @@ impl Plan {
         let known = kept.iter().filter(|record| record.is_known()).count();
         fault(known + new.len() == 0, usage);
         for new in new {
-            let id = if new.kind == Kind::Passphrase { [0; 16] } else { new.id };
+            let id = if new.kind == RecordKind::Passphrase { [0; 16] } else { new.id };
             let there = |record: &&&Record| record.kind == code_of(new.kind) && record.id == id;
             fault(kept.iter().any(|record| there(&record)), usage);
         }
-        let passphrases = new.iter().filter(|new| new.kind == Kind::Passphrase).count();
+        let passphrases = new.iter().filter(|new| new.kind == RecordKind::Passphrase).count();
         fault(passphrases > 1, usage);
-        let vouches = new.iter().any(|new| new.kind != Kind::Pair);
-        fault(opened.kind == Kind::Pair && vouches && !self.vouch, usage);
-        if let Some(Some((store, path))) = self.location {
+        let vouches = new.iter().any(|new| new.kind != RecordKind::Pair);
+        fault(opened.kind == RecordKind::Pair && vouches && !self.vouch, usage);
+        if let Some(Some(Location { store, path })) = &self.location {
             fault(store.is_empty() || store.contains('\0') || path.starts_with('/'), usage);
         }
         let exact = self.exact_len(header, &kept);
@@ -196,7 +200,7 @@ impl Plan {
     }
 
     fn has_location(&self, header: &Header) -> bool {
-        self.location.map_or(header.location.is_some(), |location| location.is_some())
+        self.location.as_ref().map_or(header.location.is_some(), Option::is_some)
     }
 
     fn exact_len(&self, header: &Header, kept: &[&Record]) -> usize {
@@ -210,17 +214,17 @@ impl Plan {
 
 fn new_len(new: &crate::pool::AddedRecord) -> usize {
     let parameters = match new.kind {
-        Kind::Symmetric => 0,
-        Kind::Pair => 1_168,
+        RecordKind::Symmetric => 0,
+        RecordKind::Pair => 1_168,
         _ => 28,
     };
     3 + 16 + parameters + 72 + new.label.len()
 }
 
-fn code_of(kind: Kind) -> u8 {
+fn code_of(kind: RecordKind) -> u8 {
     match kind {
-        Kind::Symmetric => 1,
-        Kind::Pair => 2,
+        RecordKind::Symmetric => 1,
+        RecordKind::Pair => 2,
         _ => 3,
     }
 }
@@ -240,7 +244,7 @@ fn rewrap(
         let (_, floor) = commitment(header, &unwrapped.data_key, body, demand)?;
         Ok((unwrapped, floor))
     });
-    let class = got.as_ref().map(|_| ()).map_err(keystead::Error::class);
+    let class = got.as_ref().map(|_| ()).map_err(keystead::Error::kind);
     let (opened, floor) = match opened {
         Ok(opened) => opened,
         Err(right) => {
@@ -272,10 +276,10 @@ fn new_header(rewrapped: &Rewrapped, old: &Header, opened: &Unwrapped, plan: &Pl
     let kept: Vec<_> = plan.kept(old).collect();
     let len = plan.header_len.unwrap_or_else(|| old.bytes.len().max(plan.exact_len(old, &kept)));
     assert_eq!(new.bytes.len(), len, "rewrap: length");
-    let location = match plan.location {
+    let location = match &plan.location {
         None => old.location,
         Some(None) => None,
-        Some(Some((store, path))) => {
+        Some(Some(Location { store, path })) => {
             let info = [b"keystead/v1/location\0", store.as_bytes(), b"\0", path.as_bytes()];
             Some(expand(&opened.data_key, &info))
         }
@@ -285,7 +289,7 @@ fn new_header(rewrapped: &Rewrapped, old: &Header, opened: &Unwrapped, plan: &Pl
     assert!(copied.iter().zip(&kept).all(|(new, old)| new == *old), "rewrap: kept records");
     assert_eq!(made.len(), plan.new_records().len(), "rewrap: new records");
     for (record, asked) in made.iter().zip(plan.new_records()) {
-        let hidden = asked.anonymous || asked.kind == Kind::Passphrase;
+        let hidden = asked.anonymous || asked.kind == RecordKind::Passphrase;
         let id = if hidden { [0; 16] } else { asked.id };
         let found = (record.kind, record.id, record.label.as_str());
         assert_eq!(found, (code_of(asked.kind), id, asked.label.as_str()), "rewrap: new record");
@@ -316,7 +320,7 @@ fn reopen(list: &List, new: &[u8], old: &[u8], rewrapped: &Rewrapped, plan: &Pla
         let got = keystead::decrypt(&ring.ring, new, Demand::unchecked().expected());
         let whole = reference::open(new, &ring.held, &Demand::unchecked());
         let right = whole.and_then(|opened| opened.whole);
-        assert_eq!(got.as_ref().map(|_| ()).map_err(keystead::Error::class), right, "reopened");
+        assert_eq!(got.as_ref().map(|_| ()).map_err(keystead::Error::kind), right, "reopened");
         if let Ok(text) = got {
             assert_eq!(text, list.text, "reopened");
         }
@@ -324,10 +328,10 @@ fn reopen(list: &List, new: &[u8], old: &[u8], rewrapped: &Rewrapped, plan: &Pla
         let demand = Demand { floor: Some(rewrapped.floor), ..Demand::unchecked() };
         let got = keystead::decrypt(&ring.ring, old, demand.expected());
         let right = reference::open(old, &ring.held, &demand).and_then(|opened| opened.whole);
-        assert_eq!(got.as_ref().map(|_| ()).map_err(keystead::Error::class), right, "put back");
+        assert_eq!(got.as_ref().map(|_| ()).map_err(keystead::Error::kind), right, "put back");
         assert!(got.is_err(), "an old header under a newer floor");
     }
-    for asked in plan.new_records().iter().filter(|asked| asked.kind != Kind::Passphrase) {
+    for asked in plan.new_records().iter().filter(|asked| asked.kind != RecordKind::Passphrase) {
         let opens = openers.iter().any(|(ring, _)| ring.names[0] == asked.name);
         let tried = POOL.single.iter().any(|ring| ring.names[0] == asked.name);
         assert!(opens || !tried, "{} does not open", asked.name);

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use keystead::ErrorClass::Auth;
-use keystead::{Floor, Grade, Kind};
+use keystead::ErrorKind::Auth;
+use keystead::{Floor, Provenance, RecordKind};
 
 use super::Result;
 use super::header::{self, Header, PairList};
@@ -34,9 +34,9 @@ pub struct Opened {
 /// What opening tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
-    pub kind: Kind,
+    pub kind: RecordKind,
     pub key_id: [u8; 16],
-    pub grade: Grade,
+    pub grade: Provenance,
     pub context: PairList,
     pub metadata: PairList,
     pub object_id: [u8; 16],
@@ -83,7 +83,11 @@ pub fn open(object: &[u8], held: &[Key], demand: &Demand) -> Result<Opened> {
     let told = Told {
         kind: unwrapped.kind,
         key_id: unwrapped.key_id,
-        grade: if unwrapped.kind == Kind::Pair { Grade::Anyone } else { Grade::Held },
+        grade: if unwrapped.kind == RecordKind::Pair {
+            Provenance::Anyone
+        } else {
+            Provenance::Holder
+        },
         context: header.context.clone(),
         metadata,
         object_id: header.object_id,

@@ -1,6 +1,6 @@
 //! Sections 2 to 4 of SPEC.md, in the order of R53.
 
-use keystead::ErrorClass::{self, Format, Limit};
+use keystead::ErrorKind::{self, Format, Limit};
 
 use super::Result;
 use crate::crypto::sha256;
@@ -239,7 +239,7 @@ fn check_records(records: &[Record]) -> Result<()> {
 }
 
 /// R12; metadata has values of any bytes.
-pub fn pairs(bytes: &[u8], text: bool) -> std::result::Result<PairList, ErrorClass> {
+pub fn pairs(bytes: &[u8], text: bool) -> std::result::Result<PairList, ErrorKind> {
     let mut fields = Fields { bytes, at: 0 };
     let mut list = PairList::new();
     if bytes.is_empty() {

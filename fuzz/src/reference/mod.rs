@@ -11,4 +11,4 @@ pub use header::{Header, Record};
 pub use unwrap::{Demand, Pairs, Unwrapped};
 
 /// A result with a class of R52.
-pub type Result<T> = std::result::Result<T, keystead::ErrorClass>;
+pub type Result<T> = std::result::Result<T, keystead::ErrorKind>;

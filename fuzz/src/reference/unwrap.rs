@@ -1,7 +1,7 @@
 //! R36 to R39: which key opens a header, and what the caller demands of it.
 
-use keystead::ErrorClass::{self, Auth, Context as OtherContext, Limit, NoKey, Rollback};
-use keystead::{Context, Expected, Floor, Kind};
+use keystead::ErrorKind::{self, Auth, Context as OtherContext, Limit, NoKey, Rollback};
+use keystead::{Context, Expected, Floor, Location, RecordKind};
 
 use super::Result;
 use super::header::{Header, Record};
@@ -14,7 +14,7 @@ use crate::keys::Key;
 pub struct Demand {
     pub pairs: Pairs,
     pub context: Context,
-    pub location: Option<(String, String)>,
+    pub location: Option<Location>,
     pub floor: Option<Floor>,
     pub held: bool,
 }
@@ -38,13 +38,13 @@ impl Demand {
             Pairs::Included => self.context.included(),
             Pairs::Unchecked => Context::unchecked(),
         };
-        if let Some((store, path)) = &self.location {
-            expected = expected.at(store, path);
+        if let Some(location) = &self.location {
+            expected = expected.at(location);
         }
         if let Some(floor) = self.floor {
             expected = expected.not_before(floor);
         }
-        if self.held { expected.held() } else { expected }
+        if self.held { expected.require_holder() } else { expected }
     }
 }
 
@@ -54,14 +54,14 @@ pub struct Unwrapped {
     pub data_key: [u8; 32],
     /// Position of the record.
     pub position: usize,
-    pub kind: Kind,
+    pub kind: RecordKind,
     pub key_id: [u8; 16],
 }
 
 /// R36, then location and context (R19, R37).
 pub fn unwrap(header: &Header, held: &[Key], demand: &Demand) -> Result<Unwrapped> {
     let unwrapped = way_in(header, held, demand.held)?;
-    if let Some((store, path)) = &demand.location {
+    if let Some(Location { store, path }) = &demand.location {
         let info = [b"keystead/v1/location\0", store.as_bytes(), b"\0", path.as_bytes()];
         if header.location != Some(expand(&unwrapped.data_key, &info)) {
             return Err(OtherContext);
@@ -127,7 +127,7 @@ fn attempt(
     header: &Header,
     (position, record): (usize, &Record),
     key: &Key,
-) -> std::result::Result<Option<Unwrapped>, ErrorClass> {
+) -> std::result::Result<Option<Unwrapped>, ErrorKind> {
     let wrapping = match record.kind {
         1 => Some(expand(&key.secret, &[b"keystead/v1/wrap\0"])),
         2 => open_run(key, &record.parameters),
@@ -182,10 +182,10 @@ pub fn check_floor(floor: &Floor, found: &Floor) -> Result<()> {
     Ok(())
 }
 
-fn code_of(kind: Kind) -> u8 {
+fn code_of(kind: RecordKind) -> u8 {
     match kind {
-        Kind::Symmetric => 1,
-        Kind::Pair => 2,
+        RecordKind::Symmetric => 1,
+        RecordKind::Pair => 2,
         _ => 3,
     }
 }

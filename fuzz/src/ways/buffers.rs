@@ -1,6 +1,6 @@
 //! Whole objects in memory: nothing is released unless every chunk opened.
 
-use keystead::{ErrorClass, PlaintextBuffer};
+use keystead::{ErrorKind, PlaintextBuffer};
 
 use super::{FILL, Seen, agree, agree_on_details, is_clean, same_bytes, threads};
 use crate::choices::Choices;
@@ -23,12 +23,12 @@ fn new_buffer(seen: &Seen<'_>) {
     let (case, keys) = (seen.case, &seen.case.ring.ring);
     let got = keystead::decrypt(keys, &case.object, case.demand.expected());
     agree("decrypt", &got, seen.whole().map(|_| ()));
-    let detailed = keystead::decrypt_with_details(keys, &case.object, case.demand.expected());
-    agree("decrypt_with_details", &detailed, seen.whole().map(|_| ()));
+    let detailed = keystead::decrypt_with_info(keys, &case.object, case.demand.expected());
+    agree("decrypt_with_info", &detailed, seen.whole().map(|_| ()));
     if let (Ok(opened), Ok(text), Ok((again, details))) = (seen.whole(), got, detailed) {
         same_bytes("decrypt", &text, &opened.released);
-        same_bytes("decrypt_with_details", &again, &opened.released);
-        agree_on_details("decrypt_with_details", &details, &opened.told);
+        same_bytes("decrypt_with_info", &again, &opened.released);
+        agree_on_details("decrypt_with_info", &details, &opened.told);
     }
 }
 
@@ -54,7 +54,7 @@ fn into_buffer(
     way: &str,
     room: usize,
     decrypt: impl Fn(
-        &keystead::Keyring,
+        &keystead::Keys,
         &[u8],
         keystead::Expected<'_>,
         &mut [u8],
@@ -68,7 +68,7 @@ fn into_buffer(
     let got = decrypt(&case.ring.ring, &case.object, case.demand.expected(), &mut out);
     if known.is_some() && len < needed {
         // The room is looked at before a chunk is.
-        agree(way, &got, Err(ErrorClass::Usage));
+        agree(way, &got, Err(ErrorKind::Usage));
         assert!(out.iter().all(|byte| *byte == FILL), "{way}: too small, and written to");
         return;
     }
@@ -90,6 +90,6 @@ fn plaintext_buffer(seen: &Seen<'_>, threads: keystead::Threads) {
     if let (Ok(opened), Ok(buffer)) = (seen.whole(), got) {
         let text = buffer.pieces().collect::<Vec<_>>().concat();
         same_bytes(way, &text, &opened.released);
-        agree_on_details(way, buffer.details(), &opened.told);
+        agree_on_details(way, buffer.info(), &opened.told);
     }
 }

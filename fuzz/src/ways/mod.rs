@@ -6,7 +6,7 @@ mod ranges;
 mod readers;
 mod streams;
 
-use keystead::{Details, Error, ErrorClass, Result};
+use keystead::{Error, ErrorKind, ObjectInfo, Result};
 
 use crate::Note;
 use crate::choices::Choices;
@@ -38,7 +38,7 @@ impl Seen<'_> {
         match self.opened() {
             Err(class) => format!("refused: {}", class.name()),
             Ok(opened) => {
-                let end = opened.stream.map_or_else(ErrorClass::name, |()| "OK");
+                let end = opened.stream.map_or_else(ErrorKind::name, |()| "OK");
                 let released = match opened.released.len() {
                     0 => "nothing",
                     BATCH.. => "a batch or more",
@@ -67,7 +67,7 @@ impl Seen<'_> {
 }
 
 fn class<T>(result: &Result<T>) -> reference::Result<()> {
-    result.as_ref().map(|_| ()).map_err(Error::class)
+    result.as_ref().map(|_| ()).map_err(Error::kind)
 }
 
 /// The same class as it has to be.
@@ -75,16 +75,16 @@ fn agree<T>(way: &str, got: &Result<T>, right: reference::Result<()>) {
     assert_eq!(class(got), right, "{way}");
 }
 
-fn agree_on_details(way: &str, details: &Details, told: &Told) {
+fn agree_on_details(way: &str, details: &ObjectInfo, told: &Told) {
     let context = details.context.iter();
     let metadata = details.metadata.iter();
     let found = Told {
         kind: details.opened_by.kind,
         key_id: *details.opened_by.key_id.as_bytes(),
-        grade: details.opened_by.grade,
+        grade: details.opened_by.provenance,
         context: context.map(|(n, v)| (n.to_owned(), v.as_bytes().to_vec())).collect(),
         metadata: metadata.map(|(n, v)| (n.to_owned(), v.to_vec())).collect(),
-        object_id: details.object_id,
+        object_id: *details.object_id.as_bytes(),
         plaintext_len: details.plaintext_len,
         floor: details.floor,
     };
@@ -114,6 +114,6 @@ fn threads(c: &mut Choices<'_>) -> keystead::Threads {
 }
 
 /// The class of an error that came through a reader.
-fn io_class(error: std::io::Error) -> ErrorClass {
-    Error::from_io(error).class()
+fn io_class(error: std::io::Error) -> ErrorKind {
+    Error::from_io(error).kind()
 }

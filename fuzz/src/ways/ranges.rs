@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::Mutex;
 
-use keystead::{ErrorClass, RangeReader, SealedHeader, WriteAt};
+use keystead::{ErrorKind, RangeReader, SealedHeader, WriteAt};
 
 use super::{FILL, Seen, agree, agree_on_details, io_class, is_clean, same_bytes, threads};
 use crate::choices::Choices;
@@ -13,15 +13,15 @@ type Reader<'a> = RangeReader<Cursor<&'a [u8]>>;
 
 pub(super) fn check(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let opened = seen.opened();
-    let known = opened.and_then(|opened| opened.known.as_ref().ok_or(ErrorClass::Auth));
+    let known = opened.and_then(|opened| opened.known.as_ref().ok_or(ErrorKind::Auth));
     let reader = new(seen);
     agree("RangeReader", &reader, known.map(|_| ()));
     let by_header = from_header(seen);
     agree("RangeReader::from_header", &by_header, known.map(|_| ()));
     let (Ok(mut reader), Ok(known), Ok(opened)) = (reader, known, opened) else { return };
-    agree_on_details("RangeReader", reader.details(), &opened.told);
+    agree_on_details("RangeReader", reader.info(), &opened.told);
     let mut by_header = by_header.expect("it agreed");
-    agree_on_details("RangeReader::from_header", by_header.details(), &opened.told);
+    agree_on_details("RangeReader::from_header", by_header.info(), &opened.told);
     for _ in 0..4 {
         let (offset, len) = (position(c, known), position(c, known));
         // Sometimes one that has opened the last chunk already.
@@ -73,7 +73,7 @@ fn read_at(reader: &mut Reader<'_>, known: &Known, offset: usize, len: usize) {
     let (end, way) = (offset + len, "RangeReader::read_at");
     let range = offset.min(known.plaintext_len)..end.min(known.plaintext_len);
     let proved = end < known.plaintext_len || end_is_proved(known);
-    let right = known.text(range).filter(|_| proved).ok_or(ErrorClass::Auth);
+    let right = known.text(range).filter(|_| proved).ok_or(ErrorKind::Auth);
     let mut out = vec![FILL; len];
     let got = reader.read_at(u64::try_from(offset).unwrap(), &mut out);
     agree(way, &got, right.as_ref().map(|_| ()).map_err(|class| *class));
@@ -88,8 +88,8 @@ fn read_exact_at(reader: &mut Reader<'_>, known: &Known, offset: usize, len: usi
     let proved = end < known.plaintext_len || end_is_proved(known);
     let range = offset.min(known.plaintext_len)..end.min(known.plaintext_len);
     let right = match known.text(range).filter(|_| proved) {
-        None => Err(ErrorClass::Auth),
-        Some(text) if text.len() < len => Err(ErrorClass::Usage),
+        None => Err(ErrorKind::Auth),
+        Some(text) if text.len() < len => Err(ErrorKind::Usage),
         Some(text) => Ok(text),
     };
     let mut out = vec![FILL; len];
@@ -114,14 +114,14 @@ fn in_order(reader: &mut Reader<'_>, known: &Known) {
         vec![]
     };
     same_bytes(way, &out, &right);
-    assert_eq!(end, if all { Ok(()) } else { Err(ErrorClass::Auth) }, "{way}");
+    assert_eq!(end, if all { Ok(()) } else { Err(ErrorKind::Auth) }, "{way}");
 }
 
 fn ends(reader: &mut Reader<'_>, known: &Known) {
     let len = u64::try_from(known.plaintext_len).unwrap();
-    let right = if end_is_proved(known) { Ok(len) } else { Err(ErrorClass::Auth) };
+    let right = if end_is_proved(known) { Ok(len) } else { Err(ErrorKind::Auth) };
     assert_eq!(reader.seek(SeekFrom::End(0)).map_err(io_class), right, "RangeReader, seek");
-    assert_eq!(reader.verified_len().map_err(|error| error.class()), right, "verified_len");
+    assert_eq!(reader.verified_len().map_err(|error| error.kind()), right, "verified_len");
 }
 
 /// A buffer in which what was never written to is [`FILL`].
@@ -144,7 +144,7 @@ fn copy_at(reader: &mut Reader<'_>, known: &Known, threads: keystead::Threads) {
     let (sink, way) = (Written(Mutex::new(Vec::new())), "RangeReader::copy_at");
     let got = reader.copy_at(threads, &sink);
     let whole = known.chunks.iter().all(Option::is_some);
-    agree(way, &got, if whole { Ok(()) } else { Err(ErrorClass::Auth) });
+    agree(way, &got, if whole { Ok(()) } else { Err(ErrorKind::Auth) });
     let written = sink.0.into_inner().unwrap();
     if let Ok(len) = got {
         assert_eq!(usize::try_from(len), Ok(known.plaintext_len), "{way}");
@@ -179,13 +179,13 @@ fn copy_range(
     let start = range.start.min(end);
     let (right, ends) = copied(known, start..end);
     same_bytes(way, &out, &right);
-    assert_eq!(got.map_err(|e| e.class()), ends.map(|()| wide(end - start)), "{way}");
+    assert_eq!(got.map_err(|e| e.kind()), ends.map(|()| wide(end - start)), "{way}");
 }
 
-fn copied(known: &Known, range: std::ops::Range<usize>) -> (Vec<u8>, Result<(), ErrorClass>) {
+fn copied(known: &Known, range: std::ops::Range<usize>) -> (Vec<u8>, Result<(), ErrorKind>) {
     let mut out = Vec::new();
     if !end_is_proved(known) {
-        return (out, Err(ErrorClass::Auth));
+        return (out, Err(ErrorKind::Auth));
     }
     if range.is_empty() && known.plaintext_len > 0 {
         return (out, Ok(()));
@@ -193,7 +193,7 @@ fn copied(known: &Known, range: std::ops::Range<usize>) -> (Vec<u8>, Result<(), 
     let last = known.chunks.len() - 1;
     let to = if range.end == known.plaintext_len { last } else { (range.end - 1) / CHUNK };
     for index in (range.start / CHUNK).min(last)..=to {
-        let Some(text) = &known.chunks[index] else { return (out, Err(ErrorClass::Auth)) };
+        let Some(text) = &known.chunks[index] else { return (out, Err(ErrorKind::Auth)) };
         let place = |at: usize| at.saturating_sub(index * CHUNK).min(text.len());
         out.extend_from_slice(&text[place(range.start)..place(range.end)]);
     }

@@ -3,7 +3,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use keystead::{Decryptor, Error, ErrorClass, Options, PushDecryptor, SealedHeader, Threads};
+use keystead::{
+    Decryptor, EncryptOptions, Error, ErrorKind, Keys, PushDecryptor, SealedHeader, Threads,
+};
 
 use super::readers::Pieces;
 use super::{Seen, agree, agree_on_details, io_class, same_bytes, threads};
@@ -53,7 +55,7 @@ fn stream(
     let reader = Decryptor::new(reader, &case.ring.ring, case.demand.expected());
     agree(way, &reader, seen.opened().map(|_| ()));
     let (Ok(mut reader), Ok(opened)) = (reader, seen.opened()) else { return };
-    agree_on_details(way, reader.details(), &opened.told);
+    agree_on_details(way, reader.info(), &opened.told);
     let (released, end) = drain(&mut reader);
     same_bytes(way, &released, &opened.released);
     assert_eq!(end, opened.stream, "{way}");
@@ -73,7 +75,7 @@ fn ends_again<R: Read + Send>(way: &str, reader: &mut Decryptor<R>, end: referen
         more.extend_from_slice(text);
         Ok(())
     });
-    assert_eq!(again.map_err(|error| error.class()), end.map(|()| 0), "{way}: copy_to again");
+    assert_eq!(again.map_err(|error| error.kind()), end.map(|()| 0), "{way}: copy_to again");
     assert!(more.is_empty(), "{way}: copy_to again");
 }
 
@@ -126,7 +128,7 @@ fn copy<R: Read + Send>(reader: &mut Decryptor<R>, threads: Threads, before: usi
     if let Ok(copied) = copied {
         assert_eq!(copied, u64::try_from(released.len() - filled).unwrap(), "copy_to");
     }
-    let end = copied.map(|_| ()).map_err(|error| error.class());
+    let end = copied.map(|_| ()).map_err(|error| error.kind());
     (released, end)
 }
 
@@ -139,7 +141,7 @@ fn from_header(seen: &Seen<'_>) {
     });
     agree(way, &reader, seen.opened().map(|_| ()));
     let (Ok(mut reader), Ok(opened)) = (reader, seen.opened()) else { return };
-    agree_on_details(way, reader.details(), &opened.told);
+    agree_on_details(way, reader.info(), &opened.told);
     let mut released = Vec::new();
     let end = reader.read_to_end(&mut released).map(|_| ()).map_err(io_class);
     same_bytes(way, &released, &opened.released);
@@ -155,7 +157,7 @@ fn push(seen: &Seen<'_>, c: &mut Choices<'_>) {
     });
     agree(way, &opener, seen.opened().map(|_| ()));
     let (Ok((mut opener, start)), Ok(opened)) = (opener, seen.opened()) else { return };
-    agree_on_details(way, opener.details(), &opened.told);
+    agree_on_details(way, opener.info(), &opened.told);
     let least = if case.object.len() < SMALL { 1 } else { 700 };
     let lens =
         [least + c.below(40_000), least, SEALED_CHUNK, SEALED_CHUNK - 1, least + c.below(99)];
@@ -170,9 +172,9 @@ fn push(seen: &Seen<'_>, c: &mut Choices<'_>) {
             same_bytes(way, &released, &opened.released);
             for more in [&b""[..], b"more", &[0; SEALED_CHUNK]] {
                 let again = opener.push(more, &mut released);
-                agree("PushDecryptor, again", &again, Err(ErrorClass::Auth));
+                agree("PushDecryptor, again", &again, Err(ErrorKind::Auth));
             }
-            agree("PushDecryptor, finish", &opener.finish(&mut released), Err(ErrorClass::Auth));
+            agree("PushDecryptor, finish", &opener.finish(&mut released), Err(ErrorKind::Auth));
             same_bytes("PushDecryptor, again", &released, &opened.released);
             return;
         }
@@ -194,13 +196,13 @@ fn verify(seen: &Seen<'_>) {
 /// R47: the same plaintext, context and metadata for another key, or no object.
 fn reencrypt(seen: &Seen<'_>, threads: Threads) {
     let (case, way) = (seen.case, "reencrypt");
-    let new = &POOL.added[0].ring;
+    let new = Keys::from(POOL.key("d").master());
     let made = threads.reencrypt(
         &case.object[..],
         &case.ring.ring,
         case.demand.expected(),
-        new,
-        &Options::new(),
+        &new.recipients(),
+        &EncryptOptions::new(),
         Vec::new(),
     );
     agree(way, &made, seen.stream());
@@ -209,7 +211,7 @@ fn reencrypt(seen: &Seen<'_>, threads: Threads) {
     let object = &made.out;
     let expected = keystead::Expected::from(&made.old.context).not_before(made.floor);
     let (text, details) =
-        keystead::decrypt_with_details(new, object, expected).expect("an object just made");
+        keystead::decrypt_with_info(&new, object, expected).expect("an object just made");
     same_bytes(way, &text, &opened.released);
     assert_eq!(details.metadata, made.old.metadata, "{way}");
     assert_eq!(details.plaintext_len, made.old.plaintext_len, "{way}");
@@ -231,13 +233,13 @@ fn failing(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let reader = new(&[usize::MAX]);
     let Ok(opened) = seen.opened() else {
         // What was read may be enough to know better.
-        let class = reader.expect_err("an object that does not open").class();
-        assert!(class == ErrorClass::Io || Err(class) == seen.stream(), "{way}: {class:?}");
+        let class = reader.expect_err("an object that does not open").kind();
+        assert!(class == ErrorKind::Io || Err(class) == seen.stream(), "{way}: {class:?}");
         return;
     };
     let front = opened.header.bytes.len() + PREFIX;
     if cut < front {
-        agree(way, &reader, Err(ErrorClass::Io));
+        agree(way, &reader, Err(ErrorKind::Io));
         return;
     }
     let (right, end) = before_failure(opened, cut - front);
@@ -263,5 +265,5 @@ fn before_failure(opened: &reference::Opened, len: usize) -> Drained {
     let failing = opened.released.len() / CHUNK;
     let refused =
         opened.stream.is_err() && opened.released.len().is_multiple_of(CHUNK) && failing < complete;
-    (released, Err(if refused { ErrorClass::Auth } else { ErrorClass::Io }))
+    (released, Err(if refused { ErrorKind::Auth } else { ErrorKind::Io }))
 }

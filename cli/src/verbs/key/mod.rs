@@ -22,7 +22,7 @@ use crate::report::{Report, shown};
 pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = keys::file(&args.file, &passphrases)?;
-    let public: Vec<_> = keys.iter().filter_map(|key| key.public()).collect();
+    let public: Vec<_> = keys.public_keys().collect();
     if public.is_empty() {
         let what = format!("{}: a symmetric key has no public half", shown(&args.file));
         return Err(Failure::usage(what)
@@ -45,13 +45,13 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     check_is_file(&args.file)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = keys::file(&args.file, &passphrases)?;
-    if keys.iter().any(|key| !key.opens()) {
+    if keys.keys().len() < keys.recipients().len() {
         let what = format!("{}: a public key is not encrypted", shown(&args.file));
         return Err(Failure::usage(what).hint("give the file with the secret key"));
     }
     let name = format!("the key file {}", shown(&args.file));
-    let text = keys.expose_file_text()?;
-    let text = keystead::encrypt_key_file(&text, passphrases.ask_new(&name)?)?;
+    let text = keys.expose_text()?;
+    let text = keystead::encrypt_key_file(&text, &passphrases.ask_new(&name)?)?;
     // A link is followed: the secret that it leads to is what must not stay behind.
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
     let failed = |error| Failure::io(&path, error);

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 
-use keystead::{Error, Keyring};
+use keystead::{Error, Keys};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -23,10 +23,11 @@ const MAX_TYPED: u64 = 1_048_576;
 pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let keys = keys::file(&args.file, &passphrases)?;
-    if keys.iter().any(|key| !key.opens()) {
+    if keys.keys().len() < keys.recipients().len() {
         let what = format!("{}: a public key needs no paper", shown(&args.file));
         return Err(Failure::usage(what).hint("give the file with the secret key"));
     }
+    let keys = keys.keys();
     let lines = paper::lines(&keys)?;
     let named: Vec<_> = keys.iter().map(paper::named).collect();
     if report.json {
@@ -66,10 +67,10 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
         report.hint("type the lines of the paper, each with its letter and number");
     }
     let keys = typed()?;
-    let mut text = keys.expose_file_text()?;
+    let mut text = keystead::KeyFile::from(&keys).expose_text()?;
     if args.passphrase || args.source.is_given() {
         let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
-        text = Zeroizing::new(keystead::encrypt_key_file(&text, passphrase)?);
+        text = Zeroizing::new(keystead::encrypt_key_file(&text, &passphrase)?);
     }
     keygen::write_secret(&args.output, &text, !args.no_sync)?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
@@ -83,7 +84,7 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
 }
 
 /// Lines from stdin, up to the last one of the paper.
-fn typed() -> Result<Keyring> {
+fn typed() -> Result<Keys> {
     let mut reader = paper::Reader::default();
     let mut stdin = Once::new(io::stdin().lock()).take(MAX_TYPED);
     let mut line = Zeroizing::new(String::with_capacity(1_024));
@@ -91,7 +92,7 @@ fn typed() -> Result<Keyring> {
         line.clear();
         let read = stdin.read_line(&mut line).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {
-                Failure::new(keystead::ErrorClass::KeyFile, "stdin: not a key on paper")
+                Failure::new(keystead::ErrorKind::KeyFile, "stdin: not a key on paper")
                     .hint("`keystead key export FILE` prints one")
             }
             _ => Failure::at("stdin", Error::from_io(error)),

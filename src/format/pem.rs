@@ -12,7 +12,7 @@ const COLUMNS: usize = 64;
 pub(crate) const LINE: usize = 48;
 const MAX_BLANK: usize = 1_024;
 
-/// The armored form of an object, lines ending in LF.
+/// Encodes an object as armor, with lines that end in LF.
 #[must_use]
 pub fn armor(object: &[u8]) -> String {
     let text = object.len().div_ceil(3) * 4;
@@ -33,14 +33,14 @@ pub(crate) fn push_line(out: &mut String, part: &[u8]) {
     out.push('\n');
 }
 
-/// Whether input begins as armor does, white space aside.
+/// Returns whether input begins as armor does, white space aside.
 #[must_use]
 pub fn is_armored(input: &[u8]) -> bool {
     let start = input.iter().position(|byte| !is_blank(*byte));
     start.is_some_and(|start| input[start..].starts_with(b"-----BEGIN "))
 }
 
-/// The object in an armored text.
+/// Decodes the object in an armored text.
 ///
 /// # Errors
 /// `Format` for anything but the one canonical form (SPEC R45).
@@ -48,7 +48,7 @@ pub fn dearmor(text: &[u8]) -> Result<Vec<u8>> {
     dearmor_in_place(text.to_vec())
 }
 
-/// [`dearmor`] in the memory of the text itself.
+/// Decodes as [`dearmor`], in the memory of the text itself.
 ///
 /// # Errors
 /// As [`dearmor`].
@@ -114,7 +114,7 @@ fn lines(whole: &[u8]) -> Result<Lines> {
     Err(wrong("armor that does not end with -----END KEYSTEAD OBJECT-----"))
 }
 
-/// R45: white space around the armor, at most 1,024 bytes on each side.
+/// Strips the white space around the armor, at most 1,024 bytes on each side (R45).
 fn trim(text: &[u8]) -> Result<&[u8]> {
     let start = text.iter().take_while(|byte| is_blank(**byte)).count();
     let text = &text[start..];
