@@ -1,6 +1,6 @@
-//! Every `console` block of README.md runs, in order and in one folder, and prints what stands
-//! there. `…` stands for
-//! anything: alone on a line for any lines, in a line for any characters.
+//! Every `console` block of README.md and of docs/demo.md runs, in order and in one directory, and
+//! prints what the page says. `…` stands for anything: alone on a line for any lines, in a line for
+//! any characters.
 
 #![cfg(unix)]
 
@@ -17,10 +17,16 @@ struct Case {
 #[test]
 fn the_blocks_of_the_readme_print_what_they_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
+    for name in ["README.md", "docs/demo.md"] {
+        let page = std::fs::read_to_string(root.join(name)).expect(name);
+        let cases = cases(&page);
+        assert!(!cases.is_empty(), "{name}: the blocks were not found");
+        check(root, name, cases);
+    }
+}
+
+fn check(root: &Path, name: &str, cases: Vec<Case>) {
     let folder = empty_folder();
-    let cases = cases(&readme);
-    assert!(cases.len() > 10, "the blocks were not found");
     for case in cases {
         // The first command builds before it runs; what it runs is this.
         let demo = case.command.starts_with("./dev demo");
@@ -31,14 +37,14 @@ fn the_blocks_of_the_readme_print_what_they_say() {
         let wanted: Vec<_> = case.output.iter().map(String::as_str).collect();
         assert!(
             lines_match(&wanted, &printed),
-            "README.md:{}: $ {}\nprints\n{}\nand not\n{}",
+            "{name}:{}: $ {}\nprints\n{}\nand not\n{}",
             case.line,
             case.command,
             printed.join("\n"),
             wanted.join("\n")
         );
         let told = wanted.iter().any(|line| line.contains("error: "));
-        assert!(success || told, "README.md:{}: $ {} fails unseen", case.line, case.command);
+        assert!(success || told, "{name}:{}: $ {} fails unseen", case.line, case.command);
     }
     std::fs::remove_dir_all(folder).expect("the folder is ours");
 }
