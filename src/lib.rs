@@ -95,11 +95,10 @@ pub use format::{
 };
 pub use keys::{KeyFile, Keys, MasterKey, PassphraseCosts, PublicKey, Recipient, Recipients};
 pub use stream::{
-    ArmorWriter, Decryptor, Encryptor, ObjectBuffer, ObjectInfo, PlaintextBuffer, PushDecryptor,
-    RangeReader, ReadAt, Reencrypted, Threads, WriteAt, decrypt, decrypt_in_place, decrypt_into,
-    decrypt_with_info, encrypt, encrypt_at, encrypt_in_place, encrypt_into, encrypt_key_file,
-    encrypt_with, encrypted_len, header_len, is_encrypted_key_file, key_file_text, read_key_file,
-    reencrypt, verify,
+    ArmorWriter, Decryptor, Encrypted, Encryptor, ObjectBuffer, ObjectInfo, Opened,
+    PlaintextBuffer, PushDecryptor, RangeReader, ReadAt, Reencrypted, Threads, WriteAt, decrypt,
+    decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_at, encrypt_in_place,
+    encrypt_into, encrypt_with, encrypted_len, header_len, reencrypt, verify,
 };
 
 /// The Rust examples of README.md run with the tests of the documentation.

@@ -5,8 +5,8 @@
 
 use keystead::{
     Changes, Context, EncryptOptions, ErrorKind, Floor, KeyFile, KeyId, Keys, Location, MasterKey,
-    Metadata, PassphraseCosts, Provenance, PublicKey, Recipient, Recipients, RecordKind, Rewrapped,
-    SealedHeader,
+    Metadata, Opened, PassphraseCosts, Provenance, PublicKey, Recipient, Recipients, RecordKind,
+    Rewrapped, SealedHeader,
 };
 
 fn symmetric() -> Keys {
@@ -138,7 +138,7 @@ fn metadata_is_private() {
     let options = EncryptOptions::new().metadata(metadata.clone());
     let object =
         keystead::encrypt_with(&keys.recipients(), b"abc", &Context::new(), &options).unwrap();
-    let (_, details) = keystead::decrypt_with_info(&keys, &object, &Context::new()).unwrap();
+    let details = keystead::decrypt_with_info(&keys, &object, &Context::new()).unwrap().info;
     assert_eq!(details.metadata, metadata);
     assert!(!object.windows(9).any(|window| window == b"quarterly"));
     assert!(!format!("{metadata:?}").contains("quarterly"));
@@ -175,7 +175,8 @@ fn the_first_held_record_decides() {
     let object = keystead::encrypt(&recipients, b"x", &Context::new()).unwrap();
     let keys = Keys::from(&a).and(&b).and(passphrase("p"));
     let opened = |keys: &Keys| {
-        keystead::decrypt_with_info(keys, &object, &Context::new()).map(|(_, d)| d.opened_by)
+        keystead::decrypt_with_info(keys, &object, &Context::new())
+            .map(|opened| opened.info.opened_by)
     };
     let by = opened(&keys).unwrap();
     assert_eq!(
@@ -416,7 +417,7 @@ fn the_floor_names_a_rollback() {
     assert_eq!(class(expect(&current, &keys, same_generation)), ErrorKind::Rollback);
     let other = Floor { commitment: [0; 32], ..floor };
     assert_eq!(class(expect(&current, &keys, other)), ErrorKind::Rollback);
-    let (_, details) = keystead::decrypt_with_info(&keys, &current, &context).unwrap();
+    let details = keystead::decrypt_with_info(&keys, &current, &context).unwrap().info;
     assert_eq!(details.floor, floor);
     // Kept as text, it demands the same.
     let kept: Floor = floor.to_string().parse().unwrap();
@@ -434,8 +435,8 @@ fn the_encryptor_knows_the_floor() {
     let floor = out.floor();
     std::io::Write::write_all(&mut out, &[7; 40_000]).unwrap();
     assert_eq!(out.floor(), floor);
-    let object = out.finish().unwrap();
-    let (_, details) = keystead::decrypt_with_info(&keys, &object, &Context::new()).unwrap();
+    let object = out.finish().unwrap().out;
+    let details = keystead::decrypt_with_info(&keys, &object, &Context::new()).unwrap().info;
     assert_eq!(details.floor, floor);
 }
 
@@ -457,8 +458,10 @@ fn reencrypt_makes_another_object() {
         Vec::new(),
     )
     .unwrap()
+    .new
     .out;
-    let (text, details) = keystead::decrypt_with_info(&new, &made, &context).unwrap();
+    let Opened { plaintext: text, info: details, .. } =
+        keystead::decrypt_with_info(&new, &made, &context).unwrap();
     assert_eq!(text, vec![9; 20_000]);
     assert_eq!(details.metadata, metadata);
     let (before, after) =
@@ -522,10 +525,9 @@ fn encrypted_key_files() {
     let key = MasterKey::generate_pair().unwrap();
     let id = key.id();
     let text = KeyFile::from(key).expose_text().unwrap();
-    let file = keystead::encrypt_key_file(&text, cheap("p")).unwrap();
-    let read = |bytes: &[u8], p: &str| {
-        keystead::read_key_file(bytes, || MasterKey::passphrase(p).map(Keys::from))
-    };
+    let file = KeyFile::encrypt(&text, cheap("p")).unwrap();
+    let read =
+        |bytes: &[u8], p: &str| KeyFile::open(bytes, || MasterKey::passphrase(p).map(Keys::from));
     let again = read(file.as_bytes(), "p").unwrap();
     assert_eq!(again.keys().iter().next().unwrap().id(), id);
     assert_eq!(class(read(file.as_bytes(), "q")), ErrorKind::NoKey);

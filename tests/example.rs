@@ -39,8 +39,8 @@ fn spec_has_the_worked_example() {
     );
     assert_eq!(example.object, object.unwrap(), "the library makes other bytes");
     let opened = keystead::decrypt_with_info(&keys, &example.object, &context).unwrap();
-    assert_eq!(opened.0, PLAINTEXT);
-    assert_eq!(opened.1.floor.to_string(), FLOOR_TEXT);
+    assert_eq!(opened.plaintext, PLAINTEXT);
+    assert_eq!(opened.info.floor.to_string(), FLOOR_TEXT);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SPEC.md");
     let spec = std::fs::read_to_string(&path).unwrap();

@@ -60,7 +60,7 @@ fn every_way_agrees() {
             for piece in text.chunks(7_001) {
                 writer.write_all(piece).unwrap();
             }
-            let streamed = writer.finish().unwrap();
+            let streamed = writer.finish().unwrap().out;
             let mut read = Vec::new();
             let mut reader = Decryptor::new(&streamed[..], &keys, &context).unwrap();
             reader.read_to_end(&mut read).unwrap();

@@ -89,11 +89,18 @@ fn every_way_to_encrypt_makes_the_same_object() {
             assert!(decrypted(&keys, &object) == plain, "encrypt_into, {len}, {threads:?}");
 
             let board = Board::new();
-            let source = (&plain, u64::try_from(len).unwrap());
-            let made =
-                keystead::encrypt_at(threads, source, &recipients, &context, &options, &board);
+            let source_len = u64::try_from(len).unwrap();
+            let made = keystead::encrypt_at(
+                threads,
+                &plain,
+                source_len,
+                &recipients,
+                &context,
+                &options,
+                &board,
+            );
             let object = board.bytes();
-            let (made, floor) = made.unwrap();
+            let keystead::Encrypted { len: made, floor, .. } = made.unwrap();
             assert_eq!((made, object.len()), (u64::try_from(size).unwrap(), size));
             keystead::decrypt(&keys, &object, context.included().not_before(floor)).unwrap();
             assert!(decrypted(&keys, &object) == plain, "encrypt_at, {len}, {threads:?}");
@@ -129,7 +136,7 @@ fn an_encryptor_takes_readers_and_writes_in_any_mixture() {
             let copied = out.copy_from(Threads::new(3), middle).unwrap();
             assert_eq!(copied, u64::try_from(middle.len()).unwrap());
             out.write_all(&plain[len - after..]).unwrap();
-            let object = out.finish().unwrap();
+            let object = out.finish().unwrap().out;
             assert!(decrypted(&keys, &object) == plain, "{before}, {len}, {after}");
         }
     }
@@ -236,7 +243,7 @@ fn a_cut_object_ends_every_reader() {
         let mut writer =
             Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options).unwrap();
         writer.write_all(&text(2 * BATCH)).unwrap();
-        let object = writer.finish().unwrap();
+        let object = writer.finish().unwrap().out;
         for cut in [1, 15, 16, 17, 16 + 16_400, 16 + 64 * 16_400, 16 + 65 * 16_400 + 1] {
             let cut = &object[..object.len() - cut];
             let mut reader = Decryptor::new(cut, &keys, &context).unwrap();
@@ -254,10 +261,11 @@ fn a_source_of_another_length_makes_no_object() {
     let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
     let plain = text(3 * BATCH);
     for len in [0, 1, 3 * BATCH - 1, 3 * BATCH + 1, 9 * BATCH] {
-        let source = (&plain, u64::try_from(len).unwrap());
+        let source_len = u64::try_from(len).unwrap();
         let ended = keystead::encrypt_at(
             Threads::new(2),
-            source,
+            &plain,
+            source_len,
             &keys.recipients(),
             &context,
             &options,
@@ -265,7 +273,7 @@ fn a_source_of_another_length_makes_no_object() {
         );
         assert!(matches!(ended, Err(Error::Io(_))), "{len}");
 
-        let stated = EncryptOptions::new().plaintext_len(source.1);
+        let stated = EncryptOptions::new().plaintext_len(source_len);
         let mut out =
             Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &stated).unwrap();
         let ended = out.copy_from(Threads::new(2), &plain[..]).and_then(|_| out.finish());
@@ -308,22 +316,24 @@ fn an_error_of_the_system_comes_back_whole() {
         let broken = Broken(place);
         let ended = keystead::encrypt_at(
             threads,
-            (&broken, len),
+            &broken,
+            len,
             &keys.recipients(),
             &context,
             &options,
             &Board::new(),
         );
-        assert_eq!(number(ended.map(|(len, _)| len)), Some(5));
+        assert_eq!(number(ended.map(|made| made.len)), Some(5));
         let ended = keystead::encrypt_at(
             threads,
-            (&plain, len),
+            &plain,
+            len,
             &keys.recipients(),
             &context,
             &options,
             &broken,
         );
-        assert_eq!(number(ended.map(|(len, _)| len)), Some(5));
+        assert_eq!(number(ended.map(|made| made.len)), Some(5));
         let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
         assert_eq!(number(reader.copy_at(threads, &broken)), Some(5));
     }
@@ -360,7 +370,8 @@ fn files_are_read_and_written_at_their_places() {
     let len = u64::try_from(plain.len()).unwrap();
     keystead::encrypt_at(
         Threads::new(2),
-        (&source, len),
+        &source,
+        len,
         &keys.recipients(),
         &context,
         &options,
@@ -385,7 +396,7 @@ fn a_new_object_of_an_old_one() {
             let made = threads
                 .reencrypt(&object[..], &keys, &context, &keys.recipients(), &options, Vec::new())
                 .unwrap();
-            assert!(decrypted(&keys, &made.out) == plain, "{len}, {threads:?}");
+            assert!(decrypted(&keys, &made.new.out) == plain, "{len}, {threads:?}");
         }
     }
 }

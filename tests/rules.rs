@@ -7,7 +7,8 @@ use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
     Changes, Context, Decryptor, EncryptOptions, Encryptor, Error, ErrorKind, KeyFile, KeyId, Keys,
-    Location, MasterKey, Metadata, PassphraseCosts, RangeReader, Recipient, SealedHeader, hazmat,
+    Location, MasterKey, Metadata, Opened, PassphraseCosts, RangeReader, Recipient, SealedHeader,
+    hazmat,
 };
 
 /// Where things lie in the header of an object with a stated length, without context and metadata.
@@ -126,7 +127,7 @@ fn reserved_names_are_refused_from_callers() {
 
     let passphrase = || MasterKey::passphrase("a").unwrap();
     let cheap = Recipient::from(&passphrase()).with_passphrase_costs(PassphraseCosts::FLOOR);
-    let file = keystead::encrypt_key_file(&KeyFile::from(&keys).expose_text().unwrap(), cheap);
+    let file = KeyFile::encrypt(&KeyFile::from(&keys).expose_text().unwrap(), cheap);
     let file = file.unwrap();
     let object = keystead::dearmor(file.as_bytes()).unwrap();
     let text = keystead::decrypt(&Keys::from(passphrase()), &object, &context).unwrap();
@@ -166,7 +167,7 @@ fn ranges_read_little_and_believe_no_length() {
     let text: Vec<u8> = (0..100 * 16_384_u32).map(|i| i.to_le_bytes()[1]).collect();
     let mut out = Encryptor::new(Vec::new(), &keys.recipients(), &Context::new()).unwrap();
     out.write_all(&text).unwrap();
-    let object = out.finish().unwrap();
+    let object = out.finish().unwrap().out;
     let header = SealedHeader::parse(&object).unwrap().len();
 
     let count = std::rc::Rc::new(std::cell::Cell::new(0));
@@ -240,9 +241,10 @@ fn a_reencrypted_object_is_another_one() {
     let made =
         keystead::reencrypt(&object[..], &old, &context, &new.recipients(), &options, Vec::new())
             .unwrap();
-    let again = made.out;
+    let again = made.new.out;
 
-    let (text, details) = keystead::decrypt_with_info(&new, &again, &context).unwrap();
+    let Opened { plaintext: text, info: details, .. } =
+        keystead::decrypt_with_info(&new, &again, &context).unwrap();
     assert_eq!((text.as_slice(), &details.metadata), (&b"text"[..], &metadata));
     assert_eq!(class(keystead::decrypt(&old, &again, &context)), ErrorKind::NoKey);
     let (before, after) =
@@ -253,8 +255,8 @@ fn a_reencrypted_object_is_another_one() {
     assert_eq!(class(hazmat::accept_data_key(&after, &data_key, 0, &context)), ErrorKind::Auth);
 
     // A floor of the old object does not pass for the new one (R38).
-    let (_, old_details) = keystead::decrypt_with_info(&old, &object, &context).unwrap();
-    assert_eq!((made.old.floor, made.floor), (old_details.floor, details.floor));
+    let old_details = keystead::decrypt_with_info(&old, &object, &context).unwrap().info;
+    assert_eq!((made.old.floor, made.new.floor), (old_details.floor, details.floor));
     let expected = Context::unchecked().not_before(old_details.floor);
     assert_eq!(class(keystead::decrypt(&new, &again, expected)), ErrorKind::Rollback);
 }

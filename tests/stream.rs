@@ -132,7 +132,9 @@ fn a_stated_length_is_a_promise() {
         || Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options).unwrap();
     let mut exact = begin();
     exact.write_all(&text(20_000)).unwrap();
-    let object = exact.finish().unwrap();
+    let made = exact.finish().unwrap();
+    let object = made.out;
+    assert_eq!(made.len, u64::try_from(object.len()).unwrap());
     assert_eq!(keystead::decrypt(&keys, &object, &context).unwrap(), text(20_000));
     let mut short = begin();
     short.write_all(&text(19_999)).unwrap();
@@ -178,7 +180,7 @@ fn ranges_equal_slices() {
                 Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options)
                     .unwrap();
             out.write_all(&plain).unwrap();
-            let object = out.finish().unwrap();
+            let object = out.finish().unwrap().out;
             let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
             let edges = [0, 1, 16_383, 16_384, 16_385, 32_768, 69_999, 70_000, 70_001];
             for from in edges {
@@ -257,7 +259,7 @@ fn ranges_see_only_their_chunks() {
     let (keys, context) = (keys(), Context::new());
     let mut out = Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap();
     out.write_all(&text(60_000)).unwrap();
-    let object = out.finish().unwrap();
+    let object = out.finish().unwrap().out;
     let front = object.len() - 60_000 - 4 * 16;
     let mut damaged = object.clone();
     damaged[front + 16_400 + 5] ^= 1;
@@ -336,8 +338,8 @@ fn chunk_numbers_do_not_wrap() {
         }
     }
     let (keys, context) = (keys(), Context::new());
-    let object =
-        Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap().finish().unwrap();
+    let out = Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap();
+    let object = out.finish().unwrap().out;
     let header = SealedHeader::parse(&object).unwrap();
     let opened = header.unwrap(&keys, &context).unwrap();
     let data_key = keystead::hazmat::expose_data_key(&opened);

@@ -137,7 +137,7 @@ fn encrypt(
 ) -> Vec<u8> {
     let mut writer = Encryptor::with_options(Vec::new(), recipients, context, options).unwrap();
     writer.write_all(text).unwrap();
-    writer.finish().unwrap()
+    writer.finish().unwrap().out
 }
 
 fn symmetric() -> MasterKey {

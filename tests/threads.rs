@@ -354,7 +354,7 @@ impl Run {
         if self.way == EncryptAt {
             let options = EncryptOptions::new();
             let end = caught(|| {
-                keystead::encrypt_at(threads, (&source, len), recipients, context, &options, &board)
+                keystead::encrypt_at(threads, &source, len, recipients, context, &options, &board)
             });
             return Outcome { end, released: Vec::new() };
         }

@@ -105,7 +105,7 @@ fn they_are_many_and_every_class_occurs() {
 fn a_key_file_has_at_most_one_mib() {
     let mut file = format!("{}\n#", vectors_support::keys::symmetric("alice").text).into_bytes();
     file.resize(1_048_576, b'#');
-    let read = |file: &[u8]| keystead::read_key_file(file, || Ok(keystead::Keys::new()));
+    let read = |file: &[u8]| keystead::KeyFile::open(file, || Ok(keystead::Keys::new()));
     assert_eq!(read(&file).unwrap().recipients().len(), 1);
     file.push(b'#');
     assert_eq!(read(&file).unwrap_err().kind(), keystead::ErrorKind::Limit);

@@ -154,7 +154,7 @@ pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
 /// The keys in the bytes of a key file.
 pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<KeyFile> {
     let mut asked = None;
-    let keys = keystead::read_key_file(bytes, || {
+    let keys = KeyFile::open(bytes, || {
         let asked_for = format!("the key file {}", name(path));
         passphrases.ask(&asked_for).map(|key| passphrases.limited(key.into())).map_err(|failure| {
             // The library's error takes its place; ours is kept.

@@ -99,7 +99,7 @@ impl Buffers {
         let object = self.head(&head);
         if head.whole && !keystead::is_armored(object) {
             match keystead::decrypt_with_info(keys, object, expected) {
-                Ok((text, details)) => return Ok(Some((Plain(text), details))),
+                Ok(opened) => return Ok(Some((Plain(opened.plaintext), opened.info))),
                 Err(_) if input.path().is_some_and(sidefile::exists) => {}
                 Err(error) => {
                     let failure = explained(&name, error, object, keys);

@@ -17,8 +17,8 @@ use crate::error::{Detail, Error, Result};
 /// # use keystead::{Context, Floor, Keys, MasterKey};
 /// # let keys = Keys::from(MasterKey::generate()?);
 /// # let object = keystead::encrypt(&keys.recipients(), b"meet at noon", &Context::new())?;
-/// let (_, details) = keystead::decrypt_with_info(&keys, &object, &Context::new())?;
-/// let kept = details.floor.to_string();                              // keystead-floor-1…
+/// let opened = keystead::decrypt_with_info(&keys, &object, &Context::new())?;
+/// let kept = opened.info.floor.to_string();                              // keystead-floor-1…
 /// let floor: Floor = kept.parse()?;
 /// keystead::decrypt(&keys, &object, Context::unchecked().not_before(floor))?;
 /// # Ok(()) }

@@ -17,7 +17,8 @@ pub(crate) const MAX_PLAINTEXT: u64 = (1 << 52) - 1;
 
 /// [`CHUNK`] for arithmetic on positions.
 pub(crate) const CHUNK_64: u64 = 16_384;
-const SEALED_CHUNK_64: u64 = 16_400;
+/// [`SEALED_CHUNK`] for arithmetic on positions.
+pub(crate) const SEALED_CHUNK_64: u64 = 16_400;
 const TAG_64: u64 = 16;
 const BODY_PREFIX_64: u64 = 56;
 

@@ -17,7 +17,7 @@ use crate::format::pem::{self, LINE};
 /// let keys = Keys::from(MasterKey::generate()?);
 /// let mut out = Encryptor::new(ArmorWriter::new(Vec::new()), &keys.recipients(), &Context::new())?;
 /// out.write_all(b"meet at noon")?;
-/// let (text, _len) = out.finish()?.finish()?;
+/// let (text, _len) = out.finish()?.out.finish()?;
 /// let object = keystead::dearmor(&text)?;
 /// assert_eq!(keystead::decrypt(&keys, &object, &Context::new())?, b"meet at noon");
 /// # Ok(()) }

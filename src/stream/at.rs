@@ -5,11 +5,12 @@ use std::io::{self, IoSliceMut, Read, Seek};
 use std::ops::Range;
 
 use super::batch::{BATCH_64, BATCH_SEALED, Batch, Outcome, Pipeline, Source};
+use super::encryptor::Encrypted;
 use super::{RangeReader, Threads, chunks};
 use crate::envelope::{EncryptOptions, PayloadKey, seal};
 use crate::error::{Error, Result};
+use crate::format::Context;
 use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
-use crate::format::{Context, Floor};
 use crate::keys::Recipients;
 
 /// Bytes that several threads can read at once, each at its place.
@@ -31,8 +32,7 @@ pub trait WriteAt: Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 }
 
-/// Encrypts the `len` bytes of `source` to `sink`, header first, and gives the length of the object
-/// and its floor. The chunks are read, sealed and written in no order; on an error what `sink`
+/// Encrypts the `len` bytes of `source` to `sink`, header first. The chunks are read, sealed and written in no order; on an error what `sink`
 /// holds is no object. Nothing is cut: bytes that `sink` has after the object stay there, and a
 /// file that is opened for appending takes them at the wrong place.
 ///
@@ -41,12 +41,13 @@ pub trait WriteAt: Sync {
 /// shorter or longer than it was said to be.
 pub fn encrypt_at(
     threads: Threads,
-    (source, len): (&impl ReadAt, u64),
+    source: &impl ReadAt,
+    len: u64,
     recipients: &Recipients,
     context: &Context,
     options: &EncryptOptions,
     sink: &impl WriteAt,
-) -> Result<(u64, Floor)> {
+) -> Result<Encrypted> {
     let chunks = Chunks::of_plaintext(len)?;
     let sealed = seal(recipients, context, &options.clone().plaintext_len(len))?;
     let front = [&sealed.header[..], sealed.payload.prefix()].concat();
@@ -61,7 +62,7 @@ pub fn encrypt_at(
     };
     let pipeline = Pipeline { threads: threads.for_len(len), room: room(chunks.body_len()) };
     pipeline.run(Span::of(0, chunks.last), work)?;
-    Ok((header + chunks.body_len(), sealed.floor()))
+    Ok(Encrypted::new((), header + chunks.body_len(), sealed.floor()))
 }
 
 impl<R: Read + Seek + ReadAt> RangeReader<R> {

@@ -140,10 +140,20 @@ pub fn decrypt<'e>(
     object: &[u8],
     expected: impl Into<Expected<'e>>,
 ) -> Result<Vec<u8>> {
-    decrypt_with_info(keys, object, expected).map(|(plaintext, _)| plaintext)
+    decrypt_with_info(keys, object, expected).map(|opened| opened.plaintext)
 }
 
-/// [`decrypt`], and which key opened, its grade, the context and the private metadata.
+/// A plaintext, and what opening its object told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The plaintext, which all verified.
+    pub plaintext: Vec<u8>,
+    /// Which key opened, the context, the private metadata, the floor.
+    pub info: ObjectInfo,
+}
+
+/// Decrypts as [`decrypt`], and says which key opened and what the object tells.
 ///
 /// # Errors
 /// As [`decrypt`].
@@ -151,11 +161,11 @@ pub fn decrypt_with_info<'e>(
     keys: &Keys,
     object: &[u8],
     expected: impl Into<Expected<'e>>,
-) -> Result<(Vec<u8>, ObjectInfo)> {
-    let (key, details, sealed, len) = open(keys, object, expected.into())?;
+) -> Result<Opened> {
+    let (key, info, sealed, len) = open(keys, object, expected.into())?;
     let mut out = Wiped(vec![0; len]);
     Threads::ONE.open(&key, sealed, &mut out)?;
-    Ok((out.take(), details))
+    Ok(Opened { plaintext: out.take(), info })
 }
 
 /// Decrypts into the front of `out` and returns how many bytes it took. After an error `out` holds

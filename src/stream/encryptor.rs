@@ -8,7 +8,7 @@ use crate::envelope::{EncryptOptions, PayloadKey, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::floor::Floor;
-use crate::format::layout::{CHUNK, MAX_INDEX, TAG};
+use crate::format::layout::{BODY_PREFIX, CHUNK, MAX_INDEX, SEALED_CHUNK_64, TAG};
 use crate::keys::Recipients;
 
 /// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without
@@ -24,7 +24,7 @@ use crate::keys::Recipients;
 /// let key = MasterKey::generate()?;
 /// let mut out = Encryptor::new(Vec::new(), &Recipients::from(&key), &Context::new())?;
 /// out.write_all(b"any number of bytes")?;
-/// let object = out.finish()?;
+/// let object = out.finish()?.out;
 /// # assert_eq!(keystead::decrypt(&Keys::from(key), &object, &Context::new())?, b"any number of bytes");
 /// # Ok(()) }
 /// ```
@@ -47,7 +47,27 @@ pub struct Encryptor<W> {
     pub(super) index: u64,
     pub(super) left: Option<u64>,
     pub(super) failed: bool,
+    /// Bytes before the first chunk.
+    front: usize,
     floor: Floor,
+}
+
+/// A finished object.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Encrypted<W = ()> {
+    /// Where it was written.
+    pub out: W,
+    /// Its length in bytes, header included.
+    pub len: u64,
+    /// What a reader may demand of it (SPEC R38).
+    pub floor: Floor,
+}
+
+impl<W> Encrypted<W> {
+    pub(super) const fn new(out: W, len: u64, floor: Floor) -> Self {
+        Self { out, len, floor }
+    }
 }
 
 impl<W> Encryptor<W> {
@@ -90,6 +110,7 @@ impl<W: Write> Encryptor<W> {
 
     pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
         let floor = sealed.floor();
+        let front = sealed.header.len() + BODY_PREFIX;
         inner.write_all(&sealed.header)?;
         inner.write_all(sealed.payload.prefix())?;
         Ok(Self {
@@ -100,23 +121,29 @@ impl<W: Write> Encryptor<W> {
             index: 0,
             left: stated,
             failed: false,
+            front,
             floor,
         })
     }
 
-    /// Seals the last chunk, flushes, and gives the writer back.
+    /// Seals the last chunk, flushes, and returns the writer with the length and the floor of the
+    /// object.
     ///
     /// # Errors
     /// `Io` where writing fails or failed before, `Usage` where fewer bytes came than were stated:
     /// then the object does not decrypt.
-    pub fn finish(mut self) -> Result<W> {
+    pub fn finish(mut self) -> Result<Encrypted<W>> {
         self.check()?;
         if self.left.is_some_and(|left| left > 0) {
             return Err(Error::usage("fewer bytes came than the stated plaintext length"));
         }
+        let last = self.filled + TAG;
+        let chunks = self.index;
         self.flush_chunk()?;
         self.inner.flush()?;
-        Ok(self.inner)
+        let around = u64::try_from(self.front + last).map_err(io::Error::other)?;
+        let len = around + chunks * SEALED_CHUNK_64;
+        Ok(Encrypted::new(self.inner, len, self.floor))
     }
 
     /// A write that failed may have reached the output in part; going on would leave a hole.

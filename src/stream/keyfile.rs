@@ -18,58 +18,61 @@ fn context() -> Context {
     Context::from([("keystead.type", "key-file")])
 }
 
-/// Encrypts the text of a key file under a passphrase; returns armor. Comments are kept;
-/// [`KeyFile::expose_text`] makes such text.
-///
-/// # Errors
-/// `Usage` where `passphrase` is another kind of key; `KeyFile` or `Limit` where `text` is no key
-/// file (SPEC R44).
-pub fn encrypt_key_file(text: &str, passphrase: impl Into<Recipient>) -> Result<String> {
-    let passphrase = passphrase.into();
-    if passphrase.kind() != RecordKind::Passphrase {
-        return Err(Error::usage("a key file is encrypted under a passphrase"));
+impl KeyFile {
+    /// Encrypts the text of a key file under a passphrase; returns armor. Comments are kept;
+    /// [`expose_text`](Self::expose_text) makes such text.
+    ///
+    /// # Errors
+    /// `Usage` where `passphrase` is another kind of key; `KeyFile` or `Limit` where `text` is no
+    /// key file (SPEC R44).
+    pub fn encrypt(text: &str, passphrase: impl Into<Recipient>) -> Result<String> {
+        let passphrase = passphrase.into();
+        if passphrase.kind() != RecordKind::Passphrase {
+            return Err(Error::usage("a key file is encrypted under a passphrase"));
+        }
+        Self::parse(text.as_bytes())?;
+        let mut options = EncryptOptions::new();
+        options.plaintext_len = u64::try_from(text.len()).ok();
+        let mut randomness = Randomness::draw(32 + 16 + 24 + 24 + 16)?;
+        let recipients = Recipients::from(passphrase);
+        let sealed = seal_as_keystead(&recipients, &context(), &options, &mut randomness)?;
+        encrypt_sealed(&sealed, text.as_bytes()).map(|object| armor(&object))
     }
-    KeyFile::parse(text.as_bytes())?;
-    let mut options = EncryptOptions::new();
-    options.plaintext_len = u64::try_from(text.len()).ok();
-    let mut randomness = Randomness::draw(32 + 16 + 24 + 24 + 16)?;
-    let sealed =
-        seal_as_keystead(&Recipients::from(passphrase), &context(), &options, &mut randomness)?;
-    encrypt_sealed(&sealed, text.as_bytes()).map(|object| armor(&object))
-}
 
-/// Whether a key file needs a passphrase.
-#[must_use]
-pub fn is_encrypted_key_file(bytes: &[u8]) -> bool {
-    bytes.first() == MAGIC.first() || is_armored(bytes)
-}
-
-/// The keys of a key file, plain or encrypted. `passphrase` is called only where one is needed.
-///
-/// # Errors
-/// `KeyFile` and `Limit` by SPEC R44; `NoKey` for a wrong passphrase; `Format` for damaged armor.
-pub fn read_key_file(bytes: &[u8], passphrase: impl FnOnce() -> Result<Keys>) -> Result<KeyFile> {
-    KeyFile::parse(&key_file_text(bytes, passphrase)?)
-}
-
-/// The text of a key file, comments included, plain or encrypted: secrets in the clear.
-///
-/// # Errors
-/// As [`read_key_file`], but what the text holds is not looked at.
-pub fn key_file_text(
-    bytes: &[u8],
-    passphrase: impl FnOnce() -> Result<Keys>,
-) -> Result<Zeroizing<Vec<u8>>> {
-    if bytes.len() > MAX_FILE {
-        let detail = Detail::new("a key file above 1 MiB");
-        return Err(Error::limit(detail.hint("is it a key file at all?")));
+    /// Returns whether the bytes of a key file need a passphrase.
+    #[must_use]
+    pub fn is_encrypted(bytes: &[u8]) -> bool {
+        bytes.first() == MAGIC.first() || is_armored(bytes)
     }
-    if !is_encrypted_key_file(bytes) {
-        return Ok(Zeroizing::new(bytes.to_vec()));
+
+    /// Reads a key file, plain or encrypted. `passphrase` is called only where one is needed.
+    ///
+    /// # Errors
+    /// `KeyFile` and `Limit` by SPEC R44; `NoKey` for a wrong passphrase; `Format` for damaged
+    /// armor.
+    pub fn open(bytes: &[u8], passphrase: impl FnOnce() -> Result<Keys>) -> Result<Self> {
+        Self::parse(&Self::expose_bytes(bytes, passphrase)?)
     }
-    let object = if is_armored(bytes) { dearmor(bytes)? } else { bytes.to_vec() };
-    check_only_passphrase(&object)?;
-    decrypt(&passphrase()?, &object, &context()).map(Zeroizing::new)
+
+    /// Returns the text of a key file, comments included, plain or encrypted: secrets in the clear.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but what the text holds is not looked at.
+    pub fn expose_bytes(
+        bytes: &[u8],
+        passphrase: impl FnOnce() -> Result<Keys>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        if bytes.len() > MAX_FILE {
+            let detail = Detail::new("a key file above 1 MiB");
+            return Err(Error::limit(detail.hint("is it a key file at all?")));
+        }
+        if !Self::is_encrypted(bytes) {
+            return Ok(Zeroizing::new(bytes.to_vec()));
+        }
+        let object = if is_armored(bytes) { dearmor(bytes)? } else { bytes.to_vec() };
+        check_only_passphrase(&object)?;
+        decrypt(&passphrase()?, &object, &context()).map(Zeroizing::new)
+    }
 }
 
 /// R44: one passphrase record, no other, and the context of key files; before anything is derived.

@@ -17,8 +17,8 @@
 //! in place.
 //!
 //! [`ArmorWriter`] below an [`Encryptor`] writes text. [`verify()`] reads a whole object and keeps
-//! nothing; [`reencrypt`] makes a new object of an old one. Key files are objects too:
-//! [`encrypt_key_file`], [`read_key_file`].
+//! nothing; [`reencrypt`] makes a new object of an old one. Key files under a passphrase are
+//! objects too: [`KeyFile::encrypt`](crate::KeyFile::encrypt).
 //!
 //! The body is C2SP chunked-encryption with chunks of 16,384 bytes (SPEC section 6): 56 bytes in
 //! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.
@@ -47,12 +47,11 @@ pub use at::{ReadAt, WriteAt, encrypt_at};
 #[cfg(feature = "hazmat")]
 pub(crate) use buffer::encrypt_sealed;
 pub use buffer::{
-    decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_in_place,
+    Opened, decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_in_place,
     encrypt_into, encrypt_with, encrypted_len, header_len,
 };
 pub use decryptor::{Decryptor, ObjectInfo};
-pub use encryptor::Encryptor;
-pub use keyfile::{encrypt_key_file, is_encrypted_key_file, key_file_text, read_key_file};
+pub use encryptor::{Encrypted, Encryptor};
 pub use opened::PlaintextBuffer;
 pub use prepared::ObjectBuffer;
 pub use push::PushDecryptor;

@@ -4,16 +4,15 @@ use std::io::{BufRead, Read, Write};
 
 use super::Threads;
 use super::decryptor::{Decryptor, ObjectInfo};
-use super::encryptor::Encryptor;
+use super::encryptor::{Encrypted, Encryptor};
 use crate::envelope::{EncryptOptions, seal_as_keystead};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
-use crate::format::floor::Floor;
 use crate::keys::{Keys, Recipients};
 use crate::primitives::random::Randomness;
 
-/// Reads a whole object and verifies every chunk and the end; gives what it told and the
-/// plaintext's length in bytes. Constant memory.
+/// Reads a whole object and verifies every chunk and the end, in constant memory. Returns what
+/// opening told, always with the plaintext's length.
 ///
 /// # Errors
 /// The classes of SPEC R52.
@@ -21,13 +20,13 @@ pub fn verify<'e>(
     object: impl Read,
     keys: &Keys,
     expected: impl Into<Expected<'e>>,
-) -> Result<(ObjectInfo, u64)> {
+) -> Result<ObjectInfo> {
     let mut reader = Decryptor::new(object, keys, expected)?;
     let mut len = 0;
     loop {
         let read = reader.fill_buf().map_err(Error::from_io)?.len();
         if read == 0 {
-            return Ok((reader.info().clone(), len));
+            return Ok(ObjectInfo { plaintext_len: Some(len), ..reader.info().clone() });
         }
         reader.consume(read);
         len += u64::try_from(read).unwrap_or(0);
@@ -38,12 +37,10 @@ pub fn verify<'e>(
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Reencrypted<W> {
-    /// Where the new object was written.
-    pub out: W,
-    /// What opening the *old* object told.
+    /// What opening the old object told.
     pub old: ObjectInfo,
-    /// What a reader may demand of the new object (SPEC R38): the old one's floor does not fit it.
-    pub floor: Floor,
+    /// The new object; the old one's floor does not fit it.
+    pub new: Encrypted<W>,
 }
 
 /// Makes a new object of an old one: new id, new data key, new body, the same context and private
@@ -86,6 +83,5 @@ pub(super) fn reencrypt_by<W: Write + Send>(
     let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
     // Through buffers of our own, which are wiped; `io::copy` would leave plaintext on the stack.
     reader.copy_to(threads, |text| Ok(writer.write_all(text)?))?;
-    let floor = writer.floor();
-    Ok(Reencrypted { out: writer.finish()?, old: details, floor })
+    Ok(Reencrypted { old: details, new: writer.finish()? })
 }

@@ -29,7 +29,7 @@ fn key_file(vector: &Vector) -> Vec<String> {
         Some(passphrase) => MasterKey::passphrase(passphrase).map(Keys::from),
         None => Ok(Keys::new()),
     };
-    let found = keystead::read_key_file(&vector.bytes, passphrase);
+    let found = KeyFile::open(&vector.bytes, passphrase);
     let mut wrong = Vec::new();
     let got = found.as_ref().map_or_else(class, |_| "success");
     compare(&mut wrong, "expect", vector.expect, got);

@@ -179,8 +179,8 @@ fn at_their_places(
     let object = usize::try_from(len)
         .map_or(Ok(0), |len| keystead::encrypted_len(recipients, len, context, options))?;
     let Some(to) = out.place(u64::try_from(object).unwrap_or(0)) else { return Ok(None) };
-    match keystead::encrypt_at(threads, (&From(file), len), recipients, context, options, &to) {
-        Ok((_, floor)) => Ok(Some(floor)),
+    match keystead::encrypt_at(threads, &From(file), len, recipients, context, options, &to) {
+        Ok(made) => Ok(Some(made.floor)),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
         Err(error @ Error::Io(_)) => Err(about_input(Failure::at(input, error))),
         Err(error) => Err(error.into()),
@@ -221,13 +221,12 @@ fn sealed<W: Write + Send>(
         Error::Io(_) => written(error),
         _ => Failure::from(error),
     })?;
-    let floor = sealed.floor();
     let plaintext = copy_in(threads, reader, &mut sealed, names)?;
-    let out = sealed.finish().map_err(|error| match &error {
+    let made = sealed.finish().map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() => written(error),
         _ => about_input(Failure::at(input, error)),
     })?;
-    Ok((out, plaintext, floor))
+    Ok((made.out, plaintext, made.floor))
 }
 
 /// In a folder, everything is taken as it is.

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     text.push_str(&secret);
     if args.passphrase || args.source.is_given() {
         let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
-        text = Zeroizing::new(keystead::encrypt_key_file(&text, &passphrase)?);
+        text = Zeroizing::new(KeyFile::encrypt(&text, &passphrase)?);
     }
     // One after the other, so that a killed run leaves one private file at most; the secret first,
     // for nobody may encrypt for a key

@@ -110,7 +110,8 @@ fn one(
         Error::Io(_) => Failure::at(&name, error),
         error => failed(error),
     })?;
-    let HeaderTap { out, header: made_header } = made.out;
+    let floor = made.new.floor;
+    let HeaderTap { out, header: made_header } = made.new.out;
     let finished = replacement.finish(out, remarks)?;
     if has_side {
         sidefile::remove(path, sync)?;
@@ -126,8 +127,8 @@ fn one(
     if !dropped.is_empty() {
         told.hints.push(format!("{name}: opens no longer with {}", dropped.join(", ")));
     }
-    told.value["generation"] = made.floor.generation.into();
-    told.value["floor"] = made.floor.to_string().into();
+    told.value["generation"] = floor.generation.into();
+    told.value["floor"] = floor.to_string().into();
     told.value["output"] = json!(name);
     told.value["key_ids"] = json!(ids);
     told.value["dropped"] = json!(dropped);

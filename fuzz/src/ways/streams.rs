@@ -187,8 +187,11 @@ fn verify(seen: &Seen<'_>) {
     let case = seen.case;
     let got = keystead::verify(&case.object[..], &case.ring.ring, case.demand.expected());
     agree("verify", &got, seen.stream());
-    if let (Ok((details, len)), Ok(opened)) = (got, seen.opened()) {
-        assert_eq!(len, u64::try_from(opened.released.len()).unwrap(), "verify");
+    if let (Ok(mut details), Ok(opened)) = (got, seen.opened()) {
+        let len = u64::try_from(opened.released.len()).unwrap();
+        assert_eq!(details.plaintext_len, Some(len), "verify");
+        // Whether it was stated is what the others tell.
+        details.plaintext_len = opened.told.plaintext_len;
         agree_on_details("verify", &details, &opened.told);
     }
 }
@@ -208,14 +211,14 @@ fn reencrypt(seen: &Seen<'_>, threads: Threads) {
     agree(way, &made, seen.stream());
     let (Ok(made), Ok(opened)) = (made, seen.opened()) else { return };
     agree_on_details(way, &made.old, &opened.told);
-    let object = &made.out;
-    let expected = keystead::Expected::from(&made.old.context).not_before(made.floor);
-    let (text, details) =
-        keystead::decrypt_with_info(&new, object, expected).expect("an object just made");
-    same_bytes(way, &text, &opened.released);
+    let object = &made.new.out;
+    let expected = keystead::Expected::from(&made.old.context).not_before(made.new.floor);
+    let again = keystead::decrypt_with_info(&new, object, expected).expect("an object just made");
+    let details = again.info;
+    same_bytes(way, &again.plaintext, &opened.released);
     assert_eq!(details.metadata, made.old.metadata, "{way}");
     assert_eq!(details.plaintext_len, made.old.plaintext_len, "{way}");
-    assert_eq!(details.floor, made.floor, "{way}");
+    assert_eq!(details.floor, made.new.floor, "{way}");
     assert_ne!(details.object_id, made.old.object_id, "{way}");
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     }
     let name = format!("the key file {}", shown(&args.file));
     let text = keys.expose_text()?;
-    let text = keystead::encrypt_key_file(&text, &passphrases.ask_new(&name)?)?;
+    let text = keystead::KeyFile::encrypt(&text, &passphrases.ask_new(&name)?)?;
     // A link is followed: the secret that it leads to is what must not stay behind.
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
     let failed = |error| Failure::io(&path, error);

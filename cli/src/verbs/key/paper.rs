@@ -70,7 +70,7 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
     let mut text = keystead::KeyFile::from(&keys).expose_text()?;
     if args.passphrase || args.source.is_given() {
         let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
-        text = Zeroizing::new(keystead::encrypt_key_file(&text, &passphrase)?);
+        text = Zeroizing::new(keystead::KeyFile::encrypt(&text, &passphrase)?);
     }
     keygen::write_secret(&args.output, &text, !args.no_sync)?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
