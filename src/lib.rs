@@ -42,7 +42,8 @@
 //! * In memory: [`encrypt`] and [`decrypt`]; [`encrypt_into`] and [`decrypt_into`] write to a buffer
 //!   of yours; [`encrypt_in_place`] and [`decrypt_in_place`] need no second one.
 //! * Streams: [`Encryptor`] is a `Write`, [`Decryptor`] a `Read`: any length in 16 KiB of memory.
-//! * Ranges: [`RangeReader`] reads and verifies only the chunks that it needs.
+//! * Ranges: [`RangeReader`] reads and verifies only the chunks that it needs; [`RangeOpener`] does no
+//!   I/O: you fetch what its [`Layout`] names.
 //! * Another key for an old object: [`rewrap()`] writes a new header and does not touch the body.
 //!   To lock out a former key holder: [`reencrypt`].
 //! * A key that is slow or far away: [`SealedHeader::parse`], [`SealedHeader::unwrap`],
@@ -90,15 +91,15 @@ pub use envelope::{
 };
 pub use error::{Detail, Error, ErrorKind, Result, WaysIn};
 pub use format::{
-    Context, Expected, Floor, KeyId, Location, Metadata, ObjectId, Provenance, RecordKind, armor,
-    dearmor, dearmor_in_place, is_armored,
+    Context, Expected, Floor, KeyId, Layout, Location, Metadata, ObjectId, Provenance, RecordKind,
+    armor, dearmor, dearmor_in_place, is_armored,
 };
 pub use keys::{KeyFile, Keys, MasterKey, PassphraseCosts, PublicKey, Recipient, Recipients};
 pub use stream::{
     ArmorWriter, Decryptor, Encrypted, Encryptor, ObjectBuffer, ObjectInfo, Opened,
-    PlaintextBuffer, PushDecryptor, RangeReader, ReadAt, Reencrypted, Threads, WriteAt, decrypt,
-    decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_at, encrypt_in_place,
-    encrypt_into, encrypt_with, encrypted_len, header_len, reencrypt, verify,
+    PlaintextBuffer, PushDecryptor, RangeOpener, RangeReader, ReadAt, Reencrypted, Threads,
+    WriteAt, decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_at,
+    encrypt_in_place, encrypt_into, encrypt_with, encrypted_len, header_len, reencrypt, verify,
 };
 
 /// The Rust examples of README.md run with the tests of the documentation.

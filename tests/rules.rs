@@ -333,9 +333,9 @@ fn the_three_steps_belong_together() {
     let header = || sealed.unwrap(&keys, &none).unwrap();
     let mut text = Vec::new();
     let body = &one[sealed.len()..];
-    Decryptor::from_header(header(), body).unwrap().read_to_end(&mut text).unwrap();
+    Decryptor::from_header(&header(), body).unwrap().read_to_end(&mut text).unwrap();
     assert_eq!(text, [1; 9]);
-    let other = Decryptor::from_header(header(), &two[sealed.len()..]);
+    let other = Decryptor::from_header(&header(), &two[sealed.len()..]);
     assert_eq!(class(other), ErrorKind::Auth);
 }
 

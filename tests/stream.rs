@@ -56,7 +56,7 @@ fn a_failed_push_repeats_its_error() {
     object[sealed.len() + 56 + 16_400] ^= 1;
     let (prefix, body) = object[sealed.len()..].split_first_chunk().unwrap();
     let header = sealed.unwrap(&keys, &context).unwrap();
-    let mut opener = PushDecryptor::new(header, prefix).unwrap();
+    let mut opener = PushDecryptor::new(&header, prefix).unwrap();
     let mut out = Vec::new();
     for pushed in [body, b"more", b"", &body[..16_400]] {
         let error = opener.push(pushed, &mut out).unwrap_err();
@@ -229,7 +229,7 @@ fn ranges_begin_with_a_header_that_was_opened_before() {
     let open = || sealed.unwrap(&keys, &context).unwrap();
     let mut lowest = u64::MAX;
     let inner = Lowest(Cursor::new(&object), &mut lowest);
-    let mut reader = RangeReader::from_header(open(), inner).unwrap();
+    let mut reader = RangeReader::from_header(&open(), inner).unwrap();
     assert_eq!(reader.info().plaintext_len, Some(40_000));
     let mut out = Vec::new();
     reader.read_to_end(&mut out).unwrap();
@@ -240,17 +240,17 @@ fn ranges_begin_with_a_header_that_was_opened_before() {
     assert_eq!(lowest, u64::try_from(sealed.len()).unwrap());
     let mut torn = object.clone();
     torn[..sealed.len()].fill(0xff);
-    assert!(RangeReader::from_header(open(), Cursor::new(&torn)).is_ok());
+    assert!(RangeReader::from_header(&open(), Cursor::new(&torn)).is_ok());
     assert!(RangeReader::new(Cursor::new(&torn), &keys, &context).is_err());
     // The body is another object's, or none.
     let other = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     for body in [&other[..], &object[..sealed.len() + 55], &object[..sealed.len()], &[]] {
-        let refused = RangeReader::from_header(open(), Cursor::new(body));
+        let refused = RangeReader::from_header(&open(), Cursor::new(body));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Auth);
     }
     let floor = keystead::Floor { generation: 1, ..floor };
     let header = sealed.unwrap(&keys, context.included().not_before(floor)).unwrap();
-    let refused = RangeReader::from_header(header, Cursor::new(&object));
+    let refused = RangeReader::from_header(&header, Cursor::new(&object));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Rollback);
 }
 

@@ -178,7 +178,7 @@ impl Object {
             Bytes::File(path, file) => {
                 let opened = sidefile::open(&path, &file, &prefix, |overlay| {
                     let header = SealedHeader::parse(overlay.head())?.unwrap(keys, expected)?;
-                    RangeReader::from_header(header, seekable(overlay))
+                    RangeReader::from_header(&header, seekable(overlay))
                 });
                 opened.map(|(opened, _)| opened)
             }

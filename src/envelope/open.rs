@@ -34,7 +34,7 @@ const MAX_TRIALS: usize = 1_024;
 /// let sealed = SealedHeader::parse(&object)?;                        // parse: no key
 /// let header = sealed.unwrap(&Keys::from(key), &context)?;           // unwrap: a key, maybe far away
 /// let body = &object[sealed.len()..];
-/// let mut reader = Decryptor::from_header(header, body)?;            // open: the body
+/// let mut reader = Decryptor::from_header(&header, body)?;           // open: the body
 /// let mut text = String::new();
 /// std::io::Read::read_to_string(&mut reader, &mut text)?;
 /// assert_eq!(text, "meet at noon");
@@ -140,7 +140,8 @@ pub struct OpenedBy {
 }
 
 /// A header that verified under the data key of one of its records. Only [`SealedHeader::unwrap`]
-/// makes it.
+/// makes it. It opens its body as often as needed, so it can be kept, in an `Arc` for several
+/// threads: the object's next reader then needs no key.
 ///
 /// ```compile_fail
 /// // A payload key, or an opened header, cannot be had without verifying a header.

@@ -1,5 +1,7 @@
 //! Arithmetic of the body: where chunks and plaintext bytes lie (SPEC R31 to R33).
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// Plaintext bytes of a full chunk (R31).
@@ -37,7 +39,7 @@ impl Chunks {
         if len > MAX_PLAINTEXT {
             return Err(Error::limit(format!("{len} bytes; an object holds at most 4 PiB - 1")));
         }
-        let last_len = usize::try_from(len % CHUNK_64).map_err(|_| Error::Auth)?;
+        let last_len = below_chunk(len % CHUNK_64);
         Ok(Self { last: len / CHUNK_64, last_len })
     }
 
@@ -45,8 +47,7 @@ impl Chunks {
     pub(crate) fn of_body(len: u64) -> Result<Self> {
         let sealed = len.checked_sub(BODY_PREFIX_64).ok_or(Error::Auth)?;
         let last_len = (sealed % SEALED_CHUNK_64).checked_sub(TAG_64).ok_or(Error::Auth)?;
-        let last_len = usize::try_from(last_len).map_err(|_| Error::Auth)?;
-        let chunks = Self { last: sealed / SEALED_CHUNK_64, last_len };
+        let chunks = Self { last: sealed / SEALED_CHUNK_64, last_len: below_chunk(last_len) };
         if chunks.plaintext_len() > MAX_PLAINTEXT {
             return Err(Error::limit("the body is longer than 4 PiB"));
         }
@@ -71,6 +72,89 @@ impl Chunks {
     }
 }
 
+/// Where the plaintext of an object is in the object: arithmetic, nothing that is verified (SPEC R32,
+/// R33).
+///
+/// ```
+/// # fn main() -> keystead::Result<()> {
+/// use keystead::Layout;
+/// let layout = Layout::of_plaintext(4_096, 100_000)?;        // a header of 4,096 bytes
+/// assert_eq!(layout.object_len(), 104_264);
+/// assert_eq!(layout.sealed(50_000..50_010), 53_352..69_752); // what to ask a store for
+/// assert_eq!(Layout::of_object(4_096, 104_264)?.plaintext_len(), 100_000);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    header: u64,
+    pub(crate) chunks: Chunks,
+}
+
+impl Layout {
+    /// Makes the layout of an object of `object_len` bytes with a header of `header_len` bytes, as
+    /// [`SealedHeader::len`](crate::SealedHeader::len) returns it.
+    ///
+    /// # Errors
+    /// `Auth` where no object has this length, for then it was cut; `Limit` above 4 PiB.
+    pub fn of_object(header_len: usize, object_len: u64) -> Result<Self> {
+        let header = header_64(header_len)?;
+        let chunks = Chunks::of_body(object_len.saturating_sub(header))?;
+        Ok(Self { header, chunks })
+    }
+
+    /// Makes the layout of an object whose plaintext has `plaintext_len` bytes.
+    ///
+    /// # Errors
+    /// `Limit` above 4 PiB - 1.
+    pub fn of_plaintext(header_len: usize, plaintext_len: u64) -> Result<Self> {
+        let chunks = Chunks::of_plaintext(plaintext_len)?;
+        Ok(Self { header: header_64(header_len)?, chunks })
+    }
+
+    /// Returns the length of the plaintext in bytes.
+    #[must_use]
+    pub fn plaintext_len(&self) -> u64 {
+        self.chunks.plaintext_len()
+    }
+
+    /// Returns the length of the object in bytes.
+    #[must_use]
+    pub fn object_len(&self) -> u64 {
+        self.header + self.chunks.body_len()
+    }
+
+    /// Returns the bytes of the object between the header and the first chunk.
+    #[must_use]
+    pub const fn prefix(&self) -> Range<u64> {
+        self.header..self.header + BODY_PREFIX_64
+    }
+
+    /// Returns the bytes of the object that hold the last chunk.
+    #[must_use]
+    pub fn last_chunk(&self) -> Range<u64> {
+        self.header + chunk_offset(self.chunks.last)..self.object_len()
+    }
+
+    /// Returns the bytes of the object that hold the chunks of a range of the plaintext: whole
+    /// chunks, the first that the range touches to the last. An empty range needs none, and what is
+    /// beyond the end is left out.
+    #[must_use]
+    pub fn sealed(&self, range: Range<u64>) -> Range<u64> {
+        let end = range.end.min(self.plaintext_len());
+        if range.start >= end {
+            return self.object_len()..self.object_len();
+        }
+        let start = self.header + chunk_offset(range.start / CHUNK_64);
+        let last = (end - 1) / CHUNK_64;
+        let len = u64::try_from(self.chunks.sealed_len(last)).unwrap_or(0);
+        start..self.header + chunk_offset(last) + len
+    }
+}
+
+fn header_64(len: usize) -> Result<u64> {
+    u64::try_from(len).map_err(|_| Error::limit("a header longer than 65,536 bytes"))
+}
+
 /// Returns where chunk `index` begins, from the start of the body (R33).
 pub(crate) const fn chunk_offset(index: u64) -> u64 {
     BODY_PREFIX_64 + index * SEALED_CHUNK_64
@@ -78,7 +162,12 @@ pub(crate) const fn chunk_offset(index: u64) -> u64 {
 
 /// Returns the chunk of a plaintext position, and the place in it (R33).
 pub(crate) fn locate(position: u64) -> (u64, usize) {
-    (position / CHUNK_64, usize::try_from(position % CHUNK_64).unwrap_or(0))
+    (position / CHUNK_64, below_chunk(position % CHUNK_64))
+}
+
+/// A length below that of a sealed chunk, which every `usize` holds.
+fn below_chunk(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -282,7 +282,7 @@ pub(super) fn open<'o>(
     let opened = unwrap(&header, keys, expected)?;
     let body = &object[header.bytes().len()..];
     let (prefix, sealed) = body.split_first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
-    let (key, details) = ObjectInfo::verify(opened, prefix)?;
+    let (key, details) = ObjectInfo::verify(&opened, prefix)?;
     let chunks = Chunks::of_body(len_u64(body.len())?)?;
     // R32: the stated length and the object's must agree.
     if details.plaintext_len.is_some_and(|stated| stated != chunks.plaintext_len()) {

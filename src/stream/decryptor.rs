@@ -37,7 +37,7 @@ impl ObjectInfo {
     /// Commitment, floor, metadata: everything between the header and the first chunk (SPEC R35).
     #[inline]
     pub(crate) fn verify(
-        opened: OpenedHeader,
+        opened: &OpenedHeader,
         prefix: &[u8; BODY_PREFIX],
     ) -> Result<(PayloadKey, Self)> {
         let (payload, floor) = opened.payload(prefix)?;
@@ -101,15 +101,15 @@ impl<R: Read> Decryptor<R> {
     /// # Errors
     /// The classes of SPEC R52; no chunk was read by then.
     pub fn new<'e>(mut inner: R, keys: &Keys, expected: impl Into<Expected<'e>>) -> Result<Self> {
-        let sealed = read_header(&mut inner)?;
-        Self::from_header(sealed.unwrap(keys, expected)?, inner)
+        let sealed = SealedHeader::read_from(&mut inner)?;
+        Self::from_header(&sealed.unwrap(keys, expected)?, inner)
     }
 
     /// From a header that was unwrapped before; `body` begins behind it: step *open*.
     ///
     /// # Errors
     /// `Auth`, `Rollback`, or `Io` where reading fails.
-    pub fn from_header(header: OpenedHeader, mut body: R) -> Result<Self> {
+    pub fn from_header(header: &OpenedHeader, mut body: R) -> Result<Self> {
         let mut prefix = [0; BODY_PREFIX];
         if read_full(&mut body, &mut prefix)? < BODY_PREFIX {
             return Err(Error::Auth);
@@ -291,16 +291,22 @@ impl<R> std::fmt::Debug for Decryptor<R> {
     }
 }
 
-/// Reads exactly one header: at most 65,536 bytes, and none before its length was checked.
-pub(crate) fn read_header(input: &mut impl Read) -> Result<SealedHeader> {
-    let mut preamble = [0; PREAMBLE];
-    let read = read_full(input, &mut preamble)?;
-    let len = header_len(&preamble[..read])?;
-    let mut bytes = vec![0; len.max(PREAMBLE)];
-    bytes[..PREAMBLE].copy_from_slice(&preamble);
-    let read = PREAMBLE + read_full(input, &mut bytes[PREAMBLE..])?;
-    bytes.truncate(read);
-    SealedHeader::from_vec(bytes)
+impl SealedHeader {
+    /// Reads exactly one header from `input`: at most 65,536 bytes, and beyond the first nine only
+    /// when their claim of its length was checked. The body comes next.
+    ///
+    /// # Errors
+    /// `Format` or `Limit`, by SPEC sections 2 to 4; `Io` where reading fails.
+    pub fn read_from(input: &mut impl Read) -> Result<Self> {
+        let mut preamble = [0; PREAMBLE];
+        let read = read_full(input, &mut preamble)?;
+        let len = header_len(&preamble[..read])?;
+        let mut bytes = vec![0; len.max(PREAMBLE)];
+        bytes[..PREAMBLE].copy_from_slice(&preamble);
+        let read = PREAMBLE + read_full(input, &mut bytes[PREAMBLE..])?;
+        bytes.truncate(read);
+        Self::from_vec(bytes)
+    }
 }
 
 /// Fills `out` as far as the input goes.

@@ -33,6 +33,7 @@ mod decryptor;
 mod encryptor;
 mod keyfile;
 mod opened;
+mod opener;
 mod pool;
 mod prepared;
 mod push;
@@ -53,6 +54,7 @@ pub use buffer::{
 pub use decryptor::{Decryptor, ObjectInfo};
 pub use encryptor::{Encrypted, Encryptor};
 pub use opened::PlaintextBuffer;
+pub use opener::RangeOpener;
 pub use prepared::ObjectBuffer;
 pub use push::PushDecryptor;
 pub use range::RangeReader;

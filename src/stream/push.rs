@@ -23,7 +23,7 @@ use crate::primitives::secret::wipe;
 /// let (prefix, body) = object[header.len()..].split_first_chunk().expect("56 bytes");
 /// let mut body = body.chunks(1_000);                                   // from a socket, say
 ///
-/// let mut opener = PushDecryptor::new(header.unwrap(&keys, &context)?, prefix)?;
+/// let mut opener = PushDecryptor::new(&header.unwrap(&keys, &context)?, prefix)?;
 /// let mut plaintext = Vec::new();
 /// for piece in &mut body {
 ///     opener.push(piece, &mut plaintext)?;                             // appends what has verified
@@ -52,7 +52,7 @@ impl PushDecryptor {
     ///
     /// # Errors
     /// `Auth`, `Rollback` by SPEC R35 and R38.
-    pub fn new(header: OpenedHeader, prefix: &[u8; BODY_PREFIX]) -> Result<Self> {
+    pub fn new(header: &OpenedHeader, prefix: &[u8; BODY_PREFIX]) -> Result<Self> {
         let (key, details) = ObjectInfo::verify(header, prefix)?;
         Self::of_body(key, details)
     }

@@ -3,8 +3,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::chunks;
-use super::decryptor::{ObjectInfo, read_full, read_header};
-use crate::envelope::{OpenedHeader, PayloadKey};
+use super::decryptor::{ObjectInfo, read_full};
+use crate::envelope::{OpenedHeader, PayloadKey, SealedHeader};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
 use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
@@ -44,8 +44,8 @@ impl<R: Read + Seek> RangeReader<R> {
     /// The classes of SPEC R52.
     pub fn new<'e>(mut inner: R, keys: &Keys, expected: impl Into<Expected<'e>>) -> Result<Self> {
         inner.seek(SeekFrom::Start(0))?;
-        let sealed = read_header(&mut inner)?;
-        Self::from_header(sealed.unwrap(keys, expected)?, inner)
+        let sealed = SealedHeader::read_from(&mut inner)?;
+        Self::from_header(&sealed.unwrap(keys, expected)?, inner)
     }
 
     /// Begins with a header that was unwrapped before: step *open*. `inner` is the whole object,
@@ -57,14 +57,14 @@ impl<R: Read + Seek> RangeReader<R> {
     /// # let keys = Keys::from(MasterKey::generate()?);
     /// # let object = keystead::encrypt(&keys.recipients(), &vec![7; 100_000], &Context::new())?;
     /// let header = SealedHeader::parse(&object)?.unwrap(&keys, &Context::new())?;
-    /// let mut reader = RangeReader::from_header(header, std::io::Cursor::new(&object))?;
+    /// let mut reader = RangeReader::from_header(&header, std::io::Cursor::new(&object))?;
     /// assert_eq!(reader.verified_len()?, 100_000);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// `Auth`, `Rollback`, or `Io` where reading fails.
-    pub fn from_header(header: OpenedHeader, mut inner: R) -> Result<Self> {
+    pub fn from_header(header: &OpenedHeader, mut inner: R) -> Result<Self> {
         let end = inner.seek(SeekFrom::End(0))?;
         let body = u64::try_from(header.len).map_err(|_| Error::Auth)?;
         inner.seek(SeekFrom::Start(body))?;

@@ -48,7 +48,7 @@ fn from_header<'a>(seen: &Seen<'a>) -> keystead::Result<Reader<'a>> {
     let object = &seen.case.object[..];
     let sealed = SealedHeader::parse(object)?;
     let header = sealed.unwrap(&seen.case.ring.ring, seen.case.demand.expected())?;
-    RangeReader::from_header(header, Cursor::new(object))
+    RangeReader::from_header(&header, Cursor::new(object))
 }
 
 /// Near the borders of chunks and the end, or anywhere.

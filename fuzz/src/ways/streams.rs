@@ -137,7 +137,7 @@ fn from_header(seen: &Seen<'_>) {
     let (case, way) = (seen.case, "Decryptor::from_header");
     let reader = SealedHeader::parse(&case.object).and_then(|sealed| {
         let header = sealed.unwrap(&case.ring.ring, case.demand.expected())?;
-        Decryptor::from_header(header, &case.object[sealed.len()..])
+        Decryptor::from_header(&header, &case.object[sealed.len()..])
     });
     agree(way, &reader, seen.opened().map(|_| ()));
     let (Ok(mut reader), Ok(opened)) = (reader, seen.opened()) else { return };
@@ -153,7 +153,7 @@ fn push(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let opener = SealedHeader::parse(&case.object).and_then(|sealed| {
         let header = sealed.unwrap(&case.ring.ring, case.demand.expected())?;
         let prefix = case.object[sealed.len()..].first_chunk().ok_or(Error::Auth)?;
-        Ok((PushDecryptor::new(header, prefix)?, sealed.len() + PREFIX))
+        Ok((PushDecryptor::new(&header, prefix)?, sealed.len() + PREFIX))
     });
     agree(way, &opener, seen.opened().map(|_| ()));
     let (Ok((mut opener, start)), Ok(opened)) = (opener, seen.opened()) else { return };
