@@ -58,8 +58,8 @@ impl std::fmt::Debug for BodyKey {
     }
 }
 
-/// Step *unwrap* with a data key that came from elsewhere, for the record at `position`: header tag
-/// and `expected` are checked as ever.
+/// Does step *unwrap* with a data key that came from elsewhere, for the record at `position`:
+/// header tag and `expected` are checked as ever.
 ///
 /// # Errors
 /// `Auth` where the header tag is another; `NoKey` where there is no such record; `Context` as
@@ -73,10 +73,9 @@ pub fn accept_data_key<'e>(
     header.accept(DataKey::new(Secret::copy_of(data_key)), position, expected)
 }
 
-/// [`encrypt_with`](crate::encrypt_with) with the caller's randomness: data key (32), object id
-/// (16), salt (24), then for each key a new run of a pair
-/// (64 + 32) or the salt of a passphrase (16), and a wrap nonce (24). The same bytes twice are a
-/// disaster.
+/// Encrypts as [`encrypt_with`](crate::encrypt_with), with the caller's randomness: data key (32),
+/// object id (16), salt (24), then for each key a new run of a pair (64 + 32) or the salt of a
+/// passphrase (16), and a wrap nonce (24). The same bytes twice are a disaster.
 ///
 /// # Errors
 /// As [`encrypt`](crate::encrypt); `Usage` where the bytes do not suffice.
@@ -91,7 +90,7 @@ pub fn encrypt_with_randomness(
     encrypt_sealed(&sealed, plaintext)
 }
 
-/// [`rewrap`](crate::rewrap) with the caller's randomness.
+/// Rewraps as [`rewrap`](crate::rewrap), with the caller's randomness.
 ///
 /// # Errors
 /// As [`rewrap`](crate::rewrap); `Usage` where the bytes do not suffice.

@@ -57,8 +57,8 @@ impl<'a> Changes<'a> {
         Self { new: Some(new), ..Self::default() }
     }
 
-    /// Lets exactly these recipients open the object: every other record goes, anonymous ones and those of
-    /// unknown kinds too.
+    /// Lets exactly these recipients open the object: every other record goes, anonymous ones and
+    /// those of unknown kinds too.
     #[must_use]
     pub fn set(recipients: &'a Recipients) -> Self {
         Self { new: Some(recipients), set: true, ..Self::default() }
@@ -133,8 +133,8 @@ impl<'a> Changes<'a> {
         self
     }
 
-    /// Sets the length of the header in bytes, a multiple of 8; the default is the old length, or the
-    /// least that fits where that is more.
+    /// Sets the length of the header in bytes, a multiple of 8; the default is the old length, or
+    /// the least that fits where that is more.
     #[must_use]
     pub const fn header_len(mut self, len: usize) -> Self {
         self.header_len = Some(len);

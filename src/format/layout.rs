@@ -72,8 +72,8 @@ impl Chunks {
     }
 }
 
-/// Where the plaintext of an object is in the object: arithmetic, nothing that is verified (SPEC R32,
-/// R33).
+/// Where the plaintext of an object is in the object: arithmetic, nothing that is verified (SPEC
+/// R32, R33).
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {

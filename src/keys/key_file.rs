@@ -88,8 +88,8 @@ impl KeyFile {
         Ok(file)
     }
 
-    /// Returns the text of the file (SPEC R44), with labels, and with the public keys of key pairs in
-    /// comments.
+    /// Returns the text of the file (SPEC R44), with labels, and with the public keys of key pairs
+    /// in comments.
     ///
     /// # Errors
     /// `Usage` where one is a passphrase, which has no text.

@@ -19,22 +19,23 @@ pub trait ReadAt: Sync {
     /// there is room for are no error.
     ///
     /// # Errors
-    /// What reading gives; `Interrupted` is tried again.
+    /// Those of reading; `Interrupted` is tried again.
     fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize>;
 }
 
 /// A place that several threads can write to at once, each at its own offset.
 pub trait WriteAt: Sync {
-    /// Writes at `offset`; gives how many bytes it took.
+    /// Writes at `offset`; returns how many bytes it took.
     ///
     /// # Errors
-    /// What writing gives; `Interrupted` is tried again.
+    /// Those of writing; `Interrupted` is tried again.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 }
 
-/// Encrypts the `len` bytes of `source` to `sink`, header first. The chunks are read, sealed and written in no order; on an error what `sink`
-/// holds is no object. Nothing is cut: bytes that `sink` has after the object stay there, and a
-/// file that is opened for appending takes them at the wrong place.
+/// Encrypts the `len` bytes of `source` to `sink`, header first. The chunks are read, sealed and
+/// written in no order; on an error what `sink` holds is no object. Nothing is cut: bytes that
+/// `sink` has after the object stay there, and a file that is opened for appending takes them at
+/// the wrong place.
 ///
 /// # Errors
 /// As [`encrypt`](crate::encrypt), and `Io` where reading or writing fails or where `source` is
@@ -114,7 +115,7 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
         Ok(range.end - range.start)
     }
 
-    /// The chunks that `range` touches; one that reaches the end touches the last.
+    /// Returns the chunks that `range` touches; one that reaches the end touches the last.
     fn sealed(&self, range: Range<u64>) -> Sealed<'_, R> {
         let (key, chunks, body, source) = self.parts();
         let first = locate(range.start).0.min(chunks.last);
@@ -124,7 +125,7 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
     }
 }
 
-/// A buffer for so many sealed bytes, or for a full batch.
+/// Returns the size of a buffer for so many sealed bytes, at most that of a full batch.
 fn room(sealed: u64) -> usize {
     usize::try_from(sealed).map_or(BATCH_SEALED, |sealed| sealed.min(BATCH_SEALED))
 }
@@ -135,7 +136,7 @@ struct Span {
 }
 
 impl Span {
-    /// The chunks from `first` to `last`, both included.
+    /// Makes a span of the chunks from `first` to `last`, both included.
     const fn of(first: u64, last: u64) -> Self {
         Self { left: (last - first) / BATCH_64 + 1 }
     }
@@ -262,7 +263,7 @@ pub(super) fn fill(
     end.map(|()| filled)
 }
 
-/// [`fill`], and where reading fails, how much came before.
+/// Fills as [`fill`]; where reading fails, says how much came before.
 fn fill_counted(
     mut out: &mut [IoSliceMut<'_>],
     mut read: impl FnMut(&mut [IoSliceMut<'_>], u64) -> io::Result<usize>,

@@ -37,12 +37,13 @@ impl Batch {
         Self { number: 0, bytes: vec![0; room], filled: 0, cut: None, touched: 0 }
     }
 
-    /// The bytes to be worked on.
+    /// Returns the bytes to be worked on.
     pub(super) fn filled(&mut self) -> &mut [u8] {
         &mut self.bytes[..self.filled]
     }
 
-    /// Lets a source fill the buffer. Where that fails, who knows how far it came: all is wiped.
+    /// Lets a source fill the buffer. Where that fails, nobody knows how far it came, and all is
+    /// wiped.
     pub(super) fn fill<T>(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<T>) -> Result<T> {
         let touched = std::mem::replace(&mut self.touched, self.bytes.len());
         let filled = fill(&mut self.bytes)?;
@@ -57,7 +58,7 @@ impl Batch {
         self.filled = filled;
     }
 
-    /// Number of its first chunk, where the run began with chunk `first`.
+    /// Returns the number of its first chunk, where the run began with chunk `first`.
     pub(super) const fn chunk(&self, first: u64) -> u64 {
         first + self.number * BATCH_64
     }
@@ -74,7 +75,7 @@ impl Drop for Batch {
 pub(super) trait Source: Send {
     /// Takes the next batch, in order and alone; false at the end.
     fn next(&mut self, batch: &mut Batch) -> Result<bool>;
-    /// Whether there may be more batches than were taken.
+    /// Returns whether there may be more batches than were taken.
     fn more(&self) -> bool;
 }
 
@@ -85,7 +86,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// All of the batch, or nothing of it.
+    /// Makes an outcome of all of the batch, or of nothing of it.
     pub(super) fn whole(batch: &Batch, end: Result<()>) -> Self {
         Self { ready: 0..if end.is_ok() { batch.filled } else { 0 }, end }
     }

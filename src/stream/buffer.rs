@@ -11,16 +11,16 @@ use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, SEALED_CHUNK, TAG};
 use crate::keys::{Keys, Recipients};
 use crate::primitives::secret::Wiped;
 
-/// Encrypts to a new buffer that any key of `keys` opens.
+/// Encrypts to a new buffer, which any of `recipients` can open.
 ///
 /// # Errors
-/// `Usage` without keys or with a reserved name in the context; `Limit` by SPEC section 10; `Io`
-/// where the system's generator fails.
+/// `Usage` without recipients or with a reserved name in the context; `Limit` by SPEC section 10;
+/// `Io` where the system's generator fails.
 pub fn encrypt(recipients: &Recipients, plaintext: &[u8], context: &Context) -> Result<Vec<u8>> {
     encrypt_with(recipients, plaintext, context, &EncryptOptions::new())
 }
 
-/// [`encrypt`] with metadata, location, header room or a fresh run.
+/// Encrypts as [`encrypt`], with metadata, location, header room or a run of its own.
 ///
 /// # Errors
 /// As [`encrypt`].
@@ -34,7 +34,7 @@ pub fn encrypt_with(
     encrypt_sealed(&sealed, plaintext)
 }
 
-/// The object of a header just made.
+/// Makes the object of a new header.
 pub(crate) fn encrypt_sealed(sealed: &Sealed, plaintext: &[u8]) -> Result<Vec<u8>> {
     let mut object = vec![0; object_len(sealed.header.len(), plaintext.len())?];
     write(Threads::ONE, sealed, plaintext, &mut object)?;
@@ -103,7 +103,7 @@ pub(super) fn grow(buffer: &mut Vec<u8>, len: usize) {
     }
 }
 
-/// Bytes of the object that a plaintext of `plaintext_len` bytes becomes.
+/// Returns the length in bytes of the object that a plaintext of `plaintext_len` bytes becomes.
 ///
 /// # Errors
 /// As [`encrypt`].
@@ -117,8 +117,8 @@ pub fn encrypted_len(
     object_len(sealed_header_len(recipients, context, &options)?, plaintext_len)
 }
 
-/// Bytes of the header that an object for `keys` begins with, without a stated plaintext length
-/// unless `options` has one.
+/// Returns the length in bytes of the header of an object for `recipients`, without a stated
+/// plaintext length unless `options` has one.
 ///
 /// # Errors
 /// As [`encrypt`].
@@ -239,12 +239,12 @@ fn too_small(needed: usize, have: usize) -> Error {
     Error::usage(format!("the output buffer has {have} bytes; {needed} are needed"))
 }
 
-/// Header, body prefix and chunks into a buffer of exactly their size.
+/// Writes header, body prefix and chunks into a buffer of exactly their size.
 fn write(threads: Threads, sealed: &Sealed, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
     threads.seal(&sealed.payload, plaintext, write_front(sealed, out))
 }
 
-/// Header and body prefix; gives the rest.
+/// Writes header and body prefix; returns the rest.
 pub(super) fn write_front<'o>(sealed: &Sealed, out: &'o mut [u8]) -> &'o mut [u8] {
     let (header, body) = out.split_at_mut(sealed.header.len());
     header.copy_from_slice(&sealed.header);
@@ -271,8 +271,8 @@ fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Everything before the first chunk (SPEC R35): the payload key, what was learnt, the sealed
-/// chunks, the plaintext's length.
+/// Verifies everything before the first chunk (SPEC R35), and returns it: the payload key, what was
+/// learnt, the sealed chunks, the plaintext's length.
 pub(super) fn open<'o>(
     keys: &Keys,
     object: &'o [u8],

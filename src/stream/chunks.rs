@@ -19,7 +19,7 @@ pub(crate) fn seal(key: &PayloadKey, first: u64, plaintext: &[u8], out: &mut [u8
     Ok(())
 }
 
-/// Seals chunks whose plaintext is in its place already, each with room for its tag behind it.
+/// Seals chunks whose plaintext is in its place already, each with room for its tag after it.
 pub(crate) fn seal_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> Result<()> {
     for (index, chunk) in (first..).zip(chunks.chunks_mut(SEALED_CHUNK)) {
         let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
@@ -28,13 +28,13 @@ pub(crate) fn seal_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> 
     Ok(())
 }
 
-/// The places of plaintext in a buffer of chunks, each with room for its tag behind it.
+/// Returns the places of plaintext in a buffer of chunks, each with room for its tag after it.
 pub(crate) fn texts(chunks: &mut [u8]) -> impl Iterator<Item = &mut [u8]> {
     let chunks = chunks.chunks_mut(SEALED_CHUNK);
     chunks.filter_map(|chunk| chunk.split_last_chunk_mut::<TAG>()).map(|(text, _)| text)
 }
 
-/// Opens chunks where they stand.
+/// Opens chunks in place.
 pub(crate) fn open_in_place(key: &PayloadKey, first: u64, chunks: &mut [u8]) -> Result<()> {
     for (index, chunk) in (first..).zip(chunks.chunks_mut(SEALED_CHUNK)) {
         let (text, tag) = chunk.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
@@ -126,7 +126,7 @@ impl Drop for Buffer {
     }
 }
 
-/// Full chunks, then one that is shorter and may be empty.
+/// Cuts plaintext into full chunks, then one that is shorter and may be empty.
 fn cut(plaintext: &[u8]) -> impl Iterator<Item = &[u8]> {
     let full = plaintext.chunks_exact(CHUNK);
     let last = full.remainder();

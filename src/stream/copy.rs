@@ -15,12 +15,12 @@ use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK};
 use crate::primitives::secret::Wiped;
 
 impl<W: Write + Send> Encryptor<W> {
-    /// Encrypts all that `reader` has, as writing it would, with several threads; gives the number
-    /// of bytes. Each thread holds 1 MiB, which is filled before it is encrypted.
+    /// Encrypts all that `reader` has, as writing it would, with several threads; returns the
+    /// number of bytes. Each thread holds 1 MiB, which is filled before it is encrypted.
     ///
     /// # Errors
-    /// `Io` where reading or writing fails, `Usage` where more bytes come than were stated; then the
-    /// object cannot be finished.
+    /// `Io` where reading or writing fails, `Usage` where more bytes come than were stated; then
+    /// the object cannot be finished.
     pub fn copy_from(&mut self, threads: Threads, mut reader: impl Read + Send) -> Result<u64> {
         let begun = self.top_up(&mut reader)?;
         if self.filled > 0 {
@@ -65,7 +65,7 @@ struct Texts<R> {
 }
 
 impl<R> Texts<R> {
-    /// Number of the chunk that comes next.
+    /// Returns the number of the chunk that comes next.
     const fn chunk(&self) -> u64 {
         self.first + self.total / CHUNK_64
     }

@@ -1,4 +1,4 @@
-//! Decrypting a stream of any length in constant memory. What it gives has been verified; the end
+//! Decrypts a stream of any length in constant memory. What it returns has been verified; the end
 //! is verified too.
 
 use std::io::{self, IoSliceMut, Read};
@@ -34,7 +34,8 @@ pub struct ObjectInfo {
 }
 
 impl ObjectInfo {
-    /// Commitment, floor, metadata: everything between the header and the first chunk (SPEC R35).
+    /// Verifies everything between the header and the first chunk: commitment, floor, metadata
+    /// (SPEC R35).
     #[inline]
     pub(crate) fn verify(
         opened: &OpenedHeader,
@@ -105,7 +106,7 @@ impl<R: Read> Decryptor<R> {
         Self::from_header(&sealed.unwrap(keys, expected)?, inner)
     }
 
-    /// From a header that was unwrapped before; `body` begins behind it: step *open*.
+    /// Begins with a header that was unwrapped before; `body` begins after it: step *open*.
     ///
     /// # Errors
     /// `Auth`, `Rollback`, or `Io` where reading fails.
@@ -127,17 +128,17 @@ impl<R: Read> Decryptor<R> {
         })
     }
 
-    /// What opening told.
+    /// Returns what opening told.
     pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 
-    /// The reader below.
+    /// Returns the reader below.
     pub fn into_inner(self) -> R {
         self.inner
     }
 
-    /// Verified plaintext that was not read yet; empty at the verified end.
+    /// Returns verified plaintext that was not read yet; empty at the verified end.
     pub(super) fn fill(&mut self) -> Result<&[u8]> {
         if self.ready.is_empty() {
             match self.state {
@@ -157,7 +158,7 @@ impl<R: Read> Decryptor<R> {
         Ok(&self.chunk[self.ready.clone()])
     }
 
-    /// An error repeats.
+    /// Remembers an error, which repeats.
     fn remember<T>(&mut self, end: Result<T>) -> Result<T> {
         end.inspect_err(|error| {
             let kind = if let Error::Io(e) = error { e.kind() } else { io::ErrorKind::Other };
@@ -165,7 +166,7 @@ impl<R: Read> Decryptor<R> {
         })
     }
 
-    /// Whether the end has verified.
+    /// Returns whether the end has verified.
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
     }
@@ -176,19 +177,19 @@ impl<R: Read> Decryptor<R> {
         self.state = State::Failed(ErrorKind::Io, io::ErrorKind::Other);
     }
 
-    /// The rest was read elsewhere: to the verified end, or to an error.
+    /// Ends what was read elsewhere: to the verified end, or to an error.
     pub(super) fn settle(&mut self, end: Result<()>) -> Result<()> {
         self.state = State::Done;
         self.remember(end)
     }
 
-    /// Whether the next byte is that of a chunk that was not read yet.
+    /// Returns whether the next byte is that of a chunk that was not read yet.
     pub(super) const fn is_between(&self) -> bool {
         self.ready.start >= self.ready.end && matches!(self.state, State::Reading)
     }
 
-    /// A whole chunk straight into the caller's buffer; gives the length of its plaintext. On an
-    /// error the buffer is wiped.
+    /// Opens a whole chunk straight into the caller's buffer; returns the length of its plaintext.
+    /// On an error the buffer is wiped.
     fn chunk_into(&mut self, out: &mut [u8; CHUNK]) -> Result<usize> {
         let opened = self.read_and_open(out);
         opened.inspect_err(|_| wipe(out))
@@ -230,7 +231,7 @@ impl<R: Read> Decryptor<R> {
     }
 }
 
-/// Whether a chunk of this length can be where it is.
+/// Checks that a chunk of this length can be where it is.
 pub(super) fn check_chunk(
     expected: Option<Chunks>,
     index: u64,
@@ -315,7 +316,7 @@ pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usi
     end.map(|()| filled)
 }
 
-/// [`read_full`], and where reading fails, how much came before.
+/// Reads as [`read_full`]; where reading fails, says how much came before.
 pub(super) fn read_counted(input: &mut impl Read, out: &mut [u8]) -> (usize, io::Result<()>) {
     let mut filled = 0;
     while filled < out.len() {

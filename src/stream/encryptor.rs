@@ -1,4 +1,4 @@
-//! Encrypting a stream of any length in constant memory.
+//! Encrypts a stream of any length in constant memory.
 
 use std::io::{self, Read, Write};
 
@@ -71,22 +71,22 @@ impl<W> Encrypted<W> {
 }
 
 impl<W> Encryptor<W> {
-    /// What a reader may demand of the object when it is finished: nobody can put another in its
-    /// place (SPEC R38).
+    /// Returns what a reader may demand of the finished object, so that nobody can put another in
+    /// its place (SPEC R38).
     #[must_use]
     pub const fn floor(&self) -> Floor {
         self.floor
     }
 
-    /// The writer below: of a `Vec`, async code takes the bytes that are ready. Nothing else is to
-    /// be written to it.
+    /// Returns the writer below: async code takes the bytes that are ready from a `Vec`. Nothing
+    /// else is to be written to it.
     pub const fn get_mut(&mut self) -> &mut W {
         &mut self.inner
     }
 }
 
 impl<W: Write> Encryptor<W> {
-    /// Writes the header to `inner`; any key of `keys` opens the object.
+    /// Writes the header to `inner`; any of `recipients` can open the object.
     ///
     /// # Errors
     /// As [`encrypt`](crate::encrypt), and `Io` where writing fails.
@@ -94,7 +94,8 @@ impl<W: Write> Encryptor<W> {
         Self::with_options(inner, recipients, context, &EncryptOptions::new())
     }
 
-    /// [`new`](Self::new) with metadata, location, stated length, header room or a fresh run.
+    /// Begins as [`new`](Self::new), with metadata, location, stated length, header room or a run
+    /// of its own.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -146,12 +147,13 @@ impl<W: Write> Encryptor<W> {
         Ok(Encrypted::new(self.inner, len, self.floor))
     }
 
-    /// A write that failed may have reached the output in part; going on would leave a hole.
+    /// Fails after a write that failed: it may have reached the output in part, and going on would
+    /// leave a hole.
     fn check(&self) -> io::Result<()> {
         if self.failed { Err(io::Error::other("an earlier write failed")) } else { Ok(()) }
     }
 
-    /// Fills a chunk that was begun, as far as `reader` goes; gives how many bytes that took.
+    /// Fills a chunk that was begun, as far as `reader` goes; returns how many bytes that took.
     pub(super) fn top_up(&mut self, reader: &mut impl Read) -> Result<u64> {
         self.check()?;
         if self.filled == 0 {
@@ -179,7 +181,7 @@ impl<W: Write> Encryptor<W> {
         Ok(taken)
     }
 
-    /// A failure in here is for good: what was written of the chunk cannot be taken back.
+    /// Seals and writes the chunk. A failure is final: what was written of it cannot be taken back.
     fn flush_chunk(&mut self) -> Result<()> {
         self.failed = true;
         if self.filled == CHUNK {
@@ -215,12 +217,12 @@ impl<W: Write> Write for Encryptor<W> {
     }
 }
 
-/// A length unlike the stated one is the caller's fault (R32).
+/// Returns the error of more bytes than were stated, which is the caller's fault (R32).
 pub(super) fn too_long() -> Error {
     Error::usage("more bytes came than the stated plaintext length")
 }
 
-/// R31: a full chunk is never the last, so that there must be a number for the one behind it.
+/// Checks that there is a number for the next chunk: a full chunk is never the last (R31).
 pub(super) fn check_index(next: u64) -> Result<()> {
     if next > MAX_INDEX {
         return Err(Error::limit("more than 4 PiB - 1 of plaintext"));

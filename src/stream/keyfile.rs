@@ -75,7 +75,8 @@ impl KeyFile {
     }
 }
 
-/// R44: one passphrase record, no other, and the context of key files; before anything is derived.
+/// Checks, before anything is derived, for one passphrase record, no other, and the context of key
+/// files (R44).
 fn check_only_passphrase(object: &[u8]) -> Result<()> {
     let header = Header::parse(object)?;
     let mut records = header.records();

@@ -32,7 +32,7 @@ pub struct PlaintextBuffer {
 }
 
 impl PlaintextBuffer {
-    /// Decrypts a whole object with so many threads. On an error the buffer is wiped.
+    /// Decrypts a whole object with this many threads. On an error the buffer is wiped.
     ///
     /// # Errors
     /// As [`decrypt`](crate::decrypt).
@@ -52,19 +52,19 @@ impl PlaintextBuffer {
         Ok(Self { bytes, front, details })
     }
 
-    /// The plaintext in order: pieces of 16,384 bytes, and a last one that is shorter.
+    /// Returns the plaintext in order: pieces of 16,384 bytes, and a last one that is shorter.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let chunks = self.bytes[self.front..].chunks(SEALED_CHUNK);
         chunks.filter_map(|chunk| chunk.split_last_chunk::<TAG>()).map(|(text, _)| text)
     }
 
-    /// What opening told.
+    /// Returns what opening told.
     #[must_use]
     pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 
-    /// The buffer, for the next object. What it holds is the plaintext, until it is overwritten.
+    /// Returns the buffer, for the next object. It holds the plaintext until it is overwritten.
     #[must_use]
     pub fn into_buffer(self) -> Vec<u8> {
         self.bytes.take()

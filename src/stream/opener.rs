@@ -109,8 +109,8 @@ impl RangeOpener {
     /// [`Layout::sealed`] names for this range. After an error `out` holds no plaintext.
     ///
     /// # Errors
-    /// `Auth` where a chunk does not verify. `Usage` where `sealed` or `out` has another length, the
-    /// range goes beyond the end, or it reaches an end that is not verified: that takes
+    /// `Auth` where a chunk does not verify. `Usage` where `sealed` or `out` has another length,
+    /// the range goes beyond the end, or it reaches an end that is not verified: that takes
     /// [`confirm_end`](Self::confirm_end).
     pub fn open(&self, range: Range<u64>, sealed: &[u8], out: &mut [u8]) -> Result<()> {
         self.check(&range, sealed, out)?;

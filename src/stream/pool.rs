@@ -30,7 +30,7 @@ pub(super) fn run<S: Send, T: Send, E: Send, B>(
     beside(threads, || labour(buffer(), None), || labour(own, Some(first)));
 }
 
-/// Runs `own` here and `other` in so many threads less one, and waits for all.
+/// Runs `own` here and `other` in one thread less than `threads`, and waits for all.
 fn beside(threads: usize, other: impl Fn() + Sync, own: impl FnOnce()) {
     scope(|scope| {
         let mut others = Vec::new();

@@ -40,8 +40,8 @@ pub struct ObjectBuffer<'a> {
 }
 
 impl<'a> ObjectBuffer<'a> {
-    /// For a plaintext of `plaintext_len` bytes. `buffer` is used again where it is large enough;
-    /// what it held stands in the places until it is overwritten.
+    /// Makes room for a plaintext of `plaintext_len` bytes. `buffer` is used again where it is
+    /// large enough; the places hold what it held until they are overwritten.
     ///
     /// # Errors
     /// As [`encrypted_len`](crate::encrypted_len).
@@ -62,12 +62,13 @@ impl<'a> ObjectBuffer<'a> {
         Ok(Self { bytes: Wiped(buffer), header, recipients, context, options })
     }
 
-    /// Where the plaintext goes, in order: pieces of 16,384 bytes, and a last one that is shorter.
+    /// Returns where the plaintext goes, in order: pieces of 16,384 bytes, and a last one that is
+    /// shorter.
     pub fn places(&mut self) -> impl Iterator<Item = &mut [u8]> {
         chunks::texts(&mut self.bytes[self.header + BODY_PREFIX..])
     }
 
-    /// Encrypts what stands in the places, with so many threads, and gives the object. After an
+    /// Encrypts what is in the places, with this many threads, and returns the object. After an
     /// error the plaintext is wiped.
     ///
     /// # Errors

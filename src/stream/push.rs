@@ -48,7 +48,7 @@ struct Opener {
 }
 
 impl PushDecryptor {
-    /// From a header that was unwrapped, and the 56 bytes behind it.
+    /// Begins with a header that was unwrapped, and the 56 bytes after it.
     ///
     /// # Errors
     /// `Auth`, `Rollback` by SPEC R35 and R38.
@@ -64,7 +64,7 @@ impl PushDecryptor {
         Ok(Self { opener, details, chunk, filled: 0 })
     }
 
-    /// What opening told.
+    /// Returns what opening told.
     #[must_use]
     pub const fn info(&self) -> &ObjectInfo {
         &self.details
@@ -99,7 +99,7 @@ impl PushDecryptor {
         Ok(())
     }
 
-    /// The body has ended: appends the last chunk to `out`.
+    /// Ends the body: appends the last chunk to `out`.
     ///
     /// # Errors
     /// `Auth` where this is not the verified end.
@@ -113,7 +113,7 @@ impl Opener {
         if self.failed { Err(Error::Auth) } else { Ok(()) }
     }
 
-    /// Appends the chunk and opens it where it stands.
+    /// Appends the chunk and opens it in place.
     fn open(&mut self, sealed: &[u8], last: bool, out: &mut Vec<u8>) -> Result<()> {
         self.check_not_failed()?;
         self.failed = true;

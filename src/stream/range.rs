@@ -92,12 +92,12 @@ impl<R: Read + Seek> RangeReader<R> {
         })
     }
 
-    /// What opening told.
+    /// Returns what opening told.
     pub const fn info(&self) -> &ObjectInfo {
         &self.details
     }
 
-    /// The plaintext length, verified: by the statement, or by opening the last chunk.
+    /// Returns the plaintext length, verified by the statement, or by opening the last chunk.
     ///
     /// # Errors
     /// `Auth` where the last chunk does not verify.
@@ -149,12 +149,12 @@ impl<R: Read + Seek> RangeReader<R> {
         )))
     }
 
-    /// What threads share: the key, the chunks, where the body begins, the object.
+    /// Returns what threads share: the key, the chunks, where the body begins, the object.
     pub(super) const fn parts(&self) -> (&PayloadKey, Chunks, u64, &R) {
         (&self.key, self.chunks, self.body, &self.inner)
     }
 
-    /// Copies what one chunk has from `position`; nothing at the end.
+    /// Copies what one chunk has from `position` on; nothing at the end.
     fn copy_from_chunk(&mut self, position: u64, out: &mut [u8]) -> Result<usize> {
         if position >= self.chunks.plaintext_len() {
             return Ok(0);
@@ -166,7 +166,7 @@ impl<R: Read + Seek> RangeReader<R> {
         Ok(taken)
     }
 
-    /// Opens chunk `index` unless it is at hand; gives its plaintext length.
+    /// Opens chunk `index` unless it is at hand; returns its plaintext length.
     fn load(&mut self, index: u64) -> Result<usize> {
         if let Some((loaded, len)) = self.loaded
             && loaded == index

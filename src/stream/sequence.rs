@@ -117,7 +117,7 @@ impl<S, T, E> Sequence<S, T, E> {
 }
 
 impl<T, E> Turn<T, E> {
-    /// Whether an earlier job failed, so that the turn of this one never comes.
+    /// Returns whether an earlier job failed, so that the turn of this one never comes.
     fn never_reaches(&self, number: u64) -> bool {
         self.failed.as_ref().is_some_and(|(first, _)| *first < number)
     }

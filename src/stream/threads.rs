@@ -46,7 +46,7 @@ impl Threads {
     /// The caller's thread alone.
     pub const ONE: Self = Self(Some(NonZeroUsize::MIN));
 
-    /// So many; zero is one.
+    /// Asks for this many threads; zero is one.
     #[must_use]
     pub const fn new(threads: usize) -> Self {
         match NonZeroUsize::new(threads) {
@@ -55,20 +55,20 @@ impl Threads {
         }
     }
 
-    /// As many as the system lets this process run at a time, at most 64.
+    /// Asks for as many as the system lets this process run at a time, at most 64.
     #[must_use]
     pub const fn available() -> Self {
         Self(None)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub fn get(self) -> usize {
         let available = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.0.map_or_else(|| available().min(MOST), NonZeroUsize::get)
     }
 
-    /// No more than pay for so many bytes: one for each 4 MiB.
+    /// Takes no more than pay for this many bytes: one for each 4 MiB.
     pub(super) fn for_len(self, len: u64) -> Self {
         match usize::try_from(len / PAYS).unwrap_or(usize::MAX) {
             0 | 1 => Self::ONE,
@@ -76,7 +76,7 @@ impl Threads {
         }
     }
 
-    /// [`encrypt_into`](crate::encrypt_into) with these threads.
+    /// Encrypts as [`encrypt_into`](crate::encrypt_into), with these threads.
     ///
     /// # Errors
     /// As [`encrypt_into`](crate::encrypt_into).
@@ -91,7 +91,7 @@ impl Threads {
         buffer::encrypt_into_by(self, recipients, plaintext, context, options, out)
     }
 
-    /// [`decrypt_into`](crate::decrypt_into) with these threads.
+    /// Decrypts as [`decrypt_into`](crate::decrypt_into), with these threads.
     ///
     /// # Errors
     /// As [`decrypt_into`](crate::decrypt_into).
@@ -105,7 +105,8 @@ impl Threads {
         buffer::decrypt_into_by(self, keys, object, expected.into(), out)
     }
 
-    /// [`reencrypt`](crate::reencrypt) with these threads: while one encrypts, the others decrypt.
+    /// Works as [`reencrypt`](crate::reencrypt), with these threads: while one encrypts, the others
+    /// decrypt.
     ///
     /// # Errors
     /// As [`reencrypt`](crate::reencrypt).
@@ -121,7 +122,7 @@ impl Threads {
         whole::reencrypt_by(self, object, keys, expected.into(), recipients, options, out)
     }
 
-    /// [`chunks::seal`] from chunk 0, batch by batch.
+    /// Seals as [`chunks::seal`] from chunk 0, batch by batch.
     pub(super) fn seal(self, key: &PayloadKey, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
         let threads = self.for_len(u64::try_from(plaintext.len()).unwrap_or(u64::MAX));
         if threads == Self::ONE {
@@ -133,7 +134,7 @@ impl Threads {
         threads.each(jobs, |first, (text, sealed)| chunks::seal(key, first, text, sealed))
     }
 
-    /// [`chunks::open`] from chunk 0, batch by batch. Where one fails, `out` is wiped.
+    /// Opens as [`chunks::open`] from chunk 0, batch by batch. Where one fails, `out` is wiped.
     pub(super) fn open(self, key: &PayloadKey, sealed: &[u8], out: &mut [u8]) -> Result<()> {
         let threads = self.for_len(u64::try_from(out.len()).unwrap_or(u64::MAX));
         let opened = if threads == Self::ONE {
