@@ -26,6 +26,13 @@ use crate::primitives::secret::Secret;
 /// assert_eq!(keystead::decrypt(&keys, &object, &Context::new())?, b"meet at noon");
 /// # Ok(()) }
 /// ```
+///
+/// A public key opens nothing, so it is none of them:
+///
+/// ```compile_fail
+/// let pair = keystead::MasterKey::generate_pair().unwrap();
+/// let keys = keystead::Keys::from(pair.public().unwrap().clone());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Keys {
     list: Arc<Vec<MasterKey>>,

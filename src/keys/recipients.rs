@@ -218,6 +218,13 @@ impl std::fmt::Debug for Recipient {
 /// # assert_eq!(keystead::decrypt(&Keys::from(backup), &object, &Context::new())?, b"opens with either");
 /// # Ok(()) }
 /// ```
+///
+/// The keys at hand are not taken for those who may open:
+///
+/// ```compile_fail
+/// let keys = keystead::Keys::from(keystead::MasterKey::generate().unwrap());
+/// keystead::encrypt(&keys, b"for whom?", &keystead::Context::new()).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Recipients(Vec<Recipient>);
 
