@@ -42,7 +42,7 @@ impl Age {
         out.clear();
         let mut writer = self.writer(out);
         writer.write_all(plaintext).expect("memory takes all");
-        writer.finish().expect("memory takes all").out
+        writer.finish().expect("memory takes all")
     }
 
     pub fn decrypt_to(&self, object: &[u8], out: &mut [u8]) {

@@ -199,7 +199,7 @@ impl Headers {
     }
 
     pub fn rewrap(&mut self) {
-        let changes = Changes::replace_with(&self.new);
+        let changes = Changes::set(&self.new);
         let rewrapped = keystead::rewrap(&self.prefix, &self.keys, &self.context, &changes);
         std::hint::black_box(rewrapped.expect("it opens"));
     }
