@@ -18,8 +18,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use crate::filesystem;
-use crate::names::{Part, private_name};
 use crate::platform::{At, PRIVATE, is_still_at, wide};
+use crate::private_names::{Part, private_name};
 use crate::publish::Unnamed;
 
 /// The name of an output, held by this run.

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, IoSliceMut, Read};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::guard;
 use crate::platform::{self, FileId};
 use crate::report::shown;
 use crate::stdio::{self, Stream};
@@ -30,7 +30,7 @@ impl Input {
             return Err(Failure::usage("stdin can be read only once").hint("give one `-`"));
         }
         let inputs = if inputs.is_empty() { vec![Self::Stdin] } else { inputs };
-        guard::check_inputs(&inputs)?;
+        conflicts::check_inputs(&inputs)?;
         Ok(inputs)
     }
 
@@ -68,27 +68,27 @@ impl Input {
     pub(crate) fn open(&self) -> Result<Opened> {
         match self {
             Self::Stdin => {
-                guard::take_stdin("the data")?;
+                conflicts::take_stdin("the data")?;
                 let id = stdio::file(Stream::Stdin).map(|target| target.id.clone());
                 if let Some(id) = &id {
-                    guard::check_source("stdin", id)?;
+                    conflicts::check_source("stdin", id)?;
                 }
                 let reader = Reader::Stdin(Once::new(io::stdin()));
                 Ok(Opened { reader, len: None, id, mode: platform::PRIVATE, modified: None })
             }
             Self::File(path) => {
-                guard::check_once(path)?;
+                conflicts::check_once(path)?;
                 let file = File::open(path).map_err(|error| Failure::io(path, error))?;
                 let opened = opened(path, file)?;
                 if let Some(id) = &opened.id {
-                    guard::check_source(&shown(path), id)?;
+                    conflicts::check_source(&shown(path), id)?;
                 }
                 Ok(opened)
             }
             Self::Entry(entry) => {
                 let opened = opened(&entry.path, entry.open()?)?;
                 if let Some(id) = &opened.id {
-                    guard::check_found(&entry.path, id)?;
+                    conflicts::check_found(&entry.path, id)?;
                 }
                 match opened.reader {
                     Reader::Pipe(_) => Err(entry.is_gone()),

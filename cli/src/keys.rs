@@ -11,8 +11,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::args::OpenKeys;
 use crate::config;
+use crate::conflicts::{self, Role};
 use crate::failure::{Failure, Result};
-use crate::guard::{self, Role};
 use crate::input::{Input, read_full};
 use crate::object;
 use crate::paper;
@@ -111,7 +111,7 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<KeyF
             None => {
                 // `key public k > k.pub` goes another way.
                 if let Some((half, id)) = public_half(Path::new(name)) {
-                    guard::check_source(&half, &id)?;
+                    conflicts::check_source(&half, &id)?;
                 }
                 keys = keys.and(file(Path::new(name), passphrases).map_err(several)?);
             }
@@ -131,9 +131,9 @@ pub(crate) fn check_apart<'a>(
     let data = inputs.iter().filter(|input| **input == Input::Stdin).map(|_| "the data");
     let mut purposes = fd.into_iter().chain(keys).chain(data);
     match (purposes.next(), purposes.next()) {
-        (Some("the passphrase"), Some(other)) => Err(guard::both("the passphrase", other)
+        (Some("the passphrase"), Some(other)) => Err(conflicts::both("the passphrase", other)
             .hint("another descriptor holds the passphrase: --passphrase-fd 3 3< FILE")),
-        (Some(one), Some(other)) => Err(guard::both(one, other)),
+        (Some(one), Some(other)) => Err(conflicts::both(one, other)),
         _ => Ok(()),
     }
 }
@@ -192,7 +192,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if path == Path::new(STDIN) {
         return read_stdin();
     }
-    guard::check_once(path)?;
+    conflicts::check_once(path)?;
     let failed = |error| {
         let failure = Failure::io(path, error);
         let failure = match config::named_by(path) {
@@ -207,10 +207,10 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         return Err(Failure::usage(format!("key file {}: a directory", shown(path))));
     }
     let id = platform::file_id(path, &metadata).map_err(failed)?;
-    guard::check_source(&shown(path), &id)?;
-    guard::keep(Role::KeyFile, &shown(path), id);
+    conflicts::check_source(&shown(path), &id)?;
+    conflicts::keep(Role::KeyFile, &shown(path), id);
     if let Some((half, id)) = public_half(path) {
-        guard::keep(Role::PublicHalf, &half, id);
+        conflicts::keep(Role::PublicHalf, &half, id);
     }
     // Reserved at once, so that no grown buffer leaves a copy of a secret behind: one byte more
     // than the file says, and what may be read at most where that was not enough.
@@ -231,10 +231,10 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn read_stdin() -> Result<Zeroizing<Vec<u8>>> {
-    guard::take_stdin("a key")?;
+    conflicts::take_stdin("a key")?;
     if let Some(target) = stdio::file(Stream::Stdin) {
-        guard::check_source("stdin", &target.id)?;
-        guard::keep(Role::KeyFile, "in stdin", target.id.clone());
+        conflicts::check_source("stdin", &target.id)?;
+        conflicts::keep(Role::KeyFile, "in stdin", target.id.clone());
     }
     let mut bytes = Zeroizing::new(vec![0; MAX_READ]);
     let read = read_full(&mut io::stdin().lock(), &mut bytes);

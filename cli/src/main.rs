@@ -3,21 +3,17 @@
 
 mod args;
 mod attributes;
-mod brief;
-mod bulk;
 mod cancel;
 #[cfg(unix)]
 mod claim;
 mod config;
+mod conflicts;
 mod demo;
 mod failure;
 mod filesystem;
-mod foreign;
-mod guard;
-mod held;
+mod hold_back;
 mod input;
 mod keys;
-mod names;
 mod object;
 mod output;
 mod paper;
@@ -25,14 +21,18 @@ mod parse;
 mod passphrase;
 mod permissions;
 mod platform;
+mod positional;
+mod private_names;
 mod progress;
 mod publish;
+mod quick_run;
 mod report;
 mod sidefile;
-mod small;
+mod small_file;
+mod sniff;
 mod sparse;
+mod staging;
 mod stdio;
-mod temp;
 mod times;
 mod tree;
 mod verbs;
@@ -54,8 +54,8 @@ fn main() -> ExitCode {
         return report.end(Err(failure));
     }
     let watched = cancel::block()
-        .and_then(|()| if brief::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
-    let ready = watched.and_then(|()| guard::check_streams()).and_then(|()| match args.json {
+        .and_then(|()| if quick_run::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
+    let ready = watched.and_then(|()| conflicts::check_streams()).and_then(|()| match args.json {
         // Results that nobody gets are not worth the work.
         true => stdio::check_stdout(),
         false => Ok(()),

@@ -13,12 +13,12 @@ use keystead::{
 
 use crate::cancel;
 use crate::failure::{Failure, Result};
-use crate::foreign;
 use crate::input::{Input, Opened, Reader, read_full};
 use crate::keys;
 use crate::platform::FileId;
 use crate::report::shown;
 use crate::sidefile;
+use crate::sniff;
 
 /// White space and a begin line (SPEC R45).
 const ARMOR_START: usize = 1_100;
@@ -305,7 +305,7 @@ pub(crate) fn unparsed(name: &str, error: Error, start: &[u8]) -> Failure {
         ErrorKind::Format if armor || start.starts_with(MAGIC) => {
             failure.or_hint("it was damaged or truncated: get it again from its source")
         }
-        ErrorKind::Format => failure.or_hint(foreign::hint(start)),
+        ErrorKind::Format => failure.or_hint(sniff::hint(start)),
         ErrorKind::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),
         _ => failure,
     }

@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::attributes::Attributes;
-use crate::bulk::To;
 use crate::cancel;
+use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
-use crate::guard;
-use crate::held::Held;
+use crate::hold_back::Held;
 use crate::input::Input;
 use crate::permissions;
 use crate::platform::{self, FileId};
+use crate::positional::To;
 use crate::progress;
 use crate::report::shown;
+use crate::staging::{self, Temp};
 use crate::stdio;
-use crate::temp::{self, Temp};
 use crate::times;
 use crate::tree::{Made, Making, Place, Staged, Status};
 use keystead::{Detail, Error, ErrorKind};
@@ -86,12 +86,12 @@ pub(crate) enum Output {
 impl Output {
     /// The output of a file that was found in a folder.
     pub(crate) fn make(place: &Place, making: Making) -> Result<Self> {
-        guard::check_name(&place.path)?;
+        conflicts::check_name(&place.path)?;
         if making.force
             && let Some(Status { id, len: Some(len), .. }) = place.status()?
         {
             let open = || place.entry().open_file();
-            guard::check_replaced(&place.path, (&id, len), open)?;
+            conflicts::check_replaced(&place.path, (&id, len), open)?;
         }
         place.make(making).map(|made| Self::Made(Box::new(made)))
     }
@@ -101,9 +101,9 @@ impl Output {
             Target::Stdout => return stdout(manner.text),
             Target::File(path) => path,
         };
-        guard::check_name(path)?;
-        guard::check_place(path)?;
-        temp::sweep(path);
+        conflicts::check_name(path)?;
+        conflicts::check_place(path)?;
+        staging::sweep(path);
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
             check_alias(path, &metadata, manner.not.as_ref())?;
@@ -121,7 +121,7 @@ impl Output {
             if manner.force {
                 let id = platform::file_id(path, &metadata);
                 let id = id.map_err(|error| Failure::io(path, error))?;
-                guard::check_replaced(path, (&id, metadata.len()), || File::open(path))?;
+                conflicts::check_replaced(path, (&id, metadata.len()), || File::open(path))?;
             }
         }
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
@@ -129,7 +129,7 @@ impl Output {
 
     /// The new content of a key file that this run has read: the one key that may be replaced.
     pub(crate) fn replace(path: &Path, manner: Manner) -> Result<Self> {
-        temp::sweep(path);
+        staging::sweep(path);
         Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
     }
 

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::args::Source;
 use crate::cancel;
+use crate::conflicts::{self, Role};
 use crate::failure::{Failure, Result};
-use crate::guard::{self, Role};
 use crate::platform;
 
 /// Twenty passphrases of the longest kind.
@@ -123,11 +123,11 @@ impl Origin {
     fn read(fd: u32) -> Result<Self> {
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN));
         let read = if fd == 0 {
-            guard::take_stdin("the passphrase")?;
+            conflicts::take_stdin("the passphrase")?;
             io::stdin().take(MAX_INPUT).read_to_end(&mut text)
         } else {
             let path = PathBuf::from(format!("/dev/fd/{fd}"));
-            guard::check_once(&path)?;
+            conflicts::check_once(&path)?;
             open(&path, &format!("--passphrase-fd {fd}"))?
                 .and_then(|file| file.take(MAX_INPUT).read_to_end(&mut text))
         };
@@ -149,8 +149,8 @@ fn open(path: &Path, name: &str) -> Result<io::Result<File>> {
     let file = File::open(path);
     let found = file.as_ref().ok().and_then(|file| file.metadata().ok());
     if let Some(id) = found.and_then(|found| platform::file_id(path, &found).ok()) {
-        guard::check_source(name, &id)?;
-        guard::keep(Role::Passphrases, name, id);
+        conflicts::check_source(name, &id)?;
+        conflicts::keep(Role::Passphrases, name, id);
     }
     Ok(file)
 }

@@ -9,13 +9,13 @@ use std::time::SystemTime;
 
 use keystead::{Decryptor, Error, Expected, Keys, OpenedBy, ReadAt, SealedHeader};
 
-use crate::bulk::From;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::input::read_full;
 use crate::output::folder_of;
 use crate::platform;
+use crate::positional::From;
 use crate::report::shown;
 use crate::times;
 

@@ -11,8 +11,8 @@ use keystead::{
 };
 
 use super::provider::short;
-use super::stage::{Item, Stage, make_parent, read};
-use super::teller::{Told, count, rate, size, surprise};
+use super::sandbox::{Item, Stage, make_parent, read};
+use super::step_printer::{Told, count, rate, size, surprise};
 use crate::failure::{Failure, Result};
 use crate::output::{Manner, Output, Target};
 use crate::platform::PRIVATE;

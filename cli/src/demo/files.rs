@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::stage::{Item, Stage, make_parent};
-use super::teller::{Told, count, size};
+use super::sandbox::{Item, Stage, make_parent};
+use super::step_printer::{Told, count, size};
 use crate::failure::{Failure, Result};
 use crate::report::shown;
 

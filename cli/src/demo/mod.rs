@@ -4,16 +4,16 @@
 mod customer;
 mod files;
 mod provider;
-mod stage;
+mod sandbox;
+mod step_printer;
 mod tamper;
-mod teller;
 
 use crate::args::Demo;
 use crate::failure::Result;
 use crate::report::{Report, shown};
-use stage::Stage;
-use teller::Teller;
-pub(crate) use teller::{count, rate, size};
+use sandbox::Stage;
+use step_printer::Teller;
+pub(crate) use step_printer::{count, rate, size};
 
 pub(crate) fn run(args: &Demo, report: &Report) -> Result<u8> {
     let mut teller = Teller::new(report);

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use super::stage::{Item, Stage, read};
-use super::teller::{Told, count, size, surprise};
+use super::sandbox::{Item, Stage, read};
+use super::step_printer::{Told, count, size, surprise};
 use crate::failure::{Failure, Result};
 
 /// Rows of the table.

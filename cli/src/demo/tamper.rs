@@ -7,8 +7,8 @@ use keystead::{Context, ErrorKind, Keys};
 
 use super::customer::{largest, place, restore};
 use super::provider::short;
-use super::stage::{Stage, read};
-use super::teller::{Told, count, surprise};
+use super::sandbox::{Stage, read};
+use super::step_printer::{Told, count, surprise};
 use crate::failure::{Failure, Result};
 use crate::object::BODY_PREFIX;
 

@@ -1,11 +1,11 @@
 //! Folders: walking one without following a link, and mirroring it.
 
-mod folder;
-mod mirror;
-mod place;
+mod dir_handle;
+mod output_file;
+mod output_tree;
 mod walk;
 
-pub(crate) use folder::Status;
-pub(crate) use mirror::{Branch, LIMITS, Mirror};
-pub(crate) use place::{Made, Making, Place, Replaced, Staged};
+pub(crate) use dir_handle::Status;
+pub(crate) use output_file::{Made, Making, Place, Replaced, Staged};
+pub(crate) use output_tree::{Branch, LIMITS, Mirror};
 pub(crate) use walk::{Entry, Found, Walk};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
-use super::folder::{Folder, Kind, Name};
+use super::dir_handle::{Folder, Kind, Name};
 use crate::failure::{Failure, Result};
-use crate::names::is_private;
+use crate::private_names::is_private;
 use crate::report::shown;
 
 /// A file in a folder that is held open.

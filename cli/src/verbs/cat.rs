@@ -5,7 +5,7 @@ use std::io::{BufRead as _, Read, Write};
 
 use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
 
-use super::demands::Demands;
+use super::expectations::Demands;
 use super::{check_stdout, copy_out, files_only};
 use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};

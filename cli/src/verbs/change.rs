@@ -10,7 +10,7 @@ use keystead::{
     Recipients, RecordInspection, RecordKind,
 };
 
-use super::opens::describe;
+use super::record_summary::describe;
 use super::{existing, records};
 use crate::args::{Access, Care, Records};
 use crate::cancel;

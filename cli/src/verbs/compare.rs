@@ -11,15 +11,15 @@ use keystead::{
 };
 use serde_json::json;
 
+use super::batch::Told;
 use super::existing::opens_with;
-use super::many::Told;
 use crate::args::{Check, Writing};
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Reader, read_full};
 use crate::object::{Object, Plaintext, unparsed};
 use crate::progress;
 use crate::report::shown;
-use crate::small::Buffers;
+use crate::small_file::Buffers;
 use crate::times::{self, Age};
 use crate::tree::{Place, Status};
 

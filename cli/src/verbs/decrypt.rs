@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 use keystead::{Error, ErrorKind, Expected, Keys, Threads};
 use serde_json::Value;
 
+use super::batch::{Destination, Folders, Many, Task, Told};
 use super::compare::{Comparison, Rules};
-use super::demands::Demands;
 use super::existing;
-use super::many::{Destination, Folders, Many, Task, Told};
+use super::expectations::Demands;
 use super::outputs::Outputs;
 use super::{check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
+use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::guard;
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
 use crate::output::{Manner, Output, Target};
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
-use crate::small::Buffers;
+use crate::small_file::Buffers;
 use crate::sparse::Writer;
 use crate::tree::Making;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
-        guard::keep_inputs(&inputs);
+        conflicts::keep_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
     let each = for_each(&inputs, args.writing.recursive, threads);

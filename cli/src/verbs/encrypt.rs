@@ -10,21 +10,21 @@ use keystead::{
 };
 use serde_json::json;
 
+use super::batch::{Destination, Folders, Many, Task, Told};
 use super::compare::{Comparison, Rules, Source};
 use super::existing::{self, Exchanged};
-use super::many::{Destination, Folders, Many, Task, Told};
 use super::outputs::Outputs;
 use super::{about_input, check_stdout, context, copy_in, for_each, records, room};
 use crate::args::Encrypt;
-use crate::bulk::From;
+use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::guard;
 use crate::input::{Input, Opened, Reader};
 use crate::keys::{self, Named, Wanted};
 use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
+use crate::positional::From;
 use crate::report::Report;
-use crate::small::Buffers;
+use crate::small_file::Buffers;
 use crate::tree::Making;
 
 /// Readers hold armor in memory.
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let new = Named { recipients: records(recipients, &args.records), keys };
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
-        guard::keep_inputs(&inputs);
+        conflicts::keep_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
     let each = for_each(&inputs, args.writing.recursive, threads);

@@ -6,7 +6,7 @@ use keystead::{
 };
 use serde_json::json;
 
-use super::many::Told;
+use super::batch::Told;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::object::{Object, explained};

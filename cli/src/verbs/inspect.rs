@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use keystead::{Inspection, RecordInspection, Threads};
 use serde_json::{Value, json};
 
-use super::many::{Destination, Folders, Many, Told};
-use super::opens::describe;
+use super::batch::{Destination, Folders, Many, Told};
+use super::record_summary::describe;
 use crate::args::Inspect;
 use crate::failure::Result;
 use crate::input::Input;

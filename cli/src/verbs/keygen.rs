@@ -13,8 +13,8 @@ use crate::output::{Manner, Output, Target};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
+use crate::staging;
 use crate::stdio::Stream;
-use crate::temp;
 
 /// Permissions of a public half.
 const PUBLIC: u32 = 0o644;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let public = key.public().map(keystead::PublicKey::to_text);
     let beside = public.as_ref().map(|_| beside(&args.output));
     let outputs = || [Some(&args.output), beside.as_ref()].into_iter().flatten();
-    outputs().for_each(|path| temp::sweep(path));
+    outputs().for_each(|path| staging::sweep(path));
     outputs().try_for_each(|path| refuse_existing(path))?;
 
     let kind = key.kind().name();

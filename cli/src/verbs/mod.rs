@@ -1,25 +1,25 @@
 //! The verbs, one a file, and what they share: the context asked for, copying.
 
+mod batch;
 mod cat;
 mod change;
 mod compare;
 mod config;
 mod decrypt;
-mod demands;
 mod encrypt;
 mod existing;
+mod expectations;
+mod file_lock;
 mod generate;
 mod inspect;
 mod key;
 mod keygen;
-mod lock;
-mod many;
-mod opens;
 mod outputs;
+mod publisher;
+mod record_summary;
 mod reencrypt;
 mod replacement;
 mod rewrap;
-mod settle;
 mod tally;
 mod verify;
 

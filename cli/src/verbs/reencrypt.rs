@@ -3,13 +3,13 @@
 use keystead::{Error, Expected, Inspection, Keys, Threads};
 use serde_json::json;
 
+use super::batch::{Destination, Folders, Many, Task, Told};
 use super::change::Change;
-use super::demands::Demands;
-use super::many::{Destination, Folders, Many, Task, Told};
-use super::opens::{self, HeaderTap, Opens};
+use super::expectations::Demands;
+use super::record_summary::{self, HeaderTap, Opens};
 use super::replacement::{Remarks, Replacement};
 use super::{DRY_RUN, details_json, for_each, room};
-use super::{existing, lock};
+use super::{existing, file_lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -74,7 +74,7 @@ fn one(
         return Err(Failure::usage(format!("{name}: not a file")));
     };
     let file = &file;
-    let lock = lock::lock(file, path, id.as_ref())?;
+    let lock = file_lock::lock(file, path, id.as_ref())?;
     let failed = |error| explained(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
@@ -93,7 +93,7 @@ fn one(
         let made = keystead::encrypt(new, b"", &found)?;
         let is = keystead::inspect(&made, None)?;
         opens.add(&is);
-        return Ok(opens::planned(&name, &was, &is));
+        return Ok(record_summary::planned(&name, &was, &is));
     }
     let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
@@ -132,7 +132,7 @@ fn one(
     told.value["output"] = json!(name);
     told.value["key_ids"] = json!(ids);
     told.value["dropped"] = json!(dropped);
-    told.value["opens"] = opens::to_json(&is);
+    told.value["opens"] = record_summary::to_json(&is);
     finished.describe(&mut told.value);
     told.staged = finished.staged;
     Ok(told)

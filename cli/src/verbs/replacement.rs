@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::lock::Lock;
+use super::file_lock::Lock;
 use crate::attributes::Attributes;
 use crate::demo::count;
 use crate::failure::{Failure, Result};

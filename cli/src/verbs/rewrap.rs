@@ -12,13 +12,13 @@ use keystead::{
 };
 use serde_json::json;
 
+use super::batch::{Destination, Folders, Many, Task, Told};
 use super::change::Change;
-use super::demands::Demands;
-use super::many::{Destination, Folders, Many, Task, Told};
-use super::opens::{self, Opens};
+use super::expectations::Demands;
+use super::record_summary::{self, Opens};
 use super::replacement::{Finished, Remarks, Replacement};
 use super::{DRY_RUN, ROOM, ROOM_FROM};
-use super::{existing, lock};
+use super::{existing, file_lock};
 use crate::args::Rewrap;
 use crate::cancel;
 use crate::failure::{Failure, Result};
@@ -29,8 +29,8 @@ use crate::object::{self, Object, explained};
 use crate::platform;
 use crate::report::{Report, shown};
 use crate::sidefile::{self, Overlay, replace_header, restore, side_path};
-use crate::small::SMALL;
-use crate::temp;
+use crate::small_file::SMALL;
+use crate::staging;
 use crate::times;
 
 /// What is asked for, for every input.
@@ -112,7 +112,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
     if task.place.is_none() && !job.dry_run {
-        temp::sweep(path);
+        staging::sweep(path);
     }
     let object = Object::open(input)?;
     object.refuse_key_file()?;
@@ -138,7 +138,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         false => open_to_change(path),
     };
     let (file, writable) = &opened.map_err(|error| Failure::io(path, error))?;
-    let lock = lock::lock(file, path, object.id.as_ref())?;
+    let lock = file_lock::lock(file, path, object.id.as_ref())?;
     // An object that needs its side file is not replaced together with others.
     let place = task.place.as_ref().filter(|_| !side);
     let replacement = Replacement::of(path, place, (file, lock), job.sync)?;
@@ -159,7 +159,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     }
     if let Some(found) = finish_interrupted(job, path, file, report)? {
         job.opens.add(&found);
-        let opens = opens::to_json(&found);
+        let opens = record_summary::to_json(&found);
         return Ok(json!({ "output": name, "finished_earlier": true, "opens": opens }).into());
     }
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
@@ -203,7 +203,7 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Told> {
     let after = check(job, &name, &prefix, &rewrapped)?;
     let before = keystead::inspect(&prefix, None).map_err(|error| Failure::at(&name, error))?;
     job.opens.add(&after);
-    Ok(opens::planned(&name, &before, &after))
+    Ok(record_summary::planned(&name, &before, &after))
 }
 
 /// Refuses a change that locks its maker out, and returns what the new header says.
@@ -247,7 +247,7 @@ fn told(
         "floor": rewrapped.floor.to_string(),
         "unknown_ways_in": rewrapped.unknown_ways_in,
         "origin_dropped": rewrapped.origin_dropped,
-        "opens": opens::to_json(found),
+        "opens": record_summary::to_json(found),
     });
     if let Some(finished) = &finished {
         finished.describe(&mut value);

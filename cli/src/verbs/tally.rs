@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::many::Told;
+use super::batch::Told;
 use crate::demo::{count, size};
 use crate::failure::Failure;
 

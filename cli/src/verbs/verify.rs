@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use keystead::{Expected, Provenance, Recipient, RecordKind, Threads};
 
-use super::demands::Demands;
-use super::many::{Destination, Folders, Many, Told};
+use super::batch::{Destination, Folders, Many, Told};
+use super::expectations::Demands;
 use super::{details_json, for_each};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};

@@ -14,9 +14,9 @@ use crate::keys::{self, Named};
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
-use crate::verbs::demands::Demands;
+use crate::verbs::batch::{Destination, Folders, Many};
+use crate::verbs::expectations::Demands;
 use crate::verbs::for_each;
-use crate::verbs::many::{Destination, Folders, Many};
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {

@@ -7,14 +7,14 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::args::{KeyFile, KeyImport};
+use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::guard;
 use crate::input::Once;
 use crate::keys;
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
-use crate::temp;
+use crate::staging;
 use crate::verbs::keygen;
 
 /// Far more than the lines of any paper.
@@ -56,13 +56,13 @@ pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
 }
 
 pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
-    temp::sweep(&args.output);
+    staging::sweep(&args.output);
     keygen::refuse_existing(&args.output)?;
     if args.source.passphrase_fd == Some(0) {
         return Err(Failure::usage("--passphrase-fd 0: stdin is what the key is read from")
             .hint("--passphrase-fd 3 3< FILE"));
     }
-    guard::take_stdin("the key")?;
+    conflicts::take_stdin("the key")?;
     if io::stdin().is_terminal() {
         report.hint("type the lines of the paper, each with its letter and number");
     }

@@ -7,7 +7,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::args::{OpenKeys, Verb};
-use crate::small::SMALL;
+use crate::small_file::SMALL;
 
 /// Whether such a run is asked for. When in doubt it is not.
 pub(crate) fn is_brief(verb: &Verb) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
-use super::many::Told;
+use super::batch::Told;
 use crate::demo::count;
 use crate::report::Report;
 

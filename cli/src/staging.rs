@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cancel::{self, Pending};
 use crate::filesystem;
-use crate::names::{self, ATTEMPTS, FOLDER_ITSELF, Part, private_name};
 use crate::output::folder_of;
 use crate::platform::{self, At, is_still_at};
+use crate::private_names::{self, ATTEMPTS, FOLDER_ITSELF, Part, private_name};
 use crate::publish::{Unnamed, rename_new};
 
 /// A private file. Dropped without [`Temp::persist`], it is removed.
@@ -241,7 +241,10 @@ fn random<T>(
     // tempfile's error hides the system's.
     let mut number = None;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(names::PREFIX).suffix(names::SUFFIX).rand_bytes(names::MIDDLE);
+    builder
+        .prefix(private_names::PREFIX)
+        .suffix(private_names::SUFFIX)
+        .rand_bytes(private_names::MIDDLE);
     let made = builder
         .make_in(folder, |path| make(path).inspect_err(|error| number = error.raw_os_error()));
     let made = made.map_err(|error| number.map_or(error, io::Error::from_raw_os_error))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::many::Told;
+use super::batch::Told;
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::progress;

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::folder::Folder;
-use super::place::Place;
+use super::dir_handle::Folder;
+use super::output_file::Place;
 use crate::cancel;
+use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
-use crate::guard;
 use crate::output::folder_of;
 use crate::platform;
 use crate::publish::Unnamed;
 use crate::report::shown;
-use crate::temp::{self, TempFolder};
+use crate::staging::{self, TempFolder};
 
 /// Where a folder is mirrored to.
 pub(crate) struct Mirror {
@@ -109,15 +109,15 @@ impl Mirror {
             let what = format!("{}: the output directory is in the input directory", shown(root));
             return Err(Failure::usage(what).hint("name a directory elsewhere with -o"));
         }
-        guard::check_outside(root, &place)?;
+        conflicts::check_outside(root, &place)?;
         // Without a slash behind it.
         let root: PathBuf = root.components().collect();
         platform::open_many();
         let failed = |error| Failure::io(&root, error);
-        temp::sweep(&root);
+        staging::sweep(&root);
         let (mut is_shared, mut is_new) = (false, false);
         let (phase, open) = if root.is_dir() {
-            is_shared = temp::sweep_in(&root);
+            is_shared = staging::sweep_in(&root);
             (Phase::Public(None), root.clone())
         } else if root.symlink_metadata().is_ok() {
             return Err(in_the_way(&root));
@@ -159,7 +159,7 @@ impl Mirror {
         // Each file that waits for its name holds the lock of the one that it replaces.
         let open = platform::open_many() / 4;
         let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
-        temp::sweep_in(&root);
+        staging::sweep_in(&root);
         let folder = Folder::open(&root).map_err(|error| Failure::io(&root, error))?;
         let phase = Phase::Public(None);
         let state =
@@ -388,7 +388,7 @@ impl Branch {
         let folder = match parent.folder(name, &path) {
             Ok(folder) => {
                 if let Ok(Some(found)) = parent.status(name, &path) {
-                    guard::check_folder(&path, &found.id)?;
+                    conflicts::check_folder(&path, &found.id)?;
                 }
                 folder
             }

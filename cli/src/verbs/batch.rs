@@ -10,13 +10,13 @@ use keystead::Threads;
 use serde_json::Value;
 
 use super::outputs::Outputs;
-use super::settle::{Outcome, Settle};
+use super::publisher::{Outcome, Settle};
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::progress::{Progress, Total};
 use crate::report::{Report, shown};
-use crate::small::Buffers;
+use crate::small_file::Buffers;
 use crate::times;
 use crate::tree::{Branch, Found, LIMITS, Mirror, Place, Staged, Walk};
 use crate::workers;

@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::folder::{Folder, Status};
-use super::mirror::{Bench, Mirror, Workshop};
+use super::dir_handle::{Folder, Status};
+use super::output_tree::{Bench, Mirror, Workshop};
 use super::walk::Entry;
 use crate::attributes::Attributes;
-use crate::bulk::To;
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::output;
 use crate::permissions;
 use crate::platform::{self, FileId};
+use crate::positional::To;
 use crate::publish::Unnamed;
 use crate::sparse;
-use crate::temp::Temp;
+use crate::staging::Temp;
 use crate::times;
 
 /// A name in a folder of a mirror.
@@ -317,7 +317,7 @@ fn carry_over(
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::super::mirror::Limits;
+    use super::super::output_tree::Limits;
     use super::*;
 
     fn written(place: &Place) -> Option<Staged> {
