@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use crate::filesystem;
 use crate::platform::{At, PRIVATE, is_still_at, wide};
 use crate::private_names::{Part, private_name};
-use crate::publish::Unnamed;
+use crate::publish::PublishError;
 
 /// The name of an output, held by this run.
 pub(crate) struct Claim<'a> {
@@ -30,7 +30,7 @@ pub(crate) struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// Claims the name of a new output, unless it is taken.
-    pub(crate) fn take(to: At<'a>) -> Result<Self, Unnamed> {
+    pub(crate) fn take(to: At<'a>) -> Result<Self, PublishError> {
         let marker = Marker::create(to)?;
         let mut created = create(to, UNUSUAL);
         if matches!(created, Err(Errno::EXIST)) && is_claim(to) {
@@ -46,26 +46,26 @@ impl<'a> Claim<'a> {
             }
             Err(error) => {
                 marker.remove();
-                Err(Unnamed::new(CLAIMING, error))
+                Err(PublishError::new(CLAIMING, error))
             }
         }
     }
 
-    fn write(&self, mut file: File) -> Result<(), Unnamed> {
+    fn write(&self, mut file: File) -> Result<(), PublishError> {
         let written = file.write_all(WORDS).and_then(|()| filesystem::close(file));
         let written = written.and_then(|()| (&self.marker.file).write_all(CLAIMED));
         written.map_err(|error| {
-            self.give_back();
-            Unnamed::new(CLAIMING, error)
+            self.release();
+            PublishError::new(CLAIMING, error)
         })
     }
 
     /// Renames a complete file over the claim, unless somebody has put something else there.
-    pub(crate) fn hand_over(self, from: At<'_>) -> Result<(), Unnamed> {
+    pub(crate) fn replace_with(self, from: At<'_>) -> Result<(), PublishError> {
         let to = self.to;
         if !is_claim(to) {
             self.marker.remove();
-            return Err(Unnamed::new(RENAMING, Errno::EXIST));
+            return Err(PublishError::new(RENAMING, Errno::EXIST));
         }
         let mut renamed = renameat(from.folder, from.path, to.folder, to.path);
         if renamed == Err(Errno::EXIST) {
@@ -79,15 +79,15 @@ impl<'a> Claim<'a> {
                 Ok(())
             }
             Err(error) => {
-                self.give_back();
-                Err(Unnamed::new(RENAMING, error))
+                self.release();
+                Err(PublishError::new(RENAMING, error))
             }
         }
     }
 
     /// Removes the claim, if it is still there, and its marker.
-    fn give_back(&self) {
-        if words_at(self.to).is_some_and(|words| WORDS.starts_with(&words)) {
+    fn release(&self) {
+        if read_words(self.to).is_some_and(|words| WORDS.starts_with(&words)) {
             let _ = unlinkat(self.to.folder, self.to.path, AtFlags::empty());
         }
         self.marker.remove();
@@ -103,7 +103,7 @@ struct Marker<'a> {
 
 impl<'a> Marker<'a> {
     /// Waits for another run that claims the name: then the name is taken, or that run has failed.
-    fn create(to: At<'a>) -> Result<Self, Unnamed> {
+    fn create(to: At<'a>) -> Result<Self, PublishError> {
         let path = marker_path(to);
         for _ in 0..WAITS {
             match create(At { path: &path, ..to }, PRIVATE) {
@@ -116,12 +116,12 @@ impl<'a> Marker<'a> {
                         return Ok(Self { to, path, file });
                     }
                 }
-                Err(Errno::EXIST) if recover(to) == Found::Busy => std::thread::sleep(WAIT),
+                Err(Errno::EXIST) if recover(to) == Leftover::Busy => std::thread::sleep(WAIT),
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(Unnamed::new(CLAIMING, error)),
+                Err(error) => return Err(PublishError::new(CLAIMING, error)),
             }
         }
-        Err(Unnamed::new(CLAIMING, Errno::BUSY))
+        Err(PublishError::new(CLAIMING, Errno::BUSY))
     }
 
     /// What is removed while it is written comes back on some mounts when it is closed.
@@ -133,34 +133,34 @@ impl<'a> Marker<'a> {
 
 /// What an earlier run left at a name.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Leftover {
     /// Nothing that is still there.
-    Nothing,
+    None,
     /// A marker that another run may still need.
     Busy,
 }
 
 /// Removes the claim and the marker that a killed run left at the name of an output.
-pub(crate) fn recover(to: At<'_>) -> Found {
+pub(crate) fn recover(to: At<'_>) -> Leftover {
     let path = marker_path(to);
     let marker = match openat(to.folder, &path, OFlags::RDONLY | FLAGS, Mode::empty()) {
         Ok(marker) => File::from(marker),
-        Err(Errno::NOENT) => return Found::Nothing,
+        Err(Errno::NOENT) => return Leftover::None,
         // On some mounts, what is being written cannot be opened to be read.
-        Err(_) => return Found::Busy,
+        Err(_) => return Leftover::Busy,
     };
-    let Ok(found) = marker.metadata() else { return Found::Busy };
+    let Ok(found) = marker.metadata() else { return Leftover::Busy };
     let is_free = found.is_file() && marker.try_lock().is_ok();
     if !is_free || !is_still_at(&marker, At { path: &path, ..to }) {
-        return Found::Busy;
+        return Leftover::Busy;
     }
     let is_left = is_claim(to) || is_begun_claim(to, &found);
     if is_left && unlinkat(to.folder, to.path, AtFlags::empty()).is_err() {
-        return Found::Busy;
+        return Leftover::Busy;
     }
     match unlinkat(to.folder, &path, AtFlags::empty()) {
-        Ok(()) => Found::Nothing,
-        Err(_) => Found::Busy,
+        Ok(()) => Leftover::None,
+        Err(_) => Leftover::Busy,
     }
 }
 
@@ -182,11 +182,11 @@ fn create(at: At<'_>, mode: u32) -> Result<File, Errno> {
 
 /// Whether a claim lies there, in its words.
 fn is_claim(to: At<'_>) -> bool {
-    words_at(to).is_some_and(|words| words == WORDS)
+    read_words(to).is_some_and(|words| words == WORDS)
 }
 
 /// The first bytes of the regular file at a name: no more than show that it is no claim.
-fn words_at(to: At<'_>) -> Option<Vec<u8>> {
+fn read_words(to: At<'_>) -> Option<Vec<u8>> {
     let (file, _) = open(to)?;
     let mut words = Vec::with_capacity(WORDS.len() + 1);
     let most = u64::try_from(words.capacity()).ok()?;

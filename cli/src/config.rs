@@ -158,20 +158,23 @@ impl Config {
             Err(error) => return Err(Failure::io(&file, error)),
         };
         self.found = Found::Read;
-        self.parse(&text, directory).map_err(|Wrong { at, what }| {
+        self.parse(&text, directory).map_err(|ConfigError { at, what }| {
             let line = text.get(..at).unwrap_or(&text).matches('\n').count() + 1;
             Failure::usage(format!("{}, line {line}: {what}", shown(&file))).hint(NAMES)
         })
     }
 
-    fn parse(&mut self, text: &str, directory: &Path) -> std::result::Result<(), Wrong> {
-        let table = DeTable::parse(text).map_err(|error| Wrong {
+    fn parse(&mut self, text: &str, directory: &Path) -> std::result::Result<(), ConfigError> {
+        let table = DeTable::parse(text).map_err(|error| ConfigError {
             at: error.span().map_or(0, |span| span.start),
             what: error.message().to_owned(),
         })?;
         for (name, value) in table.get_ref() {
             let wrong = |what: &str| {
-                Err(Wrong { at: value.span().start, what: format!("`{}` {what}", name.get_ref()) })
+                Err(ConfigError {
+                    at: value.span().start,
+                    what: format!("`{}` {what}", name.get_ref()),
+                })
             };
             match &**name.get_ref() {
                 "key" => {
@@ -195,7 +198,7 @@ impl Config {
                 }
                 other => {
                     let what = format!("unknown name `{other}`");
-                    return Err(Wrong { at: name.span().start, what });
+                    return Err(ConfigError { at: name.span().start, what });
                 }
             }
         }
@@ -204,7 +207,7 @@ impl Config {
 }
 
 /// What is wrong with the file, and at which byte.
-struct Wrong {
+struct ConfigError {
     at: usize,
     what: String,
 }

@@ -37,42 +37,42 @@ impl Role {
 }
 
 /// Files that this run reads, and which no output of it replaces.
-static KEPT: LazyLock<Mutex<HashMap<FileId, (Role, String)>>> = LazyLock::new(Mutex::default);
+static READ_FILES: LazyLock<Mutex<HashMap<FileId, (Role, String)>>> = LazyLock::new(Mutex::default);
 /// Folders that this run reads, by their real paths.
-static TREES: Mutex<Vec<(PathBuf, FileId)>> = Mutex::new(Vec::new());
+static INPUT_DIRS: Mutex<Vec<(PathBuf, FileId)>> = Mutex::new(Vec::new());
 /// Pipes that were opened.
-static PIPES: LazyLock<Mutex<HashSet<FileId>>> = LazyLock::new(Mutex::default);
+static OPENED_PIPES: LazyLock<Mutex<HashSet<FileId>>> = LazyLock::new(Mutex::default);
 /// What stdin is read for.
-static STDIN: Mutex<Option<&'static str>> = Mutex::new(None);
+static STDIN_PURPOSE: Mutex<Option<&'static str>> = Mutex::new(None);
 
 /// Remembers a file that this run reads.
-pub(crate) fn keep(role: Role, name: &str, id: FileId) {
-    locked(&KEPT).entry(id).or_insert_with(|| (role, name.to_owned()));
+pub(crate) fn register(role: Role, name: &str, id: FileId) {
+    lock(&READ_FILES).entry(id).or_insert_with(|| (role, name.to_owned()));
 }
 
 /// Remembers the inputs that were named: one of them may lie where the output of another goes.
-pub(crate) fn keep_inputs(inputs: &[Input]) {
+pub(crate) fn register_inputs(inputs: &[Input]) {
     for path in inputs.iter().filter_map(Input::path) {
         let Ok(found) = path.metadata() else { continue };
         let Ok(id) = platform::file_id(path, &found) else { continue };
         match path.canonicalize() {
-            Ok(real) if found.is_dir() => locked(&TREES).push((real, id)),
-            _ => keep(Role::Input, &shown(path), id),
+            Ok(real) if found.is_dir() => lock(&INPUT_DIRS).push((real, id)),
+            _ => register(Role::Input, &shown(path), id),
         }
     }
 }
 
 /// Fails where an output goes into a folder that this run reads. `real` is its path without links.
 pub(crate) fn check_outside(path: &Path, real: &Path) -> Result<()> {
-    match locked(&TREES).iter().any(|(tree, _)| real.starts_with(tree)) {
-        true => Err(in_input(path)),
+    match lock(&INPUT_DIRS).iter().any(|(tree, _)| real.starts_with(tree)) {
+        true => Err(output_in_input(path)),
         false => Ok(()),
     }
 }
 
 /// Fails where the output with this name goes into a folder that this run reads.
-pub(crate) fn check_place(path: &Path) -> Result<()> {
-    if locked(&TREES).is_empty() {
+pub(crate) fn check_output(path: &Path) -> Result<()> {
+    if lock(&INPUT_DIRS).is_empty() {
         return Ok(());
     }
     // Where its folder is not, the output cannot be made.
@@ -81,13 +81,13 @@ pub(crate) fn check_place(path: &Path) -> Result<()> {
 
 /// Fails where a folder for outputs is one that this run reads.
 pub(crate) fn check_folder(path: &Path, id: &FileId) -> Result<()> {
-    match locked(&TREES).iter().any(|(_, tree)| tree == id) {
-        true => Err(in_input(path)),
+    match lock(&INPUT_DIRS).iter().any(|(_, tree)| tree == id) {
+        true => Err(output_in_input(path)),
         false => Ok(()),
     }
 }
 
-fn in_input(path: &Path) -> Failure {
+fn output_in_input(path: &Path) -> Failure {
     Failure::usage(format!("{}: the output is in the input directory", shown(path)))
         .hint("name another place with -o")
 }
@@ -107,14 +107,14 @@ pub(crate) fn check_inputs(inputs: &[Input]) -> Result<()> {
         if let Some(id) = id {
             check_source(&input.shown(), &id)?;
         }
-        input.path().map_or(Ok(()), check_object_below)?;
+        input.path().map_or(Ok(()), check_stderr_below)?;
     }
     Ok(())
 }
 
 /// Fails where stderr is written to an object in this folder. What is said of the files before it
 /// would change it.
-fn check_object_below(folder: &Path) -> Result<()> {
+fn check_stderr_below(folder: &Path) -> Result<()> {
     let Some(_) = stdio::file(Stream::Stderr).filter(|_| folder.is_dir()) else { return Ok(()) };
     let Some(written) = stdio::path(Stream::Stderr).filter(|path| is_object(path)) else {
         return Ok(());
@@ -134,15 +134,15 @@ fn is_object(path: &Path) -> bool {
 /// Fails where stdout or stderr is written to a file that is found in a folder. What is said of a log
 /// goes into the log, but nothing goes into an object.
 pub(crate) fn check_found(path: &Path, id: &FileId) -> Result<()> {
-    check(&shown(path), id, !is_object(path))
+    check_streams_apart(&shown(path), id, !is_object(path))
 }
 
 /// Fails where stdout or stderr is written to a file that is read.
 pub(crate) fn check_source(name: &str, id: &FileId) -> Result<()> {
-    check(name, id, false)
+    check_streams_apart(name, id, false)
 }
 
-fn check(name: &str, id: &FileId, is_log: bool) -> Result<()> {
+fn check_streams_apart(name: &str, id: &FileId, is_log: bool) -> Result<()> {
     let leads_here = |stream| stdio::file(stream).filter(|target| target.id == *id);
     let stderr = leads_here(Stream::Stderr).is_some();
     if stderr && !is_log {
@@ -167,7 +167,9 @@ fn check(name: &str, id: &FileId, is_log: bool) -> Result<()> {
 /// Fails where stdout or stderr is the side file of a rewrap, whose bytes are a header.
 pub(crate) fn check_streams() -> Result<()> {
     for (stream, name) in [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")] {
-        if stdio::file(stream).is_some() && stdio::path(stream).is_some_and(|path| is_side(&path)) {
+        if stdio::file(stream).is_some()
+            && stdio::path(stream).is_some_and(|path| is_side_file(&path))
+        {
             if stream == Stream::Stderr {
                 stdio::mute_stderr();
             }
@@ -181,14 +183,14 @@ pub(crate) fn check_streams() -> Result<()> {
 /// Fails where an output must not have this name: it would be taken for the side file of a rewrap
 /// of the object beside it.
 pub(crate) fn check_name(path: &Path) -> Result<()> {
-    if !is_side(path) || path.with_extension("").symlink_metadata().is_err() {
+    if !is_side_file(path) || path.with_extension("").symlink_metadata().is_err() {
         return Ok(());
     }
     let what = format!("{}: rewrap keeps this name for the file beside it", shown(path));
     Err(Failure::usage(what).hint("choose another output"))
 }
 
-fn is_side(path: &Path) -> bool {
+fn is_side_file(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("ks-rewrap"))
 }
 
@@ -199,7 +201,7 @@ pub(crate) fn check_replaced(
     (id, len): (&FileId, u64),
     open: impl FnOnce() -> io::Result<File>,
 ) -> Result<()> {
-    if let Some((role, name)) = locked(&KEPT).get(id) {
+    if let Some((role, name)) = lock(&READ_FILES).get(id) {
         let what = format!("{}: the output would replace {} {name}", shown(path), role.text());
         return Err(Failure::usage(what).hint("choose another output"));
     }
@@ -224,7 +226,7 @@ pub(crate) fn check_replaced(
 pub(crate) fn check_once(path: &Path) -> Result<()> {
     let Ok(found) = path.metadata() else { return Ok(()) };
     match id_of(path, &found) {
-        Some(id) if platform::is_pipe(&found) => open_pipe(&shown(path), id),
+        Some(id) if platform::is_pipe(&found) => register_pipe(&shown(path), id),
         _ => Ok(()),
     }
 }
@@ -232,17 +234,17 @@ pub(crate) fn check_once(path: &Path) -> Result<()> {
 /// Fails where stdin is read already, for another purpose.
 pub(crate) fn take_stdin(purpose: &'static str) -> Result<()> {
     stdio::check_stdin()?;
-    if let Some(other) = locked(&STDIN).replace(purpose) {
-        return Err(both(other, purpose));
+    if let Some(other) = lock(&STDIN_PURPOSE).replace(purpose) {
+        return Err(stdin_conflict(other, purpose));
     }
     match stdio::target(Stream::Stdin) {
-        Some(target) if target.kind == Kind::Pipe => open_pipe("stdin", target.id.clone()),
+        Some(target) if target.kind == Kind::Pipe => register_pipe("stdin", target.id.clone()),
         _ => Ok(()),
     }
 }
 
 /// One stdin cannot be read for two purposes.
-pub(crate) fn both(one: &str, other: &str) -> Failure {
+pub(crate) fn stdin_conflict(one: &str, other: &str) -> Failure {
     let what = match one == other {
         true => format!("stdin can be read only once, and is named twice as {one}"),
         false => format!("stdin cannot hold both {one} and {other}"),
@@ -250,8 +252,8 @@ pub(crate) fn both(one: &str, other: &str) -> Failure {
     Failure::usage(what).hint("put one of them in a file and name that")
 }
 
-fn open_pipe(name: &str, id: FileId) -> Result<()> {
-    if locked(&PIPES).insert(id) {
+fn register_pipe(name: &str, id: FileId) -> Result<()> {
+    if lock(&OPENED_PIPES).insert(id) {
         return Ok(());
     }
     Err(Failure::usage(format!("{name}: named twice, but a pipe can be read only once"))
@@ -262,6 +264,6 @@ fn id_of(path: &Path, found: &Metadata) -> Option<FileId> {
     if found.is_dir() { None } else { platform::file_id(path, found).ok() }
 }
 
-fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,7 +12,7 @@ const PART: usize = 1_048_576;
 /// Bytes in the order in which they came. Parts are never copied to make room, so the peak is
 /// their length.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct PlaintextBuffer {
     parts: Vec<Part>,
     len: u64,
 }
@@ -28,7 +28,7 @@ impl Drop for Part {
     }
 }
 
-impl Held {
+impl PlaintextBuffer {
     /// Takes memory for `len` bytes, where that is known. Fails with LIMIT where it is more than may
     /// be held, or more than there is.
     pub(crate) fn new(len: Option<u64>) -> keystead::Result<Self> {
@@ -90,14 +90,14 @@ mod tests {
     fn what_was_held_comes_out_in_order() {
         let bytes: Vec<u8> = (0..=250).cycle().take(3 * PART + 7).collect();
         for len in [None, Some(0), Some(10), Some(u64::try_from(bytes.len()).unwrap())] {
-            let mut held = Held::new(len).unwrap();
+            let mut held = PlaintextBuffer::new(len).unwrap();
             bytes.chunks(100_000).for_each(|part| held.push(part).unwrap());
             let mut out = Vec::new();
             held.write_to(&mut out).unwrap();
             assert!(out == bytes, "{len:?}");
         }
-        assert!(Held::new(Some(MOST + 1)).is_err());
-        let mut held = Held { parts: Vec::new(), len: MOST };
+        assert!(PlaintextBuffer::new(Some(MOST + 1)).is_err());
+        let mut held = PlaintextBuffer { parts: Vec::new(), len: MOST };
         assert!(held.push(&[0]).is_err());
     }
 }

@@ -131,9 +131,11 @@ pub(crate) fn check_apart<'a>(
     let data = inputs.iter().filter(|input| **input == Input::Stdin).map(|_| "the data");
     let mut purposes = fd.into_iter().chain(keys).chain(data);
     match (purposes.next(), purposes.next()) {
-        (Some("the passphrase"), Some(other)) => Err(conflicts::both("the passphrase", other)
-            .hint("another descriptor holds the passphrase: --passphrase-fd 3 3< FILE")),
-        (Some(one), Some(other)) => Err(conflicts::both(one, other)),
+        (Some("the passphrase"), Some(other)) => {
+            Err(conflicts::stdin_conflict("the passphrase", other)
+                .hint("another descriptor holds the passphrase: --passphrase-fd 3 3< FILE"))
+        }
+        (Some(one), Some(other)) => Err(conflicts::stdin_conflict(one, other)),
         _ => Ok(()),
     }
 }
@@ -208,9 +210,9 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     }
     let id = platform::file_id(path, &metadata).map_err(failed)?;
     conflicts::check_source(&shown(path), &id)?;
-    conflicts::keep(Role::KeyFile, &shown(path), id);
+    conflicts::register(Role::KeyFile, &shown(path), id);
     if let Some((half, id)) = public_half(path) {
-        conflicts::keep(Role::PublicHalf, &half, id);
+        conflicts::register(Role::PublicHalf, &half, id);
     }
     // Reserved at once, so that no grown buffer leaves a copy of a secret behind: one byte more
     // than the file says, and what may be read at most where that was not enough.
@@ -234,7 +236,7 @@ fn read_stdin() -> Result<Zeroizing<Vec<u8>>> {
     conflicts::take_stdin("a key")?;
     if let Some(target) = stdio::file(Stream::Stdin) {
         conflicts::check_source("stdin", &target.id)?;
-        conflicts::keep(Role::KeyFile, "in stdin", target.id.clone());
+        conflicts::register(Role::KeyFile, "in stdin", target.id.clone());
     }
     let mut bytes = Zeroizing::new(vec![0; MAX_READ]);
     let read = read_full(&mut io::stdin().lock(), &mut bytes);

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         return report.end(Err(failure));
     }
     let watched = cancel::block()
-        .and_then(|()| if quick_run::is_brief(&args.verb) { Ok(()) } else { cancel::listen() });
+        .and_then(|()| if quick_run::is_quick(&args.verb) { Ok(()) } else { cancel::listen() });
     let ready = watched.and_then(|()| conflicts::check_streams()).and_then(|()| match args.json {
         // Results that nobody gets are not worth the work.
         true => stdio::check_stdout(),

@@ -11,17 +11,17 @@ use crate::cancel;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
-use crate::hold_back::Held;
+use crate::hold_back::PlaintextBuffer;
 use crate::input::Input;
 use crate::permissions;
 use crate::platform::{self, FileId};
-use crate::positional::To;
+use crate::positional::PositionalWriter;
 use crate::progress;
 use crate::report::shown;
-use crate::staging::{self, Temp};
+use crate::staging::{self, PrivateFile};
 use crate::stdio;
 use crate::times;
-use crate::tree::{Made, Making, Place, Staged, Status};
+use crate::tree::{FileOptions, OutputFile, OutputPath, Staged, Status};
 use keystead::{Detail, Error, ErrorKind};
 
 /// An output as named on the command line.
@@ -32,7 +32,7 @@ pub(crate) enum Target {
 }
 
 /// How an output is written.
-pub(crate) struct Manner {
+pub(crate) struct OutputOptions {
     /// Replace what is there.
     pub(crate) force: bool,
     /// Sync file and folder before it is called done.
@@ -76,37 +76,37 @@ pub(crate) enum Output {
         out: Box<dyn Write + Send>,
         name: String,
         /// All of it, until it is complete.
-        held: Option<Held>,
+        held: Option<PlaintextBuffer>,
     },
-    File(Box<Atomic>),
+    File(Box<AtomicFile>),
     /// In the mirror of a folder.
-    Made(Box<Made>),
+    InTree(Box<OutputFile>),
 }
 
 impl Output {
     /// The output of a file that was found in a folder.
-    pub(crate) fn make(place: &Place, making: Making) -> Result<Self> {
-        conflicts::check_name(&place.path)?;
-        if making.force
-            && let Some(Status { id, len: Some(len), .. }) = place.status()?
+    pub(crate) fn create_in_tree(output_path: &OutputPath, options: FileOptions) -> Result<Self> {
+        conflicts::check_name(&output_path.path)?;
+        if options.force
+            && let Some(Status { id, len: Some(len), .. }) = output_path.status()?
         {
-            let open = || place.entry().open_file();
-            conflicts::check_replaced(&place.path, (&id, len), open)?;
+            let open = || output_path.entry().open_file();
+            conflicts::check_replaced(&output_path.path, (&id, len), open)?;
         }
-        place.make(making).map(|made| Self::Made(Box::new(made)))
+        output_path.create(options).map(|made| Self::InTree(Box::new(made)))
     }
 
-    pub(crate) fn open(target: &Target, manner: Manner) -> Result<Self> {
+    pub(crate) fn open(target: &Target, options: OutputOptions) -> Result<Self> {
         let path = match target {
-            Target::Stdout => return stdout(manner.text),
+            Target::Stdout => return stdout(options.text),
             Target::File(path) => path,
         };
         conflicts::check_name(path)?;
-        conflicts::check_place(path)?;
+        conflicts::check_output(path)?;
         staging::sweep(path);
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
-            check_alias(path, &metadata, manner.not.as_ref())?;
+            check_alias(path, &metadata, options.not.as_ref())?;
             if metadata.is_dir() {
                 let failure = Failure::usage(format!("{}: the output is a directory", shown(path)));
                 return Err(failure.hint("name a file in it with -o"));
@@ -118,26 +118,26 @@ impl Output {
                 let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
                 return Ok(Self::Stream { out, name: shown(path), held: None });
             }
-            if manner.force {
+            if options.force {
                 let id = platform::file_id(path, &metadata);
                 let id = id.map_err(|error| Failure::io(path, error))?;
                 conflicts::check_replaced(path, (&id, metadata.len()), || File::open(path))?;
             }
         }
-        Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
+        AtomicFile::create(path, options).map(|file| Self::File(Box::new(file)))
     }
 
     /// The new content of a key file that this run has read: the one key that may be replaced.
-    pub(crate) fn replace(path: &Path, manner: Manner) -> Result<Self> {
+    pub(crate) fn replace(path: &Path, options: OutputOptions) -> Result<Self> {
         staging::sweep(path);
-        Atomic::create(path, manner).map(|file| Self::File(Box::new(file)))
+        AtomicFile::create(path, options).map(|file| Self::File(Box::new(file)))
     }
 
     /// Holds a stream back until [`commit`](Self::commit), which may be of `len` bytes; a file
     /// appears no earlier in any case.
     pub(crate) fn hold_back(&mut self, len: Option<u64>) -> keystead::Result<()> {
         if let Self::Stream { held, .. } = self {
-            *held = Some(Held::new(len)?);
+            *held = Some(PlaintextBuffer::new(len)?);
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Output {
         match self {
             Self::Stream { .. } => None,
             Self::File(file) => Some(file.temp.file()),
-            Self::Made(made) => made.file(),
+            Self::InTree(made) => made.file(),
         }
     }
 
@@ -166,11 +166,11 @@ impl Output {
 
     /// The file that only this process sees yet, if it is one that can be written at any place, for
     /// so many bytes.
-    pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {
+    pub(crate) fn positional_writer(&mut self, len: u64) -> Option<PositionalWriter<'_>> {
         match self {
             Self::Stream { .. } => None,
-            Self::File(file) => To::new(file.temp.file(), len, file.manner.sync),
-            Self::Made(made) => made.place(len),
+            Self::File(file) => PositionalWriter::new(file.temp.file(), len, file.options.sync),
+            Self::InTree(made) => made.positional_writer(len),
         }
     }
 
@@ -180,10 +180,10 @@ impl Output {
             Self::Stream { .. } => Vec::new(),
             Self::File(file) => {
                 let applied = attributes.apply(file.temp.file());
-                file.manner.mode = applied.mode;
+                file.options.mode = applied.mode;
                 applied.lost
             }
-            Self::Made(made) => made.keep(attributes),
+            Self::InTree(made) => made.keep(attributes),
         }
     }
 
@@ -195,7 +195,7 @@ impl Output {
     /// [`commit`](Self::commit), but in the mirror of a folder it may have to wait for others.
     pub(crate) fn finish(self) -> Result<Option<Staged>> {
         match self {
-            Self::Made(made) => return made.finish(),
+            Self::InTree(made) => return made.finish(),
             Self::Stream { mut out, name, held } => {
                 let written = held.map_or(Ok(()), |held| held.write_to(&mut out));
                 let written = written.and_then(|()| out.flush());
@@ -215,7 +215,7 @@ impl Write for Output {
             }
             Self::Stream { out, .. } => out.write(bytes),
             Self::File(file) => file.temp.file_mut().write(bytes),
-            Self::Made(made) => made.write(bytes),
+            Self::InTree(made) => made.write(bytes),
         }
         .inspect(|written| progress::add(*written))
     }
@@ -224,21 +224,21 @@ impl Write for Output {
         match self {
             Self::Stream { out, .. } => out.flush(),
             Self::File(file) => file.temp.file_mut().flush(),
-            Self::Made(made) => made.flush(),
+            Self::InTree(made) => made.flush(),
         }
     }
 }
 
 /// A private file beside the target that takes its name when it is complete.
-pub(crate) struct Atomic {
-    temp: Temp,
+pub(crate) struct AtomicFile {
+    temp: PrivateFile,
     path: PathBuf,
-    manner: Manner,
+    options: OutputOptions,
 }
 
-impl Atomic {
-    fn create(path: &Path, manner: Manner) -> Result<Self> {
-        if !manner.force && path.symlink_metadata().is_ok() {
+impl AtomicFile {
+    fn create(path: &Path, options: OutputOptions) -> Result<Self> {
+        if !options.force && path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }
         let folder = folder_of(path);
@@ -248,32 +248,32 @@ impl Atomic {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
-        let temp = Temp::create(path).map_err(|error| match error.kind() {
+        let temp = PrivateFile::create(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound if !folder.exists() => no_folder(folder),
             _ => Failure::io(path, error),
         })?;
-        Ok(Self { temp, path: path.to_owned(), manner })
+        Ok(Self { temp, path: path.to_owned(), options })
     }
 
     /// Permissions, time, sync, rename, sync of the folder. Before all that the file is complete:
     /// on some mounts it has nothing that could be set until it is stored.
     fn commit(self) -> Result<()> {
-        let Self { temp, path, manner } = self;
+        let Self { temp, path, options } = self;
         let failed = |error| Failure::io(&path, error);
         temp.flush().map_err(failed)?;
-        permissions::set(temp.file(), &path, manner.mode);
-        times::set(temp.file(), &path, manner.modified);
-        if manner.sync {
+        permissions::set(temp.file(), &path, options.mode);
+        times::set(temp.file(), &path, options.modified);
+        if options.sync {
             filesystem::sync_file(temp.file()).map_err(failed)?;
         }
-        let named = temp.persist(&path, manner.force);
+        let named = temp.persist(&path, options.force);
         named.inspect_err(|_| times::forget(&path)).map_err(|unnamed| {
             match unnamed.error.kind() {
                 io::ErrorKind::AlreadyExists => exists(&path),
                 _ => unnamed.failure(&path),
             }
         })?;
-        if manner.sync {
+        if options.sync {
             filesystem::sync_dir(folder_of(&path)).map_err(failed)?;
         }
         Ok(())

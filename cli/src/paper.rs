@@ -69,7 +69,7 @@ pub(crate) fn is_paper(text: &str) -> bool {
     })
 }
 
-/// Remarks and empty lines are not typed.
+/// Warnings and empty lines are not typed.
 fn is_typed(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }

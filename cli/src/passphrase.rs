@@ -150,7 +150,7 @@ fn open(path: &Path, name: &str) -> Result<io::Result<File>> {
     let found = file.as_ref().ok().and_then(|file| file.metadata().ok());
     if let Some(id) = found.and_then(|found| platform::file_id(path, &found).ok()) {
         conflicts::check_source(name, &id)?;
-        conflicts::keep(Role::Passphrases, name, id);
+        conflicts::register(Role::Passphrases, name, id);
     }
     Ok(file)
 }

@@ -14,16 +14,16 @@ use crate::progress;
 use crate::sparse::{self, Holes, Piece};
 
 /// A file to read from.
-pub(crate) struct From<'a>(pub(crate) &'a File);
+pub(crate) struct PositionalReader<'a>(pub(crate) &'a File);
 
-impl ReadAt for From<'_> {
+impl ReadAt for PositionalReader<'_> {
     fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
         platform::read_at(self.0, out, offset)
     }
 }
 
 /// A file to write to, which nobody else sees yet.
-pub(crate) struct To<'a> {
+pub(crate) struct PositionalWriter<'a> {
     file: &'a File,
     /// Bytes that will be written.
     len: u64,
@@ -38,7 +38,7 @@ pub(crate) struct To<'a> {
     failed: AtomicBool,
 }
 
-impl<'a> To<'a> {
+impl<'a> PositionalWriter<'a> {
     /// Nothing where a file is written from its first byte to its last alone.
     pub(crate) fn new(file: &'a File, len: u64, sync: bool) -> Option<Self> {
         if !filesystem::takes_any_order(file) {
@@ -109,7 +109,7 @@ impl<'a> To<'a> {
         if self.holes.is_some() { Ok(()) } else { reserved }
     }
 
-    /// Leaves a hole. From the first one on no more room is taken; what was is given back.
+    /// Leaves a hole. PositionalReader the first one on no more room is taken; what was is given back.
     fn skip(&self, len: usize, offset: u64) -> usize {
         self.reserved.store(u64::MAX, Ordering::Relaxed);
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl<'a> To<'a> {
     }
 }
 
-impl WriteAt for To<'_> {
+impl WriteAt for PositionalWriter<'_> {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let written = self.write(bytes, offset);
         written.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::demo::{count, rate, size};
+use crate::demo::{format_count, format_rate, format_size};
 
 /// Bytes written, or read by verbs that write nothing.
 static BYTES: AtomicU64 = AtomicU64::new(0);
@@ -101,7 +101,7 @@ fn draw(total: Total, start: Instant) {
     let bar = shown.get_or_insert_with(|| new_bar(total));
     let bytes = BYTES.load(Ordering::Relaxed);
     bar.set_position(bytes);
-    bar.set_message(told(total, bytes, FILES.load(Ordering::Relaxed), start.elapsed()));
+    bar.set_message(outcome(total, bytes, FILES.load(Ordering::Relaxed), start.elapsed()));
     bar.tick();
 }
 
@@ -116,17 +116,17 @@ fn new_bar(total: Total) -> ProgressBar {
 
 /// `1.2 GB of 4.0 GB, 310.5 MB/s, 9s left, 12 of 40 files`; the rate is that of the whole run, so
 /// that it does not jump.
-fn told(total: Total, bytes: u64, files: u64, took: Duration) -> String {
-    let mut text = size(bytes);
+fn outcome(total: Total, bytes: u64, files: u64, took: Duration) -> String {
+    let mut text = format_size(bytes);
     if let Some(all) = total.bytes {
-        text.push_str(&format!(" of {}", size(all)));
+        text.push_str(&format!(" of {}", format_size(all)));
     }
-    text.push_str(&format!(", {}", rate(bytes, took)));
+    text.push_str(&format!(", {}", format_rate(bytes, took)));
     if let Some(left) = total.bytes.and_then(|all| remaining(all, bytes, took)) {
         text.push_str(&format!(", {left} left"));
     }
     if let Some(all) = total.files {
-        text.push_str(&format!(", {} of {} files", count(files), count(all)));
+        text.push_str(&format!(", {} of {} files", format_count(files), format_count(all)));
     }
     text
 }
@@ -155,8 +155,11 @@ mod tests {
     #[test]
     fn rate_and_remaining_time_are_told() {
         let total = Total { bytes: Some(4_000_000_000), files: Some(1_200) };
-        let text = told(total, 1_000_000_000, 7, Duration::from_secs(30));
+        let text = outcome(total, 1_000_000_000, 7, Duration::from_secs(30));
         assert_eq!(text, "1.0 GB of 4.0 GB, 33.3 MB/s, 1m 30s left, 7 of 1,200 files");
-        assert_eq!(told(Total::default(), 50_000, 0, Duration::from_secs(2)), "50.0 kB, 25.0 kB/s");
+        assert_eq!(
+            outcome(Total::default(), 50_000, 0, Duration::from_secs(2)),
+            "50.0 kB, 25.0 kB/s"
+        );
     }
 }

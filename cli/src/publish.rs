@@ -15,19 +15,19 @@ pub(crate) use unix::{is_answer, rename_new};
 
 /// Why a complete file did not get its name.
 #[derive(Debug)]
-pub(crate) struct Unnamed {
+pub(crate) struct PublishError {
     /// What was tried last, where the error does not say it.
     step: Option<&'static str>,
     pub(crate) error: io::Error,
 }
 
-impl From<io::Error> for Unnamed {
+impl From<io::Error> for PublishError {
     fn from(error: io::Error) -> Self {
         Self { step: None, error }
     }
 }
 
-impl Unnamed {
+impl PublishError {
     pub(crate) fn new(step: &'static str, error: impl Into<io::Error>) -> Self {
         Self { step: Some(step), error: error.into() }
     }
@@ -63,10 +63,10 @@ mod unix {
     use crate::claim::Claim;
 
     /// Gives a complete file its name, unless that is taken.
-    pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), Unnamed> {
+    pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), PublishError> {
         match rename_at_once(from, to) {
             Ok(()) => return Ok(()),
-            Err(error) if is_answer(error) => return Err(Unnamed::new(AT_ONCE, error)),
+            Err(error) if is_answer(error) => return Err(PublishError::new(AT_ONCE, error)),
             Err(_) => {}
         }
         match linkat(from.folder, from.path, to.folder, to.path, AtFlags::empty()) {
@@ -75,10 +75,10 @@ mod unix {
                 let _ = unlinkat(from.folder, from.path, AtFlags::empty());
                 return Ok(());
             }
-            Err(error) if is_answer(error) => return Err(Unnamed::new(BY_LINK, error)),
+            Err(error) if is_answer(error) => return Err(PublishError::new(BY_LINK, error)),
             Err(_) => {}
         }
-        Claim::take(to)?.hand_over(from)
+        Claim::take(to)?.replace_with(from)
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
@@ -120,8 +120,8 @@ mod other {
     use super::*;
 
     /// Gives a complete file its name, unless that is taken.
-    pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), Unnamed> {
-        let failed = |error| Unnamed::new("renaming the finished file", error);
+    pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), PublishError> {
+        let failed = |error| PublishError::new("renaming the finished file", error);
         let temp = tempfile::TempPath::try_from_path(from.path).map_err(failed)?;
         temp.persist_noclobber(to.path).map_err(|refused| failed(refused.error))
     }

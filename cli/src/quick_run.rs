@@ -10,7 +10,7 @@ use crate::args::{OpenKeys, Verb};
 use crate::small_file::SMALL;
 
 /// Whether such a run is asked for. When in doubt it is not.
-pub(crate) fn is_brief(verb: &Verb) -> bool {
+pub(crate) fn is_quick(verb: &Verb) -> bool {
     match verb {
         Verb::Encrypt(args) => {
             let asks = args.passphrase || args.source.is_given();

@@ -15,7 +15,7 @@ use crate::filesystem;
 use crate::input::read_full;
 use crate::output::folder_of;
 use crate::platform;
-use crate::positional::From;
+use crate::positional::PositionalReader;
 use crate::report::shown;
 use crate::times;
 
@@ -191,7 +191,7 @@ fn overwrite(
 pub(crate) fn time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<SystemTime> {
     let written = |side: &Vec<u8>| {
         let mut own = vec![0; side.len()];
-        From(file).read_at(&mut [IoSliceMut::new(&mut own)], 0).is_ok() && own == *side
+        PositionalReader(file).read_at(&mut [IoSliceMut::new(&mut own)], 0).is_ok() && own == *side
     };
     if header.is_none() {
         candidate(path, file).filter(written)?;
@@ -269,7 +269,7 @@ impl ReadAt for Overlay {
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
         match self.head.get(at..).filter(|head| !head.is_empty()) {
             Some(mut head) => head.read_vectored(out),
-            None => From(&self.file).read_at(out, offset),
+            None => PositionalReader(&self.file).read_at(out, offset),
         }
     }
 }

@@ -12,17 +12,17 @@ use crate::filesystem;
 use crate::output::folder_of;
 use crate::platform::{self, At, is_still_at};
 use crate::private_names::{self, ATTEMPTS, FOLDER_ITSELF, Part, private_name};
-use crate::publish::{Unnamed, rename_new};
+use crate::publish::{PublishError, rename_new};
 
-/// A private file. Dropped without [`Temp::persist`], it is removed.
-pub(crate) struct Temp {
+/// A private file. Dropped without [`PrivateFile::persist`], it is removed.
+pub(crate) struct PrivateFile {
     file: File,
     path: PathBuf,
     /// Nothing once it has another name.
     pending: Option<Pending>,
 }
 
-impl Temp {
+impl PrivateFile {
     /// The private file for an output.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
         for path in attempts(folder_of(output), name_of(output)) {
@@ -78,11 +78,11 @@ impl Temp {
     }
 
     /// Gives it its name, in one step that no signal cuts.
-    pub(crate) fn persist(mut self, path: &Path, replace: bool) -> Result<(), Unnamed> {
+    pub(crate) fn persist(mut self, path: &Path, replace: bool) -> Result<(), PublishError> {
         let _hold = cancel::hold();
         if replace {
             let renamed = std::fs::rename(&self.path, path);
-            renamed.map_err(|error| Unnamed::new("renaming it over the old file", error))?;
+            renamed.map_err(|error| PublishError::new("renaming it over the old file", error))?;
         } else {
             rename_new(At::path(&self.path), At::path(path))?;
         }
@@ -91,7 +91,7 @@ impl Temp {
     }
 }
 
-impl Drop for Temp {
+impl Drop for PrivateFile {
     fn drop(&mut self) {
         if self.pending.is_some() {
             // What is removed while it is written comes back on some mounts when it is closed.
@@ -101,8 +101,8 @@ impl Drop for Temp {
     }
 }
 
-/// A private folder, and all that is in it. Dropped without [`TempFolder::persist`], it is removed.
-pub(crate) struct TempFolder {
+/// A private folder, and all that is in it. Dropped without [`PrivateDir::persist`], it is removed.
+pub(crate) struct PrivateDir {
     path: PathBuf,
     /// Nothing once it has another name.
     pending: Option<Pending>,
@@ -110,7 +110,7 @@ pub(crate) struct TempFolder {
     lock: Option<File>,
 }
 
-impl TempFolder {
+impl PrivateDir {
     /// The private folder for a folder that is an output.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
         Self::create_as(folder_of(output), name_of(output))
@@ -175,16 +175,16 @@ impl TempFolder {
     }
 
     /// Gives it its name, unless that is taken.
-    pub(crate) fn persist(mut self, path: &Path) -> Result<(), Unnamed> {
+    pub(crate) fn persist(mut self, path: &Path) -> Result<(), PublishError> {
         let _hold = cancel::hold();
         let renamed = platform::rename_folder(&self.path, path);
-        renamed.map_err(|error| Unnamed::new("renaming the finished directory", error))?;
+        renamed.map_err(|error| PublishError::new("renaming the finished directory", error))?;
         self.pending = None;
         Ok(())
     }
 }
 
-impl Drop for TempFolder {
+impl Drop for PrivateDir {
     fn drop(&mut self) {
         if self.pending.is_some() {
             let _ = std::fs::remove_dir_all(&self.path);
@@ -296,7 +296,7 @@ mod tests {
     fn a_leftover_goes_and_a_file_at_work_stays() {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("made");
-        let at_work = Temp::create(&output).unwrap();
+        let at_work = PrivateFile::create(&output).unwrap();
         assert_eq!(at_work.path, part(&output, Part::Attempt(0)));
         let leftover = part(&output, Part::Attempt(2));
         let others = [part(&dir.path().join("other"), Part::Attempt(0)), dir.path().join("a.tmp")];
@@ -316,7 +316,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("made");
         let many = usize::from(ATTEMPTS) + 2;
-        let at_work: Vec<_> = (0..many).map(|_| Temp::create(&output).unwrap()).collect();
+        let at_work: Vec<_> = (0..many).map(|_| PrivateFile::create(&output).unwrap()).collect();
         assert_eq!(dir.path().read_dir().unwrap().count(), many);
         drop(at_work);
         assert_eq!(dir.path().read_dir().unwrap().count(), 0);
@@ -324,9 +324,9 @@ mod tests {
         let [first, second] = [0, 1].map(|number| part(&output, Part::Attempt(number)));
         std::os::unix::fs::symlink("nowhere", &first).unwrap();
         std::fs::create_dir(&second).unwrap();
-        assert_eq!(Temp::create(&output).unwrap().path, second);
+        assert_eq!(PrivateFile::create(&output).unwrap().path, second);
         assert!(first.symlink_metadata().is_ok());
-        let folder = TempFolder::create_in(dir.path()).unwrap();
+        let folder = PrivateDir::create_in(dir.path()).unwrap();
         std::fs::write(folder.path().join("file"), "x").unwrap();
         let path = folder.path().to_owned();
         sweep_in(dir.path());

@@ -26,8 +26,12 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     // One job needs no second thread.
     let first = jobs.next();
     let threads = if jobs.peek().is_some() { threads.get() } else { 1 };
-    let shop = Shop {
-        taking: Mutex::new(Taking { jobs: first.into_iter().chain(jobs), next: 0, ended: false }),
+    let queue = WorkQueue {
+        source: Mutex::new(JobSource {
+            jobs: first.into_iter().chain(jobs),
+            next: 0,
+            ended: false,
+        }),
         results: Mutex::new(Results::new(done)),
         moved: Condvar::new(),
         ahead: threads * AHEAD,
@@ -35,19 +39,19 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     thread::scope(|scope| {
         for _ in 1..threads {
             // Fewer threads than asked for do the same work.
-            let labour = || shop.labour(&work);
-            if thread::Builder::new().spawn_scoped(scope, labour).is_err() {
+            let run_worker = || queue.run_worker(&work);
+            if thread::Builder::new().spawn_scoped(scope, run_worker).is_err() {
                 break;
             }
         }
-        shop.labour(&work);
+        queue.run_worker(&work);
     });
-    let results = shop.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let results = queue.results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.end.map_or(Ok(()), |(_, failure)| Err(failure))
 }
 
-struct Shop<I, R, F> {
-    taking: Mutex<Taking<I>>,
+struct WorkQueue<I, R, F> {
+    source: Mutex<JobSource<I>>,
     results: Mutex<Results<R, F>>,
     /// The next result moved on, or it ended.
     moved: Condvar,
@@ -55,7 +59,7 @@ struct Shop<I, R, F> {
     ahead: usize,
 }
 
-struct Taking<I> {
+struct JobSource<I> {
     jobs: I,
     /// Index of the next job.
     next: usize,
@@ -76,8 +80,8 @@ struct Results<R, F> {
 
 /// A job that a worker took. Its result is handed over; where the worker drops the ticket instead,
 /// which is in a panic, no later result is taken, and nobody waits for this one.
-struct Ticket<'a, I, R, F> {
-    shop: &'a Shop<I, R, F>,
+struct Turn<'a, I, R, F> {
+    queue: &'a WorkQueue<I, R, F>,
     index: usize,
     settled: bool,
 }
@@ -99,25 +103,25 @@ impl<R, F> Results<R, F> {
     }
 }
 
-impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Shop<I, R, F> {
-    fn take(&self) -> Option<(Ticket<'_, I, R, F>, I::Item)> {
-        let mut taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut taking.ended, true) {
+impl<I: Iterator, R, F: FnMut(R) -> Result<()>> WorkQueue<I, R, F> {
+    fn take(&self) -> Option<(Turn<'_, I, R, F>, I::Item)> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut source.ended, true) {
             return None;
         }
         // Before the job, so that a panic of the iterator ends it here and not for the workers alone.
-        let mut ticket = Ticket { shop: self, index: taking.next, settled: false };
-        let Some(job) = taking.jobs.next() else {
+        let mut ticket = Turn { queue: self, index: source.next, settled: false };
+        let Some(job) = source.jobs.next() else {
             ticket.settled = true;
             return None;
         };
-        taking.next += 1;
-        taking.ended = false;
+        source.next += 1;
+        source.ended = false;
         Some((ticket, job))
     }
 
     /// One job after the other until there are no more.
-    fn labour<S: Default>(&self, work: impl Fn(&mut S, I::Item) -> R) {
+    fn run_worker<S: Default>(&self, work: impl Fn(&mut S, I::Item) -> R) {
         let mut own = S::default();
         while let Some((mut ticket, job)) = self.take() {
             if !self.wait_for_turn(ticket.index) {
@@ -166,17 +170,17 @@ impl<I: Iterator, R, F: FnMut(R) -> Result<()>> Shop<I, R, F> {
     }
 }
 
-impl<I, R, F> Shop<I, R, F> {
+impl<I, R, F> WorkQueue<I, R, F> {
     fn results(&self) -> MutexGuard<'_, Results<R, F>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<I, R, F> Drop for Ticket<'_, I, R, F> {
+impl<I, R, F> Drop for Turn<'_, I, R, F> {
     fn drop(&mut self) {
         if !self.settled {
-            self.shop.results().end_at(self.index, broken());
-            self.shop.moved.notify_all();
+            self.queue.results().end_at(self.index, broken());
+            self.queue.moved.notify_all();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Demands, OpenKeys, Records};
+use super::{Expectations, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
@@ -17,9 +17,9 @@ pub(crate) struct Rewrap {
     #[command(flatten)]
     pub(crate) access: Access,
     #[command(flatten)]
-    pub(crate) care: Care,
+    pub(crate) safeguards: Safeguards,
     #[command(flatten)]
-    pub(crate) demands: Demands,
+    pub(crate) expectations: Expectations,
     #[command(flatten)]
     pub(crate) records: Records,
     #[command(flatten)]
@@ -36,9 +36,9 @@ pub(crate) struct Reencrypt {
     #[command(flatten)]
     pub(crate) access: Access,
     #[command(flatten)]
-    pub(crate) care: Care,
+    pub(crate) safeguards: Safeguards,
     #[command(flatten)]
-    pub(crate) demands: Demands,
+    pub(crate) expectations: Expectations,
     #[command(flatten)]
     pub(crate) records: Records,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl Access {
 
 // What a change needs to be told, or asks.
 #[derive(Args)]
-pub(crate) struct Care {
+pub(crate) struct Safeguards {
     /// Vouch for an object that anyone could have made, so that it can get a symmetric key
     #[arg(long)]
     pub(crate) vouch: bool,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Demands, Source};
+use super::{Expectations, Source};
 
 #[derive(Args)]
 #[command(
@@ -98,7 +98,7 @@ pub(crate) struct KeyCheck {
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
     #[command(flatten)]
-    pub(crate) demands: Demands,
+    pub(crate) expectations: Expectations,
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,

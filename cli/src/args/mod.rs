@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use change::{Access, Care, Reencrypt, Rewrap};
+pub(crate) use change::{Access, Reencrypt, Rewrap, Safeguards};
 pub(crate) use key::{Key, KeyCheck, KeyFile, KeyImport, KeyKind, Keygen};
 
 /// Client-side envelope encryption: the keys stay home.
@@ -110,7 +110,7 @@ impl Source {
 
 // What an object has to be.
 #[derive(Args)]
-pub(crate) struct Demands {
+pub(crate) struct Expectations {
     /// Refuse unless the object's context has this pair
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
@@ -135,7 +135,7 @@ pub(crate) struct Records {
 
 // Where outputs go, and how they are written.
 #[derive(Args)]
-pub(crate) struct Writing {
+pub(crate) struct OutputArgs {
     /// The output; `-` is stdout. A directory takes many outputs, each under its own name; it is made
     /// if its name ends with `/`. With -r and one directory, OUT is the directory that is made of it
     #[arg(short, long, value_name = "OUT")]
@@ -203,7 +203,7 @@ pub(crate) struct Encrypt {
     #[arg(long)]
     pub(crate) armor: bool,
     #[command(flatten)]
-    pub(crate) writing: Writing,
+    pub(crate) writing: OutputArgs,
     /// Files; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
@@ -217,7 +217,7 @@ pub(crate) struct Decrypt {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
-    pub(crate) demands: Demands,
+    pub(crate) expectations: Expectations,
     /// Write nothing to stdout until all of it has verified; needs memory for it, up to 256 MiB
     #[arg(long)]
     pub(crate) buffer: bool,
@@ -225,7 +225,7 @@ pub(crate) struct Decrypt {
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(crate) sparse: Sparse,
     #[command(flatten)]
-    pub(crate) writing: Writing,
+    pub(crate) writing: OutputArgs,
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
@@ -239,7 +239,7 @@ pub(crate) struct Cat {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
-    pub(crate) demands: Demands,
+    pub(crate) expectations: Expectations,
     /// Bytes A to B (both included), from A on, or the last N: A-B, A-, -N
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
@@ -263,7 +263,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,
     #[command(flatten)]
-    pub(crate) demands: Demands,
+    pub(crate) expectations: Expectations,
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,

@@ -11,10 +11,10 @@ use keystead::{
 };
 
 use super::provider::short;
-use super::sandbox::{Item, Stage, make_parent, read};
-use super::step_printer::{Told, count, rate, size, surprise};
+use super::sandbox::{Item, Sandbox, make_parent, read};
+use super::step_printer::{StepResult, format_count, format_rate, format_size, surprise};
 use crate::failure::{Failure, Result};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Output, OutputOptions, Target};
 use crate::platform::PRIVATE;
 use crate::report::shown;
 use crate::sidefile;
@@ -22,13 +22,13 @@ use crate::sidefile;
 /// Bytes of the range that is read.
 const RANGE: usize = 4_096;
 
-pub(crate) fn make_keys(stage: &Stage) -> Result<Told> {
+pub(crate) fn make_keys(stage: &Sandbox) -> Result<StepResult> {
     let pair = MasterKey::generate_pair()?;
     let symmetric = MasterKey::generate()?;
     let ids = (pair.id(), symmetric.id());
     write_key(&stage.keys().join("home.key"), pair)?;
     write_key(&stage.keys().join("vault.key"), symmetric)?;
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!("home.key   {}  a pair (MLKEM768-X25519)", ids.0),
         "two files that only their owner reads; the provider gets neither",
     )
@@ -36,13 +36,13 @@ pub(crate) fn make_keys(stage: &Stage) -> Result<Told> {
 }
 
 /// The keys as any program reads them: from their files.
-pub(crate) fn keys(stage: &Stage) -> Result<KeyFile> {
+pub(crate) fn keys(stage: &Sandbox) -> Result<KeyFile> {
     let keys = read_key(&stage.keys().join("home.key"))?;
     Ok(keys.and(read_key(&stage.keys().join("vault.key"))?))
 }
 
 /// The key that takes the place of both.
-pub(crate) fn new_key(stage: &Stage) -> Result<KeyFile> {
+pub(crate) fn new_key(stage: &Sandbox) -> Result<KeyFile> {
     let path = stage.keys().join("new.key");
     write_key(&path, MasterKey::generate_pair()?)?;
     read_key(&path)
@@ -64,13 +64,14 @@ fn write(
     mode: u32,
     fill: impl FnOnce(&mut Output) -> keystead::Result<()>,
 ) -> Result<()> {
-    let manner = Manner { force: false, sync: false, mode, not: None, modified: None, text: true };
-    let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
+    let options =
+        OutputOptions { force: false, sync: false, mode, not: None, modified: None, text: true };
+    let mut out = Output::open(&Target::File(path.to_owned()), options)?;
     fill(&mut out).map_err(|error| Failure::at(&shown(path), error))?;
     out.commit()
 }
 
-pub(crate) fn encrypt(stage: &Stage, recipients: &Recipients) -> Result<Told> {
+pub(crate) fn encrypt(stage: &Sandbox, recipients: &Recipients) -> Result<StepResult> {
     let start = Instant::now();
     let mut stored = 0;
     for item in &stage.files {
@@ -87,13 +88,13 @@ pub(crate) fn encrypt(stage: &Stage, recipients: &Recipients) -> Result<Told> {
     }
     let (took, total) = (start.elapsed(), stage.total());
     let files = u64::try_from(stage.files.len()).unwrap_or(1).max(1);
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!(
             "{} became {} ({}); {} more a file, for two ways in",
-            size(total),
-            size(stored),
-            rate(total, took),
-            size(stored.saturating_sub(total) / files),
+            format_size(total),
+            format_size(stored),
+            format_rate(total, took),
+            format_size(stored.saturating_sub(total) / files),
         ),
         "either key opens each object, and each says where it belongs",
     ))
@@ -104,7 +105,7 @@ pub(crate) fn place(item: &Item) -> Context {
     Context::from([("path", item.name.as_str())])
 }
 
-pub(crate) fn read_range(stage: &Stage, keys: &Keys) -> Result<Told> {
+pub(crate) fn read_range(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let item = largest(stage)?;
     let path = stage.object(item);
     let clear = read(&stage.clear(item))?;
@@ -122,19 +123,19 @@ pub(crate) fn read_range(stage: &Stage, keys: &Keys) -> Result<Told> {
     if bytes != clear[start..start + wanted] {
         return Err(surprise("the range has other bytes than the file"));
     }
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!(
             "{} bytes from the middle of {}: {} of {} read",
-            count(u64::try_from(wanted).unwrap_or(0)),
+            format_count(u64::try_from(wanted).unwrap_or(0)),
             short(&item.name, 12),
-            size(counted.bytes),
-            size(len)
+            format_size(counted.bytes),
+            format_size(len)
         ),
         "a part is read, and verified, for the price of the part",
     ))
 }
 
-pub(crate) fn rewrap(stage: &Stage, old: &Keys, new: &Recipients) -> Result<Told> {
+pub(crate) fn rewrap(stage: &Sandbox, old: &Keys, new: &Recipients) -> Result<StepResult> {
     let (mut written, mut stored) = (0, 0);
     let start = Instant::now();
     for item in &stage.files {
@@ -152,11 +153,11 @@ pub(crate) fn rewrap(stage: &Stage, old: &Keys, new: &Recipients) -> Result<Told
         sidefile::replace_header(&path, &file, &rewrapped.header, false)?;
         written += u64::try_from(rewrapped.header.len()).unwrap_or(0);
     }
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!(
             "to new.key, in place: {} of {} written, {} objects a second",
-            size(written),
-            size(stored),
+            format_size(written),
+            format_size(stored),
             rate_of_objects(stage.files.len(), start)
         ),
         "another key for an object costs its header, never its body",
@@ -166,10 +167,10 @@ pub(crate) fn rewrap(stage: &Stage, old: &Keys, new: &Recipients) -> Result<Told
 fn rate_of_objects(objects: usize, start: Instant) -> String {
     let objects = u128::try_from(objects).unwrap_or(0) * 1_000_000;
     let rate = objects / start.elapsed().as_micros().max(1);
-    count(u64::try_from(rate).unwrap_or(0))
+    format_count(u64::try_from(rate).unwrap_or(0))
 }
 
-pub(crate) fn try_old_keys(stage: &Stage, old: &Keys) -> Result<Told> {
+pub(crate) fn try_old_keys(stage: &Sandbox, old: &Keys) -> Result<StepResult> {
     for item in &stage.files {
         let path = stage.object(item);
         let file = File::open(&path).map_err(|error| Failure::io(&path, error))?;
@@ -179,13 +180,16 @@ pub(crate) fn try_old_keys(stage: &Stage, old: &Keys) -> Result<Told> {
             Ok(_) => return Err(surprise(format!("{}: an old key opened it", item.name))),
         }
     }
-    Ok(Told::new(
-        format!("{} of {0} refused (NOKEY)", count(u64::try_from(stage.files.len()).unwrap_or(0))),
+    Ok(StepResult::new(
+        format!(
+            "{} of {0} refused (NOKEY)",
+            format_count(u64::try_from(stage.files.len()).unwrap_or(0))
+        ),
         "old keys open no new header (older copies need `keystead reencrypt`)",
     ))
 }
 
-pub(crate) fn decrypt(stage: &Stage, keys: &Keys) -> Result<Told> {
+pub(crate) fn decrypt(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let start = Instant::now();
     for item in &stage.files {
         restore(&stage.object(item), &stage.restored(item), keys, &place(item))
@@ -197,12 +201,12 @@ pub(crate) fn decrypt(stage: &Stage, keys: &Keys) -> Result<Told> {
             return Err(surprise(format!("{}: other bytes came back", item.name)));
         }
     }
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!(
             "{} files, {} ({}), compared byte by byte: all equal",
-            count(u64::try_from(stage.files.len()).unwrap_or(0)),
-            size(stage.total()),
-            rate(stage.total(), took)
+            format_count(u64::try_from(stage.files.len()).unwrap_or(0)),
+            format_size(stage.total()),
+            format_rate(stage.total(), took)
         ),
         "the customer, with the key, has everything back",
     ))
@@ -217,9 +221,15 @@ pub(crate) fn restore(
 ) -> keystead::Result<()> {
     let mut reader = Decryptor::new(File::open(from)?, keys, context)?;
     make_parent(to).map_err(into_error)?;
-    let manner =
-        Manner { force: false, sync: false, mode: PRIVATE, not: None, modified: None, text: true };
-    let mut out = Output::open(&Target::File(to.to_owned()), manner).map_err(into_error)?;
+    let options = OutputOptions {
+        force: false,
+        sync: false,
+        mode: PRIVATE,
+        not: None,
+        modified: None,
+        text: true,
+    };
+    let mut out = Output::open(&Target::File(to.to_owned()), options).map_err(into_error)?;
     io::copy(&mut reader, &mut out).map_err(Error::from_io)?;
     out.commit().map_err(into_error)
 }
@@ -229,7 +239,7 @@ fn into_error(failure: Failure) -> Error {
 }
 
 /// The largest file, which is never empty: the demo has one of its own.
-pub(crate) fn largest(stage: &Stage) -> Result<&Item> {
+pub(crate) fn largest(stage: &Sandbox) -> Result<&Item> {
     stage.files.first().ok_or_else(|| surprise("there are no files"))
 }
 

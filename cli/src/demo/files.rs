@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sandbox::{Item, Stage, make_parent};
-use super::step_printer::{Told, count, size};
+use super::sandbox::{Item, Sandbox, make_parent};
+use super::step_printer::{StepResult, format_count, format_size};
 use crate::failure::{Failure, Result};
 use crate::report::shown;
 
@@ -22,7 +22,7 @@ struct Walk {
     capped: bool,
 }
 
-pub(crate) fn collect(stage: &mut Stage, path: &Path) -> Result<Told> {
+pub(crate) fn collect(stage: &mut Sandbox, path: &Path) -> Result<StepResult> {
     let failed = |error| Failure::io(path, error);
     let metadata = path.metadata().map_err(failed)?;
     let (base, mut walk) = if metadata.is_dir() {
@@ -51,23 +51,23 @@ pub(crate) fn collect(stage: &mut Stage, path: &Path) -> Result<Told> {
     stage.files.sort_by(|a, b| b.len.cmp(&a.len).then_with(|| a.name.cmp(&b.name)));
 
     let files = u64::try_from(stage.files.len()).unwrap_or(0);
-    let told = Told::new(
+    let result = StepResult::new(
         format!(
             "{} files, {}, copied from {}; two of them are the demo's own",
-            count(files),
-            size(stage.total()),
+            format_count(files),
+            format_size(stage.total()),
             shown(path)
         ),
         "what follows is told with real files, not with samples",
     );
     Ok(if walk.capped {
-        told.line(format!(
+        result.line(format!(
             "(the first {} or {} of them; there are more)",
-            count(2_000),
-            size(MAX_BYTES)
+            format_count(2_000),
+            format_size(MAX_BYTES)
         ))
     } else {
-        told
+        result
     })
 }
 

@@ -11,17 +11,17 @@ mod tamper;
 use crate::args::Demo;
 use crate::failure::Result;
 use crate::report::{Report, shown};
-use sandbox::Stage;
-use step_printer::Teller;
-pub(crate) use step_printer::{count, rate, size};
+use sandbox::Sandbox;
+use step_printer::StepPrinter;
+pub(crate) use step_printer::{format_count, format_rate, format_size};
 
 pub(crate) fn run(args: &Demo, report: &Report) -> Result<u8> {
-    let mut teller = Teller::new(report);
+    let mut teller = StepPrinter::new(report);
     teller.intro(&[
         "A customer encrypts files before a storage provider gets them. The customer's keys stay home.",
         "Everything below happens now, on real files, without a network.",
     ])?;
-    let mut stage = Stage::new(args.keep.as_deref())?;
+    let mut stage = Sandbox::new(args.keep.as_deref())?;
 
     teller.step("collect", || files::collect(&mut stage, &args.path))?;
     teller.step("make keys", || customer::make_keys(&stage))?;

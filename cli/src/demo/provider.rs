@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use super::sandbox::{Item, Stage, read};
-use super::step_printer::{Told, count, size, surprise};
+use super::sandbox::{Item, Sandbox, read};
+use super::step_printer::{StepResult, format_count, format_size, surprise};
 use crate::failure::{Failure, Result};
 
 /// Rows of the table.
@@ -12,27 +12,28 @@ const ROWS: usize = 6;
 /// Bytes of plaintext that are searched for.
 const SNIPPET: usize = 32;
 
-pub(crate) fn look(stage: &Stage) -> Result<Told> {
-    let mut told = Told::new(
+pub(crate) fn look(stage: &Sandbox) -> Result<StepResult> {
+    let mut result = StepResult::new(
         "all that the provider sees, by `keystead inspect`:",
         "names, sizes, key ids and the context are in sight; contents are not",
     )
     .line(format!("{:<28} {:>9}  {:<19} {}", "name", "bytes", "opens with", "body begins with"));
     for item in stage.files.iter().take(ROWS) {
-        told = told.line(row(stage, item)?);
+        result = result.line(row(stage, item)?);
     }
     let more = stage.files.len().saturating_sub(ROWS);
     if more > 0 {
-        told = told.line(format!("… and {} more", count(u64::try_from(more).unwrap_or(0))));
+        result =
+            result.line(format!("… and {} more", format_count(u64::try_from(more).unwrap_or(0))));
     }
-    Ok(told.line(format!("context of the first: path = {}", cut(&first(stage)?.name, 54))))
+    Ok(result.line(format!("context of the first: path = {}", cut(&first(stage)?.name, 54))))
 }
 
-fn first(stage: &Stage) -> Result<&Item> {
+fn first(stage: &Sandbox) -> Result<&Item> {
     super::customer::largest(stage)
 }
 
-fn row(stage: &Stage, item: &Item) -> Result<String> {
+fn row(stage: &Sandbox, item: &Item) -> Result<String> {
     let path = stage.object(item);
     let failed = |error| Failure::io(&path, error);
     let mut file = File::open(&path).map_err(failed)?;
@@ -54,7 +55,7 @@ fn row(stage: &Stage, item: &Item) -> Result<String> {
     Ok(format!(
         "{:<28} {:>9}  {:<19} {hex}",
         short(&item.name, 25) + ".ks",
-        size(len),
+        format_size(len),
         ids.join(" ")
     ))
 }
@@ -78,7 +79,7 @@ pub(crate) fn short(text: &str, width: usize) -> String {
 
 /// Looks for plaintext in everything that the provider holds; the same search in the customer's
 /// files shows that it finds.
-pub(crate) fn search(stage: &Stage) -> Result<Told> {
+pub(crate) fn search(stage: &Sandbox) -> Result<StepResult> {
     let snippets = snippets(stage)?;
     let made = snippets.sorted.len();
     let (mut clear, mut store, mut searched) = (vec![false; made], vec![false; made], 0);
@@ -96,12 +97,12 @@ pub(crate) fn search(stage: &Stage) -> Result<Told> {
     if in_store > 0 {
         return Err(surprise(format!("{in_store} pieces of plaintext in the provider's folder")));
     }
-    let number = |n: usize| count(u64::try_from(n).unwrap_or(0));
-    Ok(Told::new(
+    let number = |n: usize| format_count(u64::try_from(n).unwrap_or(0));
+    Ok(StepResult::new(
         format!(
             "{} pieces of plaintext, {SNIPPET} bytes each, looked for in {}: 0 found",
             number(made),
-            size(searched)
+            format_size(searched)
         ),
         "the provider's folder holds no plaintext",
     )
@@ -130,7 +131,7 @@ impl Snippets {
 
 /// One piece from the middle of each file. Too even a piece may stand anywhere, and paths are in
 /// sight anyway.
-fn snippets(stage: &Stage) -> Result<Snippets> {
+fn snippets(stage: &Sandbox) -> Result<Snippets> {
     let paths: Vec<_> = stage.files.iter().map(|item| item.name.as_str()).collect();
     let paths = paths.join("\n");
     let mut sorted = Vec::new();

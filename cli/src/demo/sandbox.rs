@@ -19,14 +19,14 @@ pub(crate) struct Item {
     pub(crate) len: u64,
 }
 
-pub(crate) struct Stage {
+pub(crate) struct Sandbox {
     root: PathBuf,
     temp: Option<(TempDir, Pending)>,
     /// The largest first.
     pub(crate) files: Vec<Item>,
 }
 
-impl Stage {
+impl Sandbox {
     /// A scratch folder, or one that stays.
     pub(crate) fn new(keep: Option<&Path>) -> Result<Self> {
         let (root, temp) = match keep {

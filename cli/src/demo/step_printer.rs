@@ -10,12 +10,12 @@ use crate::failure::{Failure, Result};
 use crate::report::{Report, escaped};
 
 /// What a step has to say.
-pub(crate) struct Told {
+pub(crate) struct StepResult {
     pub(crate) measured: Vec<String>,
     pub(crate) proves: &'static str,
 }
 
-impl Told {
+impl StepResult {
     pub(crate) fn new(measured: impl Into<String>, proves: &'static str) -> Self {
         Self { measured: vec![measured.into()], proves }
     }
@@ -27,13 +27,13 @@ impl Told {
     }
 }
 
-pub(crate) struct Teller<'a> {
+pub(crate) struct StepPrinter<'a> {
     report: &'a Report,
     colour: bool,
     steps: Vec<Value>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> StepPrinter<'a> {
     pub(crate) fn new(report: &'a Report) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { report, colour: io::stdout().is_terminal() && !plain, steps: Vec::new() }
@@ -44,17 +44,21 @@ impl<'a> Teller<'a> {
     }
 
     /// Runs a step; a failure names it and is never anything but a surprise.
-    pub(crate) fn step(&mut self, title: &str, work: impl FnOnce() -> Result<Told>) -> Result<()> {
+    pub(crate) fn step(
+        &mut self,
+        title: &str,
+        work: impl FnOnce() -> Result<StepResult>,
+    ) -> Result<()> {
         let number = self.steps.len() + 1;
         let start = Instant::now();
-        let told = work().map_err(|failure| Failure {
+        let result = work().map_err(|failure| Failure {
             class: ErrorKind::Io,
             message: format!("demo: step {number}, {title}: {}", failure.message),
             ..failure
         })?;
         let took = start.elapsed();
         self.steps.push(json!({
-            "step": number, "title": title, "measured": told.measured, "proves": told.proves,
+            "step": number, "title": title, "measured": result.measured, "proves": result.proves,
             "seconds": took.as_secs_f64(),
         }));
         let mut text = format!(
@@ -64,10 +68,10 @@ impl<'a> Teller<'a> {
         );
         let time = format!("[{}]", duration(took));
         let (first, rest) =
-            told.measured.split_first().ok_or_else(|| surprise("nothing to tell"))?;
+            result.measured.split_first().ok_or_else(|| surprise("nothing to tell"))?;
         let mut lines = wrapped(&format!("{} {time}", escaped(first)));
         lines.extend(rest.iter().flat_map(|line| wrapped(&escaped(line))));
-        let held = wrapped(&format!("held: {}", told.proves));
+        let held = wrapped(&format!("held: {}", result.proves));
         lines.extend(held.iter().map(|line| self.paint("32", line)));
         text.push_str(&lines.join(&format!("\n{INDENT}")).replacen(
             &time,
@@ -126,10 +130,10 @@ pub(crate) fn surprise(what: impl Into<String>) -> Failure {
 }
 
 /// Bytes for people, decimal.
-pub(crate) fn size(bytes: u64) -> String {
+pub(crate) fn format_size(bytes: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit / (unit / 10));
     match bytes {
-        0..=9_999 => format!("{} B", count(bytes)),
+        0..=9_999 => format!("{} B", format_count(bytes)),
         10_000..=999_999 => format!("{} kB", tenths(1_000)),
         1_000_000..=999_999_999 => format!("{} MB", tenths(1_000_000)),
         _ => format!("{} GB", tenths(1_000_000_000)),
@@ -137,7 +141,7 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// A number with separators.
-pub(crate) fn count(number: u64) -> String {
+pub(crate) fn format_count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -150,10 +154,10 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// Bytes a second.
-pub(crate) fn rate(bytes: u64, took: Duration) -> String {
+pub(crate) fn format_rate(bytes: u64, took: Duration) -> String {
     let micros = took.as_micros().max(1);
     let rate = u128::from(bytes) * 1_000_000 / micros;
-    format!("{}/s", size(u64::try_from(rate).unwrap_or(u64::MAX)))
+    format!("{}/s", format_size(u64::try_from(rate).unwrap_or(u64::MAX)))
 }
 
 fn duration(took: Duration) -> String {
@@ -170,9 +174,9 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(1_234_567), "1.2 MB");
-        assert_eq!(rate(5_000_000, Duration::from_secs(1)), "5.0 MB/s");
+        assert_eq!(format_count(1_234_567), "1,234,567");
+        assert_eq!(format_size(999), "999 B");
+        assert_eq!(format_size(1_234_567), "1.2 MB");
+        assert_eq!(format_rate(5_000_000, Duration::from_secs(1)), "5.0 MB/s");
     }
 }

@@ -7,12 +7,12 @@ use keystead::{Context, ErrorKind, Keys};
 
 use super::customer::{largest, place, restore};
 use super::provider::short;
-use super::sandbox::{Stage, read};
-use super::step_printer::{Told, count, surprise};
+use super::sandbox::{Sandbox, read};
+use super::step_printer::{StepResult, format_count, surprise};
 use crate::failure::{Failure, Result};
 use crate::object::BODY_PREFIX;
 
-pub(crate) fn flip(stage: &Stage, keys: &Keys) -> Result<Told> {
+pub(crate) fn flip(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let item = largest(stage)?;
     let mut object = read(&stage.object(item))?;
     let places = [object.len() / 2, 200, object.len() - 1];
@@ -21,13 +21,13 @@ pub(crate) fn flip(stage: &Stage, keys: &Keys) -> Result<Told> {
         refused(stage, &object, keys, &place(item), ErrorKind::Auth)?;
         object[place_of_bit] ^= 1;
     }
-    Ok(Told::new(
+    Ok(StepResult::new(
         "one bit in the header, the middle and the end of it: refused (AUTH)",
         "a changed object does not open, and no byte of it is written",
     ))
 }
 
-pub(crate) fn cut(stage: &Stage, keys: &Keys) -> Result<Told> {
+pub(crate) fn cut(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let item = largest(stage)?;
     let object = read(&stage.object(item))?;
     // Behind a whole chunk, where a cut is hardest to see; and one byte.
@@ -39,22 +39,22 @@ pub(crate) fn cut(stage: &Stage, keys: &Keys) -> Result<Told> {
         refused(stage, &object[..end], keys, &place(item), ErrorKind::Auth)?;
     }
     let left_out = object.len() - ends[0];
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!(
             "the last {} bytes cut off, or only the last byte: refused (AUTH)",
-            count(u64::try_from(left_out).unwrap_or(0))
+            format_count(u64::try_from(left_out).unwrap_or(0))
         ),
         "a part of an object is never taken for the whole",
     ))
 }
 
-pub(crate) fn swap(stage: &Stage, keys: &Keys) -> Result<Told> {
+pub(crate) fn swap(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let item = largest(stage)?;
     let other = stage.files.last().filter(|other| other.path != item.path);
     let other = other.ok_or_else(|| surprise("there is only one file"))?;
     let object = read(&stage.object(other))?;
     refused(stage, &object, keys, &place(item), ErrorKind::Context)?;
-    Ok(Told::new(
+    Ok(StepResult::new(
         format!(
             "{} handed out as {}: refused (CONTEXT)",
             short(&other.name, 16),
@@ -69,7 +69,7 @@ const SEALED_CHUNK: usize = 16_400;
 
 /// The bytes must not open, with this class, and leave no file behind.
 fn refused(
-    stage: &Stage,
+    stage: &Sandbox,
     object: &[u8],
     keys: &Keys,
     context: &Context,

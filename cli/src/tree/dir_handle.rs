@@ -31,10 +31,10 @@ pub(super) enum Kind {
 }
 
 #[cfg(unix)]
-pub(super) use unix::Folder;
+pub(super) use unix::DirHandle;
 
 #[cfg(not(unix))]
-pub(super) use other::Folder;
+pub(super) use other::DirHandle;
 
 #[cfg(unix)]
 mod unix {
@@ -47,12 +47,12 @@ mod unix {
     use super::*;
     use crate::claim;
     use crate::platform::{self, At, wide};
-    use crate::publish::{self, Unnamed};
+    use crate::publish::{self, PublishError};
 
     #[derive(Debug)]
-    pub(in super::super) struct Folder(OwnedFd);
+    pub(in super::super) struct DirHandle(OwnedFd);
 
-    impl Folder {
+    impl DirHandle {
         /// The folder that the user named, by a link perhaps.
         pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
             Ok(Self(rustix::fs::open(path, FOLDER, Mode::empty())?))
@@ -150,11 +150,11 @@ mod unix {
             folder: &Self,
             (new, _to): (&OsStr, &Path),
             replace: bool,
-        ) -> Result<(), Unnamed> {
+        ) -> Result<(), PublishError> {
             if replace {
                 let renamed = rustix::fs::renameat(&self.0, name, &folder.0, new);
                 return renamed
-                    .map_err(|error| Unnamed::new("renaming it over the old file", error));
+                    .map_err(|error| PublishError::new("renaming it over the old file", error));
             }
             publish::rename_new(At::entry(&self.0, name), At::entry(&folder.0, new))
         }
@@ -225,13 +225,13 @@ mod unix {
 mod other {
     use super::*;
     use crate::platform::At;
-    use crate::publish::{self, Unnamed};
+    use crate::publish::{self, PublishError};
 
     /// Here a folder is a path, and a link is looked for before each step.
     #[derive(Debug)]
-    pub(in super::super) struct Folder;
+    pub(in super::super) struct DirHandle;
 
-    impl Folder {
+    impl DirHandle {
         pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
             std::fs::read_dir(path).map(|_| Self)
         }
@@ -303,7 +303,7 @@ mod other {
             _folder: &Self,
             (_, to): (&OsStr, &Path),
             replace: bool,
-        ) -> Result<(), Unnamed> {
+        ) -> Result<(), PublishError> {
             if replace {
                 return Ok(std::fs::rename(from, to)?);
             }

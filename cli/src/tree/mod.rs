@@ -6,6 +6,6 @@ mod output_tree;
 mod walk;
 
 pub(crate) use dir_handle::Status;
-pub(crate) use output_file::{Made, Making, Place, Replaced, Staged};
-pub(crate) use output_tree::{Branch, LIMITS, Mirror};
+pub(crate) use output_file::{FileOptions, OutputFile, OutputPath, ReplacedFile, Staged};
+pub(crate) use output_tree::{DirStack, LIMITS, OutputTree};
 pub(crate) use walk::{Entry, Found, Walk};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::dir_handle::{Folder, Status};
-use super::output_tree::{Bench, Mirror, Workshop};
+use super::dir_handle::{DirHandle, Status};
+use super::output_tree::{OutputTree, StagingDir, WriteTarget};
 use super::walk::Entry;
 use crate::attributes::Attributes;
 use crate::cancel;
@@ -18,24 +18,24 @@ use crate::filesystem;
 use crate::output;
 use crate::permissions;
 use crate::platform::{self, FileId};
-use crate::positional::To;
-use crate::publish::Unnamed;
+use crate::positional::PositionalWriter;
+use crate::publish::PublishError;
 use crate::sparse;
-use crate::staging::Temp;
+use crate::staging::PrivateFile;
 use crate::times;
 
 /// A name in a folder of a mirror.
 #[derive(Clone)]
-pub(crate) struct Place {
-    pub(super) mirror: Arc<Mirror>,
-    pub(super) folder: Arc<Folder>,
+pub(crate) struct OutputPath {
+    pub(super) tree: Arc<OutputTree>,
+    pub(super) folder: Arc<DirHandle>,
     pub(super) name: OsString,
     /// For people.
     pub(crate) path: PathBuf,
 }
 
 /// How a file is made.
-pub(crate) struct Making {
+pub(crate) struct FileOptions {
     pub(crate) mode: u32,
     /// Replace what is there.
     pub(crate) force: bool,
@@ -44,19 +44,19 @@ pub(crate) struct Making {
     /// When it was last written, as it is to say.
     pub(crate) modified: Option<SystemTime>,
     /// The file whose name it takes, locked: it must still be there then.
-    pub(crate) replaces: Option<Replaced>,
+    pub(crate) replaces: Option<ReplacedFile>,
 }
 
 /// The file whose name a new one takes, as it was when it was read. It is locked, but not every
 /// program asks for locks.
 #[derive(Debug, Clone)]
-pub(crate) struct Replaced {
+pub(crate) struct ReplacedFile {
     file: Arc<File>,
     len: u64,
     modified: Option<SystemTime>,
 }
 
-impl Replaced {
+impl ReplacedFile {
     pub(crate) fn new(file: Arc<File>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let modified = platform::modified(&metadata);
@@ -75,10 +75,10 @@ impl Replaced {
     }
 }
 
-impl Place {
+impl OutputPath {
     /// What is there; nothing is where nobody sees the folder yet.
     pub(crate) fn status(&self) -> Result<Option<Status>> {
-        if self.mirror.is_private() {
+        if self.tree.is_private() {
             return Ok(None);
         }
         let status = || {
@@ -88,7 +88,7 @@ impl Place {
         let found = status()?;
         // What a killed run left at this name, if it may have been killed here.
         let len = found.as_ref().and_then(|found| found.len);
-        if self.mirror.is_shared || len.is_some_and(Folder::may_be_claim) {
+        if self.tree.is_shared || len.is_some_and(DirHandle::may_be_claim) {
             self.folder.recover(&self.name);
             return status();
         }
@@ -101,32 +101,39 @@ impl Place {
     }
 
     /// A file that will be there.
-    pub(crate) fn make(&self, making: Making) -> Result<Made> {
-        let bench = self.mirror.bench(making.len)?;
+    pub(crate) fn create(&self, options: FileOptions) -> Result<OutputFile> {
+        let target = self.tree.choose_target(options.len)?;
         let _hold = cancel::hold();
-        let file = match &bench {
-            Bench::Own(_) => self.folder.create(&self.name, &self.path, making.mode),
-            Bench::Workshop(shop, name) => {
-                shop.folder.create(name.as_ref(), &shop.temp.path().join(name), making.mode)
-            }
+        let file = match &target {
+            WriteTarget::InPlace(_) => self.folder.create(&self.name, &self.path, options.mode),
+            WriteTarget::Staged(staging_dir, name) => staging_dir.folder.create(
+                name.as_ref(),
+                &staging_dir.temp.path().join(name),
+                options.mode,
+            ),
         };
         let file = file.map_err(|error| self.failure(error.into()))?;
-        if self.mirror.is_first_file() {
-            permissions::check(&file, &self.path, making.mode);
+        if self.tree.is_first_file() {
+            permissions::check(&file, &self.path, options.mode);
         }
         let file = Some(file);
-        Ok(Made { file, rest: Some(Rest { place: self.clone(), bench }), making, written: 0 })
+        Ok(OutputFile {
+            file,
+            rest: Some(Rest { output_path: self.clone(), target }),
+            options,
+            written: 0,
+        })
     }
 
     /// Another process may have given the name to another file meanwhile, or written to it: what it
     /// wrote stays.
-    fn check_same(&self, replaced: &Replaced) -> Result<()> {
+    fn check_same(&self, replaced: &ReplacedFile) -> Result<()> {
         let found = self.folder.status(&self.name, &self.path);
         let found = found.map_err(|error| Failure::io(&self.path, error))?;
         replaced.check(&self.path, found.as_ref().map(|found| &found.id))
     }
 
-    fn failure(&self, unnamed: Unnamed) -> Failure {
+    fn failure(&self, unnamed: PublishError) -> Failure {
         match unnamed.error.kind() {
             io::ErrorKind::AlreadyExists => output::exists(&self.path),
             _ => unnamed.failure(&self.path),
@@ -135,67 +142,67 @@ impl Place {
 }
 
 /// A file that is being written. Dropped without [`finish`](Self::finish), it is removed.
-pub(crate) struct Made {
+pub(crate) struct OutputFile {
     /// Open until it is complete.
     file: Option<File>,
     /// Nothing once it is finished.
     rest: Option<Rest>,
-    making: Making,
+    options: FileOptions,
     written: u64,
 }
 
 struct Rest {
-    place: Place,
-    bench: Bench,
+    output_path: OutputPath,
+    target: WriteTarget,
 }
 
 /// A complete file that waits for its name.
 pub(crate) enum Staged {
     /// It comes with the folder that it lies in.
-    Folder(Arc<Mirror>),
+    Folder(Arc<OutputTree>),
     File(Box<StagedFile>),
 }
 
 impl Staged {
-    pub(crate) fn mirror(&self) -> &Arc<Mirror> {
+    pub(crate) fn tree(&self) -> &Arc<OutputTree> {
         match self {
-            Self::Folder(mirror) => mirror,
-            Self::File(file) => &file.place.mirror,
+            Self::Folder(tree) => tree,
+            Self::File(file) => &file.output_path.tree,
         }
     }
 }
 
-impl Made {
+impl OutputFile {
     /// Complete: says what it still waits for, if for anything.
     pub(crate) fn finish(mut self) -> Result<Option<Staged>> {
-        let Some(Rest { place, bench }) = &self.rest else { return Ok(None) };
-        let failed = |error| Failure::io(&place.path, error);
+        let Some(Rest { output_path, target }) = &self.rest else { return Ok(None) };
+        let failed = |error| Failure::io(&output_path.path, error);
         let Some(file) = self.file.take() else { return Ok(None) };
-        times::set(&file, &place.path, self.making.modified);
-        let sync = place.mirror.sync;
+        times::set(&file, &output_path.path, self.options.modified);
+        let sync = output_path.tree.sync;
         if sync && !cfg!(target_os = "linux") {
             filesystem::sync_file(&file).map_err(failed)?;
         }
         filesystem::close(file).map_err(failed)?;
-        place.mirror.completed();
-        let staged = match bench {
-            Bench::Own(writing) => {
-                writing.done(self.written);
-                Some(Staged::Folder(Arc::clone(&place.mirror)))
+        output_path.tree.mark_dirty();
+        let staged = match target {
+            WriteTarget::InPlace(writing) => {
+                writing.complete(self.written);
+                Some(Staged::Folder(Arc::clone(&output_path.tree)))
             }
-            Bench::Workshop(shop, name) => {
+            WriteTarget::Staged(staging_dir, name) => {
                 let staged = StagedFile {
-                    place: place.clone(),
-                    shop: Arc::clone(shop),
+                    output_path: output_path.clone(),
+                    staging_dir: Arc::clone(staging_dir),
                     name: name.clone(),
-                    force: self.making.force,
-                    replaces: self.making.replaces.take(),
+                    force: self.options.force,
+                    replaces: self.options.replaces.take(),
                     len: self.written,
                 };
                 if sync {
                     Some(Staged::File(Box::new(staged)))
                 } else {
-                    staged.settle()?;
+                    staged.publish()?;
                     None
                 }
             }
@@ -205,7 +212,7 @@ impl Made {
     }
 }
 
-impl Made {
+impl OutputFile {
     /// Gives it the attributes of the file whose name it takes; returns what could not be kept.
     pub(crate) fn keep(&self, attributes: &Attributes) -> Vec<String> {
         self.file.as_ref().map(|file| attributes.apply(file).lost).unwrap_or_default()
@@ -216,15 +223,15 @@ impl Made {
     }
 
     /// For so many bytes that are written at any place.
-    pub(crate) fn place(&mut self, len: u64) -> Option<To<'_>> {
-        let sync = self.rest.as_ref().is_some_and(|rest| rest.place.mirror.sync);
-        let to = To::new(self.file.as_ref()?, len, sync)?;
+    pub(crate) fn positional_writer(&mut self, len: u64) -> Option<PositionalWriter<'_>> {
+        let sync = self.rest.as_ref().is_some_and(|rest| rest.output_path.tree.sync);
+        let to = PositionalWriter::new(self.file.as_ref()?, len, sync)?;
         self.written = len;
         Some(to)
     }
 }
 
-impl Write for Made {
+impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(file) = &mut self.file else { return Ok(0) };
         let written = file.write(bytes)?;
@@ -237,15 +244,17 @@ impl Write for Made {
     }
 }
 
-impl Drop for Made {
+impl Drop for OutputFile {
     fn drop(&mut self) {
-        let Some(Rest { place, bench }) = &self.rest else { return };
+        let Some(Rest { output_path, target }) = &self.rest else { return };
         // What is removed while it is written comes back on some mounts when it is closed.
         let _ = self.file.take().map(filesystem::close);
-        let _ = match bench {
-            Bench::Own(_) => place.folder.remove(&place.name, &place.path),
-            Bench::Workshop(shop, name) => {
-                shop.folder.remove(name.as_ref(), &shop.temp.path().join(name))
+        let _ = match target {
+            WriteTarget::InPlace(_) => {
+                output_path.folder.remove(&output_path.name, &output_path.path)
+            }
+            WriteTarget::Staged(staging_dir, name) => {
+                staging_dir.folder.remove(name.as_ref(), &staging_dir.temp.path().join(name))
             }
         };
     }
@@ -253,42 +262,43 @@ impl Drop for Made {
 
 /// A complete file in the private folder of a public one.
 pub(crate) struct StagedFile {
-    place: Place,
-    shop: Arc<Workshop>,
+    output_path: OutputPath,
+    staging_dir: Arc<StagingDir>,
     name: String,
     force: bool,
-    replaces: Option<Replaced>,
+    replaces: Option<ReplacedFile>,
     pub(crate) len: u64,
 }
 
 impl StagedFile {
     /// Gives it its name, in one step that no signal cuts.
-    pub(crate) fn settle(&self) -> Result<()> {
-        self.publish().inspect_err(|_| times::forget(&self.place.path))
+    pub(crate) fn publish(&self) -> Result<()> {
+        self.move_into_place().inspect_err(|_| times::forget(&self.output_path.path))
     }
 
-    fn publish(&self) -> Result<()> {
-        let Self { place, shop, name, .. } = self;
-        let from = shop.temp.path().join(name);
-        place.mirror.touch(output::folder_of(&place.path));
+    fn move_into_place(&self) -> Result<()> {
+        let Self { output_path, staging_dir, name, .. } = self;
+        let from = staging_dir.temp.path().join(name);
+        output_path.tree.mark_touched(output::folder_of(&output_path.path));
         let hold = cancel::hold();
         if let Some(replaced) = &self.replaces {
-            place.check_same(replaced)?;
+            output_path.check_same(replaced)?;
         }
-        let to = (&*place.name, &*place.path);
-        let renamed = shop.folder.rename((name.as_ref(), &from), &place.folder, to, self.force);
+        let to = (&*output_path.name, &*output_path.path);
+        let renamed =
+            staging_dir.folder.rename((name.as_ref(), &from), &output_path.folder, to, self.force);
         drop(hold);
         match renamed {
             // Another file system is mounted there.
             Err(unnamed) if unnamed.error.kind() == io::ErrorKind::CrossesDevices => {
-                let file = shop.folder.file(name.as_ref(), &from);
-                let file = file.map_err(|error| Failure::io(&place.path, error))?;
-                carry_over(file, &place.path, self.force, place.mirror.sync)
-                    .map_err(|unnamed| place.failure(unnamed))?;
-                let removed = shop.folder.remove(name.as_ref(), &from);
-                removed.map_err(|error| place.failure(error.into()))
+                let file = staging_dir.folder.file(name.as_ref(), &from);
+                let file = file.map_err(|error| Failure::io(&output_path.path, error))?;
+                carry_over(file, &output_path.path, self.force, output_path.tree.sync)
+                    .map_err(|unnamed| output_path.failure(unnamed))?;
+                let removed = staging_dir.folder.remove(name.as_ref(), &from);
+                removed.map_err(|error| output_path.failure(error.into()))
             }
-            renamed => renamed.map_err(|unnamed| place.failure(unnamed)),
+            renamed => renamed.map_err(|unnamed| output_path.failure(unnamed)),
         }
     }
 }
@@ -300,9 +310,9 @@ fn carry_over(
     path: &Path,
     force: bool,
     sync: bool,
-) -> std::result::Result<(), Unnamed> {
+) -> std::result::Result<(), PublishError> {
     let metadata = file.metadata()?;
-    let mut temp = Temp::create(path)?;
+    let mut temp = PrivateFile::create(path)?;
     sparse::copy(&mut file, temp.file_mut())?;
     temp.flush()?;
     Attributes::of(&file)?.apply(temp.file());
@@ -320,10 +330,10 @@ mod tests {
     use super::super::output_tree::Limits;
     use super::*;
 
-    fn written(place: &Place) -> Option<Staged> {
-        let making =
-            Making { mode: 0o600, force: false, len: Some(4), modified: None, replaces: None };
-        let mut made = place.make(making).ok()?;
+    fn written(output_path: &OutputPath) -> Option<Staged> {
+        let options =
+            FileOptions { mode: 0o600, force: false, len: Some(4), modified: None, replaces: None };
+        let mut made = output_path.create(options).ok()?;
         made.write_all(b"text").ok()?;
         made.finish().ok()?
     }
@@ -334,38 +344,43 @@ mod tests {
         let (input, root) = (dir.path().join("in"), dir.path().join("out"));
         std::fs::create_dir(&input).unwrap();
         let limits = Limits { files: 2, bytes: 1_000, file: 100 };
-        let (mirror, mut branch) = Mirror::new(&input, 0o750, &root, true, limits).unwrap();
-        let mut place = |name: &str| branch.place(Path::new(name));
-        drop(written(&place("a")).unwrap());
+        let (tree, mut dirs) = OutputTree::new(&input, 0o750, &root, true, limits).unwrap();
+        let mut output_path = |name: &str| dirs.output_path(Path::new(name));
+        drop(written(&output_path("a")).unwrap());
         // A file that fails is gone, and counts for nothing.
         let failing =
-            Making { mode: 0o600, force: false, len: Some(4), modified: None, replaces: None };
-        drop(place("failed").make(failing).unwrap());
-        assert!(mirror.is_private() && !mirror.is_full() && !root.exists());
-        mirror.appear().unwrap();
-        assert!(!mirror.is_private() && root.join("a").exists());
+            FileOptions { mode: 0o600, force: false, len: Some(4), modified: None, replaces: None };
+        drop(output_path("failed").create(failing).unwrap());
+        assert!(tree.is_private() && !tree.is_full() && !root.exists());
+        tree.publish().unwrap();
+        assert!(!tree.is_private() && root.join("a").exists());
         // What was not given its name is not there, whenever the run ends.
-        let [first, second] = ["b", "c"].map(|name| written(&place(name)).unwrap());
+        let [first, second] = ["b", "c"].map(|name| written(&output_path(name)).unwrap());
         assert!(!root.join("b").exists());
-        mirror.sync().unwrap();
+        tree.sync().unwrap();
         let Staged::File(first) = first else { unreachable!("the folder has its name") };
-        first.settle().unwrap();
+        first.publish().unwrap();
         drop((first, second));
-        mirror.close();
+        tree.close();
         let mut names: Vec<_> =
             root.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["a", "b"]);
         // A long file makes what is there appear, and enough files do.
         let root = dir.path().join("again");
-        let (mirror, mut branch) = Mirror::new(&input, 0o750, &root, true, limits).unwrap();
-        drop(written(&branch.place(Path::new("a"))).unwrap());
-        assert!(!mirror.is_full() && mirror.is_private());
-        drop(written(&branch.place(Path::new("b"))).unwrap());
-        assert!(mirror.is_full() && mirror.is_private());
-        let long =
-            Making { mode: 0o600, force: false, len: Some(101), modified: None, replaces: None };
-        drop(branch.place(Path::new("c")).make(long));
+        let (tree, mut dirs) = OutputTree::new(&input, 0o750, &root, true, limits).unwrap();
+        drop(written(&dirs.output_path(Path::new("a"))).unwrap());
+        assert!(!tree.is_full() && tree.is_private());
+        drop(written(&dirs.output_path(Path::new("b"))).unwrap());
+        assert!(tree.is_full() && tree.is_private());
+        let long = FileOptions {
+            mode: 0o600,
+            force: false,
+            len: Some(101),
+            modified: None,
+            replaces: None,
+        };
+        drop(dirs.output_path(Path::new("c")).create(long));
         assert!(root.join("b").exists() && !root.join("c").exists());
     }
 

@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::dir_handle::Folder;
-use super::output_file::Place;
+use super::dir_handle::DirHandle;
+use super::output_file::OutputPath;
 use crate::cancel;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::output::folder_of;
 use crate::platform;
-use crate::publish::Unnamed;
+use crate::publish::PublishError;
 use crate::report::shown;
-use crate::staging::{self, TempFolder};
+use crate::staging::{self, PrivateDir};
 
 /// Where a folder is mirrored to.
-pub(crate) struct Mirror {
+pub(crate) struct OutputTree {
     /// Its name for people, and once it is public its place.
     root: PathBuf,
     pub(super) sync: bool,
@@ -33,7 +33,7 @@ pub(crate) struct Mirror {
     state: Mutex<State>,
     changed: Condvar,
     /// Whether a file was made in it.
-    begun: AtomicBool,
+    has_files: AtomicBool,
     /// Whether another run is filling it, or was killed as it did.
     pub(super) is_shared: bool,
 }
@@ -68,33 +68,33 @@ struct State {
 
 enum Phase {
     /// All of it is private.
-    Private(TempFolder, u32),
+    Private(PrivateDir, u32),
     /// It gets its name at this moment.
-    Appearing,
+    Publishing,
     /// It has its name; files are made in a private folder in it.
-    Public(Option<Arc<Workshop>>),
+    Public(Option<Arc<StagingDir>>),
     Failed(Failure),
 }
 
 /// The private folder in a public one, in which files are made.
-pub(super) struct Workshop {
-    pub(super) folder: Folder,
-    pub(super) temp: TempFolder,
+pub(super) struct StagingDir {
+    pub(super) folder: DirHandle,
+    pub(super) temp: PrivateDir,
     names: AtomicU64,
 }
 
 /// Where a file is written.
-pub(super) enum Bench {
+pub(super) enum WriteTarget {
     /// Under its own name, which nobody sees yet.
-    Own(Writing),
+    InPlace(WriteGuard),
     /// Under a name of no meaning.
-    Workshop(Arc<Workshop>, String),
+    Staged(Arc<StagingDir>, String),
 }
 
 /// A file is being written in the private folder; as long as one is, the folder stays private.
-pub(super) struct Writing(Arc<Mirror>);
+pub(super) struct WriteGuard(Arc<OutputTree>);
 
-impl Mirror {
+impl OutputTree {
     /// The mirror of `input`, a folder that is to be made like it; one that is there is filled up.
     pub(crate) fn new(
         input: &Path,
@@ -102,7 +102,7 @@ impl Mirror {
         root: &Path,
         sync: bool,
         limits: Limits,
-    ) -> Result<(Arc<Self>, Branch)> {
+    ) -> Result<(Arc<Self>, DirStack)> {
         let real = input.canonicalize().map_err(|error| Failure::io(input, error))?;
         let place = resolved(root)?;
         if place.starts_with(&real) {
@@ -122,20 +122,20 @@ impl Mirror {
         } else if root.symlink_metadata().is_ok() {
             return Err(in_the_way(&root));
         } else if filesystem::renames_folders(folder_of(&root)) {
-            let temp = TempFolder::create(&root).map_err(failed)?;
+            let temp = PrivateDir::create(&root).map_err(failed)?;
             let path = temp.path().to_owned();
             (Phase::Private(temp, mode), path)
         } else {
             platform::create_private_dir(&root).map_err(failed)?;
-            Folder::own(&root).map_err(failed)?.set_mode(&root, mode);
+            DirHandle::own(&root).map_err(failed)?.set_mode(&root, mode);
             is_new = true;
             (Phase::Public(None), root.clone())
         };
-        let folder = Folder::open(&open).map_err(failed)?;
+        let folder = DirHandle::open(&open).map_err(failed)?;
         let dirty = is_new || matches!(phase, Phase::Private(..));
         let state =
             State { phase, writing: 0, files: 0, bytes: 0, dirty, touched: vec![root.clone()] };
-        let mirror = Self {
+        let tree = Self {
             root,
             sync,
             limits,
@@ -143,28 +143,32 @@ impl Mirror {
             batch: BATCH,
             state: state.into(),
             changed: Condvar::new(),
-            begun: AtomicBool::new(false),
+            has_files: AtomicBool::new(false),
             is_shared,
         };
         if is_shared {
             // If this run is killed before it makes anything, the next one knows, too.
-            mirror.state().phase = Phase::Public(Some(Arc::new(mirror.workshop()?)));
+            tree.state().phase = Phase::Public(Some(Arc::new(tree.create_staging_dir()?)));
         }
-        Ok(mirror.with_root(folder))
+        Ok(tree.with_root(folder))
     }
 
     /// The folder `root` itself: each output takes the name of its input.
-    pub(crate) fn in_place(root: &Path, sync: bool, limits: Limits) -> Result<(Arc<Self>, Branch)> {
+    pub(crate) fn in_place(
+        root: &Path,
+        sync: bool,
+        limits: Limits,
+    ) -> Result<(Arc<Self>, DirStack)> {
         let root: PathBuf = root.components().collect();
         // Each file that waits for its name holds the lock of the one that it replaces.
         let open = platform::open_many() / 4;
         let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
         staging::sweep_in(&root);
-        let folder = Folder::open(&root).map_err(|error| Failure::io(&root, error))?;
+        let folder = DirHandle::open(&root).map_err(|error| Failure::io(&root, error))?;
         let phase = Phase::Public(None);
         let state =
             State { phase, writing: 0, files: 0, bytes: 0, dirty: false, touched: Vec::new() };
-        let mirror = Self {
+        let tree = Self {
             root,
             sync,
             limits,
@@ -172,22 +176,22 @@ impl Mirror {
             batch,
             state: state.into(),
             changed: Condvar::new(),
-            begun: AtomicBool::new(false),
+            has_files: AtomicBool::new(false),
             is_shared: false,
         };
-        Ok(mirror.with_root(folder))
+        Ok(tree.with_root(folder))
     }
 
-    fn with_root(self, folder: Folder) -> (Arc<Self>, Branch) {
-        let mirror = Arc::new(self);
+    fn with_root(self, folder: DirHandle) -> (Arc<Self>, DirStack) {
+        let tree = Arc::new(self);
         let levels = vec![(PathBuf::new(), Arc::new(folder))];
-        (Arc::clone(&mirror), Branch { mirror, levels })
+        (Arc::clone(&tree), DirStack { tree, levels })
     }
 
     /// Whether this is the first file that is made in it: what a file system does with one, it
     /// does with all.
     pub(super) fn is_first_file(&self) -> bool {
-        !self.begun.swap(true, Ordering::Relaxed)
+        !self.has_files.swap(true, Ordering::Relaxed)
     }
 
     /// Whether nobody sees it yet.
@@ -203,14 +207,14 @@ impl Mirror {
 
     /// Gives a private mirror its name, when what is being written in it is complete. One that has
     /// its name keeps it.
-    pub(crate) fn appear(&self) -> Result<()> {
+    pub(crate) fn publish(&self) -> Result<()> {
         let mut state = self.state();
-        let (temp, mode) = match std::mem::replace(&mut state.phase, Phase::Appearing) {
+        let (temp, mode) = match std::mem::replace(&mut state.phase, Phase::Publishing) {
             Phase::Private(temp, mode) => (temp, mode),
             phase => {
                 state.phase = phase;
-                let appearing = |state: &mut State| matches!(state.phase, Phase::Appearing);
-                let state = self.changed.wait_while(state, appearing);
+                let is_publishing = |state: &mut State| matches!(state.phase, Phase::Publishing);
+                let state = self.changed.wait_while(state, is_publishing);
                 return match &state.unwrap_or_else(PoisonError::into_inner).phase {
                     Phase::Failed(failure) => Err(failure.clone()),
                     _ => Ok(()),
@@ -219,24 +223,25 @@ impl Mirror {
         };
         let state = self.changed.wait_while(state, |state| state.writing > 0);
         drop(state);
-        let appeared = self.name(temp, mode).map_err(|unnamed| match unnamed.error.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => {
-                in_the_way(&self.root)
-            }
-            _ => unnamed.failure(&self.root),
-        });
+        let published =
+            self.rename_private(temp, mode).map_err(|unnamed| match unnamed.error.kind() {
+                ErrorKind::AlreadyExists
+                | ErrorKind::DirectoryNotEmpty
+                | ErrorKind::NotADirectory => in_the_way(&self.root),
+                _ => unnamed.failure(&self.root),
+            });
         let mut state = self.state();
-        state.phase = match &appeared {
+        state.phase = match &published {
             Ok(()) => Phase::Public(None),
             Err(failure) => Phase::Failed(failure.clone()),
         };
         self.changed.notify_all();
-        appeared
+        published
     }
 
     /// What is in it is on disk before it has its name, and the name before it is called done.
-    fn name(&self, temp: TempFolder, mode: u32) -> std::result::Result<(), Unnamed> {
-        let folder = Folder::own(temp.path())?;
+    fn rename_private(&self, temp: PrivateDir, mode: u32) -> std::result::Result<(), PublishError> {
+        let folder = DirHandle::own(temp.path())?;
         folder.set_mode(temp.path(), mode);
         // What is made from here on is another sync's.
         self.state().dirty = false;
@@ -276,7 +281,7 @@ impl Mirror {
         }
         drop(state);
         #[cfg(target_os = "linux")]
-        return Folder::open(&self.root)
+        return DirHandle::open(&self.root)
             .and_then(|folder| folder.sync_fs())
             .inspect(|()| drop(touched));
         #[cfg(not(target_os = "linux"))]
@@ -285,51 +290,51 @@ impl Mirror {
 
     /// No more files: the private folder in it goes.
     pub(crate) fn close(&self) {
-        if let Phase::Public(workshop) = &mut self.state().phase {
-            *workshop = None;
+        if let Phase::Public(staging_dir) = &mut self.state().phase {
+            *staging_dir = None;
         }
     }
 
     /// Where the next file is written; `len` is about its length.
-    pub(super) fn bench(self: &Arc<Self>, len: Option<u64>) -> Result<Bench> {
+    pub(super) fn choose_target(self: &Arc<Self>, len: Option<u64>) -> Result<WriteTarget> {
         if len.is_none_or(|len| len > self.limits.file) && self.is_private() {
-            self.appear()?;
+            self.publish()?;
         }
-        let appearing = |state: &mut State| matches!(state.phase, Phase::Appearing);
-        let state = self.changed.wait_while(self.state(), appearing);
+        let is_publishing = |state: &mut State| matches!(state.phase, Phase::Publishing);
+        let state = self.changed.wait_while(self.state(), is_publishing);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.dirty = true;
         let State { phase, writing, .. } = &mut *state;
-        let workshop = match phase {
+        let staging_dir = match phase {
             Phase::Failed(failure) => return Err(failure.clone()),
-            Phase::Public(workshop) => workshop,
-            Phase::Private(..) | Phase::Appearing => {
+            Phase::Public(staging_dir) => staging_dir,
+            Phase::Private(..) | Phase::Publishing => {
                 *writing += 1;
-                return Ok(Bench::Own(Writing(Arc::clone(self))));
+                return Ok(WriteTarget::InPlace(WriteGuard(Arc::clone(self))));
             }
         };
-        let workshop = match workshop {
-            Some(workshop) => workshop,
-            None => workshop.insert(Arc::new(self.workshop()?)),
+        let staging_dir = match staging_dir {
+            Some(staging_dir) => staging_dir,
+            None => staging_dir.insert(Arc::new(self.create_staging_dir()?)),
         };
-        let name = workshop.names.fetch_add(1, Ordering::Relaxed).to_string();
-        Ok(Bench::Workshop(Arc::clone(workshop), name))
+        let name = staging_dir.names.fetch_add(1, Ordering::Relaxed).to_string();
+        Ok(WriteTarget::Staged(Arc::clone(staging_dir), name))
     }
 
-    fn workshop(&self) -> Result<Workshop> {
+    fn create_staging_dir(&self) -> Result<StagingDir> {
         let failed = |error| Failure::io(&self.root, error);
-        let temp = TempFolder::create_in(&self.root).map_err(failed)?;
-        let folder = Folder::own(temp.path()).map_err(failed)?;
-        Ok(Workshop { folder, temp, names: AtomicU64::new(0) })
+        let temp = PrivateDir::create_in(&self.root).map_err(failed)?;
+        let folder = DirHandle::own(temp.path()).map_err(failed)?;
+        Ok(StagingDir { folder, temp, names: AtomicU64::new(0) })
     }
 
     /// A file is complete: the next sync is about it, too.
-    pub(super) fn completed(&self) {
+    pub(super) fn mark_dirty(&self) {
         self.state().dirty = true;
     }
 
     /// Something was made in this folder.
-    pub(super) fn touch(&self, folder: &Path) {
+    pub(super) fn mark_touched(&self, folder: &Path) {
         let mut state = self.state();
         state.dirty = true;
         if !cfg!(target_os = "linux") && state.touched.last().is_none_or(|last| last != folder) {
@@ -342,38 +347,38 @@ impl Mirror {
     }
 }
 
-impl Writing {
+impl WriteGuard {
     /// The file is complete.
-    pub(super) fn done(&self, len: u64) {
+    pub(super) fn complete(&self, len: u64) {
         let mut state = self.0.state();
         state.files += 1;
         state.bytes = state.bytes.saturating_add(len);
     }
 }
 
-impl Drop for Writing {
+impl Drop for WriteGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.writing -= 1;
-        if matches!(state.phase, Phase::Appearing) {
+        if matches!(state.phase, Phase::Publishing) {
             self.0.changed.notify_all();
         }
     }
 }
 
 /// The folders of a mirror from its root to where the walk is.
-pub(crate) struct Branch {
-    mirror: Arc<Mirror>,
-    levels: Vec<(PathBuf, Arc<Folder>)>,
+pub(crate) struct DirStack {
+    tree: Arc<OutputTree>,
+    levels: Vec<(PathBuf, Arc<DirHandle>)>,
 }
 
-impl Branch {
+impl DirStack {
     /// Where the output of a file goes that lies `below` the input folder.
-    pub(crate) fn place(&mut self, below: &Path) -> Place {
-        let path = self.mirror.root.join(below);
+    pub(crate) fn output_path(&mut self, below: &Path) -> OutputPath {
+        let path = self.tree.root.join(below);
         let folder = Arc::clone(self.at(below));
-        Place {
-            mirror: Arc::clone(&self.mirror),
+        OutputPath {
+            tree: Arc::clone(&self.tree),
             folder,
             name: below.file_name().unwrap_or_default().to_owned(),
             path,
@@ -382,7 +387,7 @@ impl Branch {
 
     /// Makes the mirror of a folder; one that is there is taken, a link to one is not.
     pub(crate) fn folder(&mut self, below: &Path, mode: u32) -> Result<()> {
-        let path = self.mirror.root.join(below);
+        let path = self.tree.root.join(below);
         let name = below.file_name().unwrap_or_default();
         let parent = Arc::clone(self.at(below));
         let folder = match parent.folder(name, &path) {
@@ -392,8 +397,8 @@ impl Branch {
                 }
                 folder
             }
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.mirror.in_place => {
-                match make(&parent, name, &path, mode) {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.tree.in_place => {
+                match make_dir(&parent, name, &path, mode) {
                     // Another run was first.
                     Err(failure) => parent.folder(name, &path).map_err(|_| failure)?,
                     Ok(folder) => folder,
@@ -404,13 +409,13 @@ impl Branch {
                 _ => return Err(Failure::io(&path, error)),
             },
         };
-        self.mirror.touch(folder_of(&path));
+        self.tree.mark_touched(folder_of(&path));
         self.levels.push((below.to_owned(), Arc::new(folder)));
         Ok(())
     }
 
     /// The folder that holds what lies at `below`.
-    fn at(&mut self, below: &Path) -> &Arc<Folder> {
+    fn at(&mut self, below: &Path) -> &Arc<DirHandle> {
         let parent = below.parent().unwrap_or(Path::new(""));
         while self.levels.len() > 1 && self.levels[self.levels.len() - 1].0 != parent {
             self.levels.pop();
@@ -420,7 +425,7 @@ impl Branch {
 }
 
 /// A signal waits, so that nothing is made in a folder that was removed.
-fn make(parent: &Folder, name: &OsStr, path: &Path, mode: u32) -> Result<Folder> {
+fn make_dir(parent: &DirHandle, name: &OsStr, path: &Path, mode: u32) -> Result<DirHandle> {
     let _hold = cancel::hold();
     parent.make(name, path, mode).map_err(|error| Failure::io(path, error))
 }

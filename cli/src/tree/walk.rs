@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
-use super::dir_handle::{Folder, Kind, Name};
+use super::dir_handle::{DirHandle, Kind, Name};
 use crate::failure::{Failure, Result};
 use crate::private_names::is_private;
 use crate::report::shown;
@@ -15,7 +15,7 @@ use crate::report::shown;
 /// A file in a folder that is held open.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    folder: Arc<Folder>,
+    folder: Arc<DirHandle>,
     name: OsString,
     /// Where it lies, for people and for what is made beside it.
     pub(crate) path: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// A name in an open folder.
-    pub(super) fn new(folder: Arc<Folder>, name: OsString, path: PathBuf) -> Self {
+    pub(super) fn new(folder: Arc<DirHandle>, name: OsString, path: PathBuf) -> Self {
         Self { folder, below: PathBuf::from(&name), name, path }
     }
 
@@ -86,7 +86,7 @@ pub(crate) struct Walk {
 
 /// A folder, and what is left of it.
 struct Level {
-    folder: Arc<Folder>,
+    folder: Arc<DirHandle>,
     path: PathBuf,
     below: PathBuf,
     names: vec::IntoIter<Name>,
@@ -95,7 +95,7 @@ struct Level {
 impl Walk {
     pub(crate) fn new(root: &Path) -> Result<Self> {
         let failed = |error| Failure::io(root, error);
-        let folder = Folder::open(root).map_err(failed)?;
+        let folder = DirHandle::open(root).map_err(failed)?;
         let level = Level::new(folder, root.to_owned(), PathBuf::new()).map_err(failed)?;
         Ok(Self { levels: vec![level] })
     }
@@ -112,7 +112,7 @@ impl Walk {
 }
 
 impl Level {
-    fn new(folder: Folder, path: PathBuf, below: PathBuf) -> std::io::Result<Self> {
+    fn new(folder: DirHandle, path: PathBuf, below: PathBuf) -> std::io::Result<Self> {
         let names = folder.names(&path)?.into_iter();
         Ok(Self { folder: Arc::new(folder), path, below, names })
     }

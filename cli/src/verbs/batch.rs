@@ -10,7 +10,7 @@ use keystead::Threads;
 use serde_json::Value;
 
 use super::outputs::Outputs;
-use super::publisher::{Outcome, Settle};
+use super::publisher::{Event, Publisher};
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -18,7 +18,7 @@ use crate::progress::{Progress, Total};
 use crate::report::{Report, shown};
 use crate::small_file::Buffers;
 use crate::times;
-use crate::tree::{Branch, Found, LIMITS, Mirror, Place, Staged, Walk};
+use crate::tree::{DirStack, Found, LIMITS, OutputPath, OutputTree, Staged, Walk};
 use crate::workers;
 
 /// Told once a run: what holds for one output holds for all on its file system.
@@ -30,12 +30,12 @@ const UNKEPT_BY_CHANGE: &str = "this file system does not keep the time that a f
 pub(crate) struct Task {
     pub(crate) input: Input,
     /// Where its output goes, if the folder that it was found in says so.
-    pub(crate) place: Option<Place>,
+    pub(crate) output_path: Option<OutputPath>,
 }
 
 /// What came of an input.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Outcome {
     /// A line for people.
     pub(crate) line: Option<String>,
     /// Lines for people that were escaped already, and are printed with `-q`, too.
@@ -51,7 +51,7 @@ pub(crate) struct Told {
     pub(crate) staged: Option<Staged>,
 }
 
-impl From<Value> for Told {
+impl From<Value> for Outcome {
     fn from(value: Value) -> Self {
         let bytes = value["plaintext_len"].as_u64().unwrap_or(0);
         Self { value, bytes, ..Self::default() }
@@ -60,7 +60,7 @@ impl From<Value> for Told {
 
 /// How folders are taken.
 #[derive(Clone, Copy)]
-pub(crate) struct Folders<'a> {
+pub(crate) struct TreeOptions<'a> {
     /// `-r`.
     pub(crate) taken: bool,
     /// Only names that end in `.ks`.
@@ -75,7 +75,7 @@ pub(crate) enum Destination<'a> {
     /// There are none.
     Nowhere,
     /// Into a folder with the same folders in it.
-    Mirror(Outputs<'a>),
+    Tree(Outputs<'a>),
     /// To the names of their inputs, in batches that are synced together.
     InPlace { sync: bool },
 }
@@ -88,10 +88,10 @@ impl Destination<'_> {
 }
 
 /// A verb that works on many inputs.
-pub(crate) struct Many<'a> {
+pub(crate) struct Batch<'a> {
     pub(crate) verb: &'static str,
     pub(crate) threads: Threads,
-    pub(crate) folders: Folders<'a>,
+    pub(crate) tree_options: TreeOptions<'a>,
     pub(crate) report: &'a Report,
 }
 
@@ -101,15 +101,15 @@ enum Job {
     Skipped(PathBuf, &'static str),
     Failed(String, Failure),
     /// A folder has no more files.
-    End(Arc<Mirror>),
+    EndOfTree(Arc<OutputTree>),
 }
 
-impl Many<'_> {
+impl Batch<'_> {
     /// Gives the exit code.
     pub(crate) fn run(
         &self,
         inputs: &[Input],
-        work: impl Fn(&Task) -> Result<Told> + Sync,
+        work: impl Fn(&Task) -> Result<Outcome> + Sync,
     ) -> Result<u8> {
         self.run_with(inputs, |task, _| work(task))
     }
@@ -118,7 +118,7 @@ impl Many<'_> {
     pub(crate) fn run_with(
         &self,
         inputs: &[Input],
-        work: impl Fn(&Task, &mut Buffers) -> Result<Told> + Sync,
+        work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
     ) -> Result<u8> {
         self.counted(inputs, work).map(|tally| tally.code)
     }
@@ -127,44 +127,45 @@ impl Many<'_> {
     pub(super) fn counted(
         &self,
         inputs: &[Input],
-        work: impl Fn(&Task, &mut Buffers) -> Result<Told> + Sync,
+        work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
     ) -> Result<Tally> {
         // Asked for by changing it, which no other thread should meet.
         #[cfg(unix)]
-        if self.folders.taken && !matches!(self.folders.destination, Destination::Nowhere) {
+        if self.tree_options.taken && !matches!(self.tree_options.destination, Destination::Nowhere)
+        {
             crate::platform::umask();
         }
-        let mut settle = Settle::new(self.verb, self.report);
+        let mut publisher = Publisher::new(self.verb, self.report);
         let jobs = inputs.iter().flat_map(|input| self.jobs(input));
         let outcome = |buffers: &mut Buffers, job| match job {
-            Job::Work(task) => Outcome::Told(task.input.shown(), work(&task, buffers)),
-            Job::Skipped(path, why) => Outcome::Skipped(path, why),
-            Job::Failed(name, failure) => Outcome::Told(name, Err(failure)),
-            Job::End(mirror) => Outcome::End(mirror),
+            Job::Work(task) => Event::Finished(task.input.shown(), work(&task, buffers)),
+            Job::Skipped(path, why) => Event::Skipped(path, why),
+            Job::Failed(name, failure) => Event::Finished(name, Err(failure)),
+            Job::EndOfTree(tree) => Event::EndOfTree(tree),
         };
-        let recursive = self.folders.taken;
+        let recursive = self.tree_options.taken;
         let progress = self.report.has_progress().then(|| {
             let inputs = inputs.to_vec();
             Progress::start(move || total(&inputs, recursive))
         });
-        workers::in_order(self.threads, jobs, outcome, |outcome| settle.take(outcome))?;
+        workers::in_order(self.threads, jobs, outcome, |outcome| publisher.take(outcome))?;
         drop(progress);
-        if self.folders.taken && self.folders.objects && settle.tally.is_empty() {
+        if self.tree_options.taken && self.tree_options.objects && publisher.tally.is_empty() {
             for input in inputs {
-                settle.take(Outcome::Told(input.shown(), Err(self.no_object(input))))?;
+                publisher.take(Event::Finished(input.shown(), Err(self.no_object(input))))?;
             }
         }
         if let Some(path) = times::unkept() {
-            settle.tally.times_lost = true;
-            let changes = matches!(self.folders.destination, Destination::InPlace { .. });
+            publisher.tally.times_lost = true;
+            let changes = matches!(self.tree_options.destination, Destination::InPlace { .. });
             let what = if changes { UNKEPT_BY_CHANGE } else { UNKEPT };
             self.report.hint(&format!("{}: {what}", shown(&path)));
         }
-        if self.folders.taken {
-            self.report.line(&settle.tally.line(self.verb))?;
-            self.report.result(&settle.tally.json(self.verb))?;
+        if self.tree_options.taken {
+            self.report.line(&publisher.tally.line(self.verb))?;
+            self.report.result(&publisher.tally.json(self.verb))?;
         }
-        Ok(settle.tally)
+        Ok(publisher.tally)
     }
 
     /// Success would say that something was looked at.
@@ -184,12 +185,14 @@ impl Many<'_> {
 
     fn jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
         match input {
-            Input::File(path) if self.folders.taken && path.is_dir() => match self.folder(path) {
-                Ok(jobs) => jobs,
-                Err(failure) => Box::new(std::iter::once(Job::Failed(shown(path), failure))),
-            },
+            Input::File(path) if self.tree_options.taken && path.is_dir() => {
+                match self.folder(path) {
+                    Ok(jobs) => jobs,
+                    Err(failure) => Box::new(std::iter::once(Job::Failed(shown(path), failure))),
+                }
+            }
             input => {
-                let task = Task { input: input.clone(), place: None };
+                let task = Task { input: input.clone(), output_path: None };
                 Box::new(std::iter::once(Job::Work(task)))
             }
         }
@@ -198,59 +201,59 @@ impl Many<'_> {
     /// The provider chose the mode of a folder of objects; it does not choose who enters that of the
     /// plaintext.
     const fn folder_mode(&self, mode: u32) -> u32 {
-        if self.folders.objects { mode & 0o700 } else { mode }
+        if self.tree_options.objects { mode & 0o700 } else { mode }
     }
 
     /// The jobs of a folder. Its mirror is made on the way, each folder before what goes into it.
     fn folder<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
         let mut walk = Walk::new(root)?;
-        let mirror = match self.folders.destination {
-            Destination::Mirror(outputs) => {
+        let tree = match self.tree_options.destination {
+            Destination::Tree(outputs) => {
                 let mode = walk.root_mode().map_err(|error| Failure::io(root, error))?;
                 let mode = self.folder_mode(mode);
-                Some(Mirror::new(root, mode, &outputs.tree(root)?, outputs.sync, LIMITS)?)
+                Some(OutputTree::new(root, mode, &outputs.tree(root)?, outputs.sync, LIMITS)?)
             }
-            Destination::InPlace { sync } => Some(Mirror::in_place(root, sync, LIMITS)?),
+            Destination::InPlace { sync } => Some(OutputTree::in_place(root, sync, LIMITS)?),
             Destination::Nowhere => None,
         };
-        let (mirror, mut branch) = mirror.unzip();
+        let (tree, mut dirs) = tree.unzip();
         let jobs = std::iter::from_fn(move || {
             loop {
                 let found = walk.next()?;
-                if let Some(job) = self.job(found, branch.as_mut(), &mut walk) {
+                if let Some(job) = self.job(found, dirs.as_mut(), &mut walk) {
                     return Some(job);
                 }
             }
         });
-        Ok(Box::new(jobs.chain(mirror.map(Job::End))))
+        Ok(Box::new(jobs.chain(tree.map(Job::EndOfTree))))
     }
 
-    fn job(&self, found: Found, branch: Option<&mut Branch>, walk: &mut Walk) -> Option<Job> {
+    fn job(&self, found: Found, dirs: Option<&mut DirStack>, walk: &mut Walk) -> Option<Job> {
         match found {
             Found::Skipped { path, why } => Some(Job::Skipped(path, why)),
             Found::Failed { path, failure } => Some(Job::Failed(shown(&path), failure)),
             Found::Folder { path, below, mode } => {
                 let mode = mode.map_err(|error| Failure::io(&path, error));
-                let branch = branch?;
-                let made = mode.and_then(|mode| branch.folder(&below, self.folder_mode(mode)));
+                let dirs = dirs?;
+                let made = mode.and_then(|mode| dirs.folder(&below, self.folder_mode(mode)));
                 let failure = made.err()?;
                 walk.leave();
                 Some(Job::Failed(shown(&path), failure))
             }
-            Found::File(entry) if self.folders.objects && !is_object_name(&entry.path) => {
+            Found::File(entry) if self.tree_options.objects && !is_object_name(&entry.path) => {
                 Some(Job::Skipped(entry.path, "its name does not end in .ks"))
             }
             Found::File(entry) => {
-                let below = match self.folders.destination {
-                    Destination::Mirror(outputs) => (outputs.name)(&entry.below),
+                let below = match self.tree_options.destination {
+                    Destination::Tree(outputs) => (outputs.name)(&entry.below),
                     Destination::InPlace { .. } | Destination::Nowhere => Ok(entry.below.clone()),
                 };
                 let below = match below {
                     Ok(below) => below,
                     Err(failure) => return Some(Job::Failed(shown(&entry.path), failure)),
                 };
-                let place = branch.map(|branch| branch.place(&below));
-                Some(Job::Work(Task { input: Input::Entry(entry), place }))
+                let output_path = dirs.map(|dirs| dirs.output_path(&below));
+                Some(Job::Work(Task { input: Input::Entry(entry), output_path }))
             }
         }
     }

@@ -5,14 +5,14 @@ use std::io::{BufRead as _, Read, Write};
 
 use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
 
-use super::expectations::Demands;
+use super::expectations::Expectations;
 use super::{check_stdout, copy_out, files_only};
 use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::{Object, Plaintext};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Output, OutputOptions, Target};
 use crate::platform::PRIVATE;
 use crate::report::Report;
 
@@ -36,17 +36,23 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
         _ => failure.hint("`keystead decrypt -o FILE` writes a file"),
     })?;
     let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
-    let demands = Demands::of(&args.demands, 1, false)?;
+    let expectations = Expectations::of(&args.expectations, 1, false)?;
     let inputs = Input::list(args.input.as_slice())?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };
     let object = Object::open(input).map_err(files_only)?;
-    let manner =
-        Manner { force: false, sync: false, mode: PRIVATE, not: None, modified: None, text: true };
-    let mut out = Output::open(&Target::Stdout, manner)?;
-    write(threads, object, range, &keys, demands.expected(), &mut out)?;
+    let options = OutputOptions {
+        force: false,
+        sync: false,
+        mode: PRIVATE,
+        not: None,
+        modified: None,
+        text: true,
+    };
+    let mut out = Output::open(&Target::Stdout, options)?;
+    write(threads, object, range, &keys, expectations.expected(), &mut out)?;
     out.commit().map(|()| 0)
 }
 

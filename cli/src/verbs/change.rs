@@ -12,7 +12,7 @@ use keystead::{
 
 use super::record_summary::describe;
 use super::{existing, records};
-use crate::args::{Access, Care, Records};
+use crate::args::{Access, Records, Safeguards};
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::keys;
@@ -122,8 +122,14 @@ impl Change {
     }
 
     /// Asks a terminal before keys are removed from all objects of a directory.
-    pub(super) fn confirm(&self, care: &Care, recursive: bool, report: &Report) -> Result<()> {
-        let asks = recursive && self.removes() && !care.yes && !care.dry_run && !report.json;
+    pub(super) fn confirm(
+        &self,
+        safeguards: &Safeguards,
+        recursive: bool,
+        report: &Report,
+    ) -> Result<()> {
+        let asks =
+            recursive && self.removes() && !safeguards.yes && !safeguards.dry_run && !report.json;
         if !asks || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(());
         }

@@ -11,9 +11,9 @@ use keystead::{
 };
 use serde_json::json;
 
-use super::batch::Told;
+use super::batch::Outcome;
 use super::existing::opens_with;
-use crate::args::{Check, Writing};
+use crate::args::{Check, OutputArgs};
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Reader, read_full};
 use crate::object::{Object, Plaintext, unparsed};
@@ -21,7 +21,7 @@ use crate::progress;
 use crate::report::shown;
 use crate::small_file::Buffers;
 use crate::times::{self, Age};
-use crate::tree::{Place, Status};
+use crate::tree::{OutputPath, Status};
 
 /// What was asked for where an output exists.
 pub(super) struct Rules {
@@ -31,7 +31,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) const fn of(writing: &Writing) -> Self {
+    pub(super) const fn of(writing: &OutputArgs) -> Self {
         Self { check: writing.check, update: writing.update, force: writing.force }
     }
 
@@ -41,9 +41,9 @@ impl Rules {
     }
 
     /// Returns what is told of an output that stays, and nothing for one that is to be replaced.
-    pub(super) fn apply(&self, output: &str, verdict: Verdict) -> Result<Option<Told>> {
+    pub(super) fn apply(&self, output: &str, verdict: Verdict) -> Result<Option<Outcome>> {
         match verdict.agrees {
-            Ok(basis) => Ok(Some(basis.told(output))),
+            Ok(basis) => Ok(Some(basis.outcome(output))),
             Err(_) if self.force || verdict.older && self.update => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -69,13 +69,13 @@ enum Basis {
 }
 
 impl Basis {
-    fn told(self, output: &str) -> Told {
+    fn outcome(self, output: &str) -> Outcome {
         let value = match self {
             Self::Time => json!({ "output": output, "compared": "time" }),
             Self::Content => json!({ "output": output, "compared": "content", "proven": true }),
             Self::Header => json!({ "output": output, "compared": "header", "proven": false }),
         };
-        Told { existing: true, ..Told::from(value) }
+        Outcome { existing: true, ..Outcome::from(value) }
     }
 }
 
@@ -101,7 +101,7 @@ pub(super) struct Source<'a> {
 
 /// An output that exists, and what it is compared with.
 pub(super) struct Comparison<'a> {
-    pub(super) place: &'a Place,
+    pub(super) output_path: &'a OutputPath,
     pub(super) status: &'a Status,
     pub(super) keys: &'a Keys,
     pub(super) threads: Threads,
@@ -126,7 +126,7 @@ impl Comparison<'_> {
         if age == Age::Older {
             return Ok(self.older(times));
         }
-        let object = Object::open(&Input::Entry(self.place.entry()));
+        let object = Object::open(&Input::Entry(self.output_path.entry()));
         let object = object.and_then(|object| {
             let found = keystead::inspect(&object.prefix, object.len);
             found.map_err(|error| unparsed(&object.name, error, &object.prefix))
@@ -168,7 +168,7 @@ impl Comparison<'_> {
     /// Compares an object with the input, and returns its open file. Where a key at hand opens it,
     /// what the key has proved is compared, to the last byte.
     fn content_of_object(&mut self, source: &mut Source<'_>) -> Result<(Finding, Option<File>)> {
-        let input = Input::Entry(self.place.entry());
+        let input = Input::Entry(self.output_path.entry());
         let opened = Object::file(&input)?;
         let file = match &opened.reader {
             Reader::Regular(file) => file.try_clone().ok(),
@@ -235,8 +235,8 @@ impl Comparison<'_> {
         if let Some(difference) = self.length(plaintext.info().plaintext_len) {
             return Ok(Finding::Differs(vec![difference]));
         }
-        let mut existing = Input::Entry(self.place.entry()).open()?.reader;
-        let output = shown(&self.place.path);
+        let mut existing = Input::Entry(self.output_path.entry()).open()?.reader;
+        let output = shown(&self.output_path.path);
         if !self.is_same(plaintext, &name, (&mut existing, &output))? {
             return Ok(Finding::Differs(vec![CONTENT.to_owned()]));
         }
@@ -272,7 +272,7 @@ impl Comparison<'_> {
     fn set_time(&self, file: &File, age: Age, time: Option<SystemTime>) {
         let now = file.metadata().ok().and_then(|found| crate::platform::modified(&found));
         if age != Age::Same && now == self.status.modified {
-            times::set(file, &self.place.path, time);
+            times::set(file, &self.output_path.path, time);
         }
     }
 
@@ -309,7 +309,7 @@ impl Comparison<'_> {
             Finding::Damaged(failure) => Err(failure),
             Finding::Differs(differences) if older => Err(Failure::usage(format!(
                 "{}: the output is older than its input: {}",
-                shown(&self.place.path),
+                shown(&self.output_path.path),
                 differences.join("; ")
             ))
             .hint("--update replaces such outputs, --force all")),
@@ -321,7 +321,7 @@ impl Comparison<'_> {
     /// Something older than its input is replaced only where that was asked for.
     fn older(&self, times: Times) -> Verdict {
         let (output, input) = (times::shown(times.0), times::shown(times.1));
-        let path = shown(&self.place.path);
+        let path = shown(&self.output_path.path);
         let what = format!("{path}: the output is older than its input: {output}, not {input}");
         let hint = "--update replaces such outputs, --force all; --check content compares contents";
         Verdict { older: true, agrees: Err(Failure::usage(what).hint(hint)) }
@@ -330,7 +330,7 @@ impl Comparison<'_> {
     fn foreign(&self, differences: &[String]) -> Failure {
         Failure::usage(format!(
             "{}: the output exists and is not what this run would make: {}",
-            shown(&self.place.path),
+            shown(&self.output_path.path),
             differences.join("; ")
         ))
         .hint("--force replaces it; -o names another place")

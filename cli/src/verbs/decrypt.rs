@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use keystead::{Error, ErrorKind, Expected, Keys, Threads};
 use serde_json::Value;
 
-use super::batch::{Destination, Folders, Many, Task, Told};
+use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{Comparison, Rules};
 use super::existing;
-use super::expectations::Demands;
+use super::expectations::Expectations;
 use super::outputs::Outputs;
 use super::{check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
@@ -19,12 +19,12 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
-use crate::output::{Manner, Output, Target};
+use crate::output::{Output, OutputOptions, Target};
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
 use crate::small_file::Buffers;
 use crate::sparse::Writer;
-use crate::tree::Making;
+use crate::tree::FileOptions;
 
 /// Whoever reads a pipe does not see that it ended early.
 const INCOMPLETE: &str =
@@ -33,22 +33,22 @@ const INCOMPLETE: &str =
 pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
     let outputs = Outputs::of(&args.writing, &inputs, without_ks)?;
-    let demands = Demands::of(&args.demands, inputs.len(), args.writing.recursive)?;
+    let expectations = Expectations::of(&args.expectations, inputs.len(), args.writing.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
-        conflicts::keep_inputs(&inputs);
+        conflicts::register_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
     let each = for_each(&inputs, args.writing.recursive, threads);
-    let folders = Folders {
+    let tree_options = TreeOptions {
         taken: args.writing.recursive,
         objects: true,
-        destination: Destination::Mirror(outputs),
+        destination: Destination::Tree(outputs),
     };
-    Many { verb: "decrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
-        one((args, &outputs), task, buffers, &keys, demands.expected(), (each, report))
+    Batch { verb: "decrypt", threads, tree_options, report }.run_with(&inputs, |task, buffers| {
+        one((args, &outputs), task, buffers, &keys, expectations.expected(), (each, report))
     })
 }
 
@@ -59,12 +59,12 @@ fn one(
     keys: &Keys,
     expected: Expected<'_>,
     (threads, report): (Threads, &Report),
-) -> Result<Told> {
+) -> Result<Outcome> {
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
     let mut opened = Object::file(input)?;
-    let explicit = match &task.place {
-        Some(place) => Some(place.path.clone()),
+    let explicit = match &task.output_path {
+        Some(output_path) => Some(output_path.path.clone()),
         None => outputs.file(input)?,
     };
     let target = Target::of(explicit.as_deref(), input, without_ks)?;
@@ -73,25 +73,35 @@ fn one(
     let mut force = args.writing.force;
     // The provider chose the mode of what it stored; it does not choose who reads the plaintext.
     let mode = PRIVATE;
-    let mut out = if let Some(place) = &task.place {
-        if let Some(found) = existing::found(place, opened.id.as_ref())? {
+    let mut out = if let Some(output_path) = &task.output_path {
+        if let Some(found) = existing::found(output_path, opened.id.as_ref())? {
             let rules = Rules::of(&args.writing);
             if rules.compare() {
-                let mut comparison = Comparison { place, status: &found, keys, threads, buffers };
+                let mut comparison =
+                    Comparison { output_path, status: &found, keys, threads, buffers };
                 let verdict = comparison.plaintext(&rules, input, expected)?;
-                if let Some(told) = rules.apply(&output, verdict)? {
-                    return Ok(told);
+                if let Some(outcome) = rules.apply(&output, verdict)? {
+                    return Ok(outcome);
                 }
             }
             force = true;
         }
         let (len, modified) = (opened.len, opened.modified);
-        Output::make(place, Making { mode, force, len, modified, replaces: None })?
+        Output::create_in_tree(
+            output_path,
+            FileOptions { mode, force, len, modified, replaces: None },
+        )?
     } else {
         let not = opened.id.clone();
-        let manner =
-            Manner { force, sync: !args.writing.no_sync, mode, not, modified: None, text: true };
-        Output::open(&target, manner)?
+        let options = OutputOptions {
+            force,
+            sync: !args.writing.no_sync,
+            mode,
+            not,
+            modified: None,
+            text: true,
+        };
+        Output::open(&target, options)?
     };
     // Where plaintext shows at once, so does what precedes damage.
     let whole = match out.shows_at_once() && !args.buffer {
@@ -124,7 +134,7 @@ fn one(
         value["output"] = output.into();
         value["plaintext_len"] = bytes.into();
     }
-    Ok(Told { bytes, staged, value, ..Told::default() })
+    Ok(Outcome { bytes, staged, value, ..Outcome::default() })
 }
 
 /// `report.pdf.ks` becomes `report.pdf`.

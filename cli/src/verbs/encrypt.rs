@@ -10,7 +10,7 @@ use keystead::{
 };
 use serde_json::json;
 
-use super::batch::{Destination, Folders, Many, Task, Told};
+use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{Comparison, Rules, Source};
 use super::existing::{self, Exchanged};
 use super::outputs::Outputs;
@@ -20,12 +20,12 @@ use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, Reader};
 use crate::keys::{self, Named, Wanted};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Output, OutputOptions, Target};
 use crate::passphrase::Passphrases;
-use crate::positional::From;
+use crate::positional::PositionalReader;
 use crate::report::Report;
 use crate::small_file::Buffers;
-use crate::tree::Making;
+use crate::tree::FileOptions;
 
 /// Readers hold armor in memory.
 const MAX_ARMORED: u64 = 128 * 1024 * 1024;
@@ -44,16 +44,16 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let new = Named { recipients: records(recipients, &args.records), keys };
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
-        conflicts::keep_inputs(&inputs);
+        conflicts::register_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
     let each = for_each(&inputs, args.writing.recursive, threads);
-    let folders = Folders {
+    let tree_options = TreeOptions {
         taken: args.writing.recursive,
         objects: false,
-        destination: Destination::Mirror(outputs),
+        destination: Destination::Tree(outputs),
     };
-    Many { verb: "encrypt", threads, folders, report }.run_with(&inputs, |task, buffers| {
+    Batch { verb: "encrypt", threads, tree_options, report }.run_with(&inputs, |task, buffers| {
         one((args, &outputs), task, buffers, &new, &context, (each, report))
     })
 }
@@ -72,10 +72,10 @@ fn one(
     new: &Named,
     context: &Context,
     (threads, report): (Threads, &Report),
-) -> Result<Told> {
+) -> Result<Outcome> {
     let input = &task.input;
-    let explicit = match &task.place {
-        Some(place) => Some(place.path.clone()),
+    let explicit = match &task.output_path {
+        Some(output_path) => Some(output_path.path.clone()),
         None => outputs.file(input)?,
     };
     let target = Target::of(explicit.as_deref(), input, with_ks)?;
@@ -87,8 +87,8 @@ fn one(
     }
     let mut force = args.writing.force;
     let mut exchanged = Exchanged::default();
-    let mut out = if let Some(place) = &task.place {
-        if let Some(found) = existing::found(place, id.as_ref())? {
+    let mut out = if let Some(output_path) = &task.output_path {
+        if let Some(found) = existing::found(output_path, id.as_ref())? {
             let rules = Rules::of(&args.writing);
             if rules.compare() {
                 let source = Source {
@@ -100,18 +100,21 @@ fn one(
                     context,
                 };
                 let mut comparison =
-                    Comparison { place, status: &found, keys: &new.keys, threads, buffers };
+                    Comparison { output_path, status: &found, keys: &new.keys, threads, buffers };
                 let verdict = comparison.object(&rules, source)?;
-                if let Some(told) = rules.apply(&output, verdict)? {
-                    return Ok(told);
+                if let Some(outcome) = rules.apply(&output, verdict)? {
+                    return Ok(outcome);
                 }
             }
             force = true;
-            exchanged = existing::exchanged(place, &new.recipients);
+            exchanged = existing::exchanged(output_path, &new.recipients);
         }
-        Output::make(place, Making { mode, force, len, modified, replaces: None })?
+        Output::create_in_tree(
+            output_path,
+            FileOptions { mode, force, len, modified, replaces: None },
+        )?
     } else {
-        let manner = Manner {
+        let options = OutputOptions {
             force,
             sync: !args.writing.no_sync,
             mode,
@@ -119,7 +122,7 @@ fn one(
             modified: None,
             text: args.armor,
         };
-        Output::open(&target, manner)?
+        Output::open(&target, options)?
     };
 
     let recipients = &new.recipients;
@@ -154,16 +157,16 @@ fn one(
     };
     let staged = out.finish()?;
     let hints = twice(input).into_iter().chain(exchanged.hints(&output)).collect();
-    let mut told = Told { hints, bytes: plaintext, staged, ..Told::default() };
+    let mut outcome = Outcome { hints, bytes: plaintext, staged, ..Outcome::default() };
     if report.json {
         let ids: Vec<_> = recipients.iter().map(|key| key.id().to_string()).collect();
         let floor = floor.map(|floor| floor.to_string());
-        told.value = json!({
+        outcome.value = json!({
             "output": output, "plaintext_len": plaintext, "key_ids": ids, "floor": floor,
             "added": exchanged.added, "dropped": exchanged.dropped,
         });
     }
-    Ok(told)
+    Ok(outcome)
 }
 
 /// From a file to a file; nothing where the output is none.
@@ -178,8 +181,18 @@ fn at_their_places(
     // Where memory is too small to count it, no room is taken beforehand.
     let object = usize::try_from(len)
         .map_or(Ok(0), |len| keystead::encrypted_len(recipients, len, context, options))?;
-    let Some(to) = out.place(u64::try_from(object).unwrap_or(0)) else { return Ok(None) };
-    match keystead::encrypt_at(threads, &From(file), len, recipients, context, options, &to) {
+    let Some(to) = out.positional_writer(u64::try_from(object).unwrap_or(0)) else {
+        return Ok(None);
+    };
+    match keystead::encrypt_at(
+        threads,
+        &PositionalReader(file),
+        len,
+        recipients,
+        context,
+        options,
+        &to,
+    ) {
         Ok(made) => Ok(Some(made.floor)),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
         Err(error @ Error::Io(_)) => Err(about_input(Failure::at(input, error))),

@@ -6,25 +6,25 @@ use keystead::{
 };
 use serde_json::json;
 
-use super::batch::Told;
+use super::batch::Outcome;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::object::{Object, explained};
 use crate::output;
 use crate::platform::FileId;
 use crate::report::shown;
-use crate::tree::{Place, Status};
+use crate::tree::{OutputPath, Status};
 
 /// What is at the place of an output, if anything: a file, and not the input.
-pub(super) fn found(place: &Place, input: Option<&FileId>) -> Result<Option<Status>> {
-    let Some(status) = place.status()? else { return Ok(None) };
+pub(super) fn found(output_path: &OutputPath, input: Option<&FileId>) -> Result<Option<Status>> {
+    let Some(status) = output_path.status()? else { return Ok(None) };
     if input == Some(&status.id) {
-        return Err(output::is_input(&place.path));
+        return Err(output::is_input(&output_path.path));
     }
     if status.len.is_some() {
         return Ok(Some(status));
     }
-    let what = format!("{}: something is in the way of a file", shown(&place.path));
+    let what = format!("{}: something is in the way of a file", shown(&output_path.path));
     Err(Failure::usage(what).hint("move it away, or name another place with -o"))
 }
 
@@ -60,9 +60,9 @@ pub(super) fn none_opens(found: &Inspection, keys: &Keys) -> bool {
 }
 
 /// What is told of a change that was made before.
-pub(super) fn told_changed(output: &str, proven: bool) -> Told {
+pub(super) fn told_changed(output: &str, proven: bool) -> Outcome {
     let value = json!({ "output": output, "proven": proven });
-    Told { existing: true, ..Told::from(value) }
+    Outcome { existing: true, ..Outcome::from(value) }
 }
 
 /// Ways in that an object has which its predecessor had not, and those that it has no longer.
@@ -86,8 +86,8 @@ impl Exchanged {
 
 /// What changes when a new object takes the place of one, as far as ids say. What is no object
 /// opened with nothing that anybody misses.
-pub(super) fn exchanged(place: &Place, recipients: &Recipients) -> Exchanged {
-    let found = Object::open(&Input::Entry(place.entry())).ok();
+pub(super) fn exchanged(output_path: &OutputPath, recipients: &Recipients) -> Exchanged {
+    let found = Object::open(&Input::Entry(output_path.entry())).ok();
     let found = found.and_then(|object| keystead::inspect(&object.prefix, object.len).ok());
     let Some(found) = found else { return Exchanged::default() };
     let old: Vec<_> = found.records.iter().map(|record| way(record.kind, record.key_id)).collect();

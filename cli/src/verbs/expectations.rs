@@ -7,16 +7,16 @@ use super::context;
 use crate::args;
 use crate::failure::{Failure, Result};
 
-pub(in crate::verbs) struct Demands {
+pub(in crate::verbs) struct Expectations {
     context: Context,
     floor: Option<Floor>,
     held: bool,
 }
 
-impl Demands {
+impl Expectations {
     /// `inputs` is how many there are, more than one where folders are taken.
     pub(in crate::verbs) fn of(
-        args: &args::Demands,
+        args: &args::Expectations,
         inputs: usize,
         recursive: bool,
     ) -> Result<Self> {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use keystead::{Inspection, RecordInspection, Threads};
 use serde_json::{Value, json};
 
-use super::batch::{Destination, Folders, Many, Told};
+use super::batch::{Batch, Destination, Outcome, TreeOptions};
 use super::record_summary::describe;
 use crate::args::Inspect;
 use crate::failure::Result;
@@ -17,24 +17,25 @@ use crate::sidefile;
 
 pub(crate) fn run(args: &Inspect, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    let folders =
-        Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
-    Many { verb: "inspect", threads, folders, report }.run(&inputs, |task| one(&task.input, report))
+    let tree_options =
+        TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
+    Batch { verb: "inspect", threads, tree_options, report }
+        .run(&inputs, |task| one(&task.input, report))
 }
 
-fn one(input: &Input, report: &Report) -> Result<Told> {
+fn one(input: &Input, report: &Report) -> Result<Outcome> {
     let object = Object::open(input)?;
     let inspection = keystead::inspect(&object.prefix, object.len);
     let inspection = inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;
     let side = input.path().is_some_and(sidefile::exists);
     if !report.json {
-        return Ok(Told { text: table(&object, &inspection, side), ..Told::default() });
+        return Ok(Outcome { text: table(&object, &inspection, side), ..Outcome::default() });
     }
     let mut value = serde_json::to_value(&inspection).unwrap_or(Value::Null);
     value["armored"] = object.armored.into();
     value["interrupted_rewrap"] = side.into();
     value["verified"] = json!(false);
-    Ok(Told::from(value))
+    Ok(Outcome::from(value))
 }
 
 fn table(object: &Object, inspection: &Inspection, side: bool) -> String {

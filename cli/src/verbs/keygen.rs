@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::args::{KeyKind, Keygen};
 use crate::failure::{Failure, Result};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Output, OutputOptions, Target};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
@@ -132,8 +132,8 @@ pub(super) fn write_secret(path: &Path, text: &str, sync: bool) -> Result<()> {
 }
 
 fn write(path: &Path, text: &str, mode: u32, sync: bool) -> Result<()> {
-    let manner = Manner { force: false, sync, mode, not: None, modified: None, text: true };
-    let mut out = Output::open(&Target::File(path.to_owned()), manner)?;
+    let options = OutputOptions { force: false, sync, mode, not: None, modified: None, text: true };
+    let mut out = Output::open(&Target::File(path.to_owned()), options)?;
     out.write_all(text.as_bytes()).map_err(|error| Failure::io(path, error))?;
     out.commit()
 }

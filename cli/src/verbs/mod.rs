@@ -172,11 +172,11 @@ fn copy_out(
     (input, output): (&str, &str),
 ) -> Result<u64> {
     let holes = out.file().and_then(|file| Holes::of(sparse, file));
-    if let (Plaintext::Seekable(reader), Output::File(_) | Output::Made(_)) =
+    if let (Plaintext::Seekable(reader), Output::File(_) | Output::InTree(_)) =
         (&mut *plaintext, &*out)
     {
         let len = reader.verified_len().map_err(|error| Failure::at(input, error))?;
-        if let Some(to) = out.place(len).map(|to| to.with_holes(holes)) {
+        if let Some(to) = out.positional_writer(len).map(|to| to.with_holes(holes)) {
             let copied = reader.copy_at(threads, &to);
             let failed = |error| Failure::at(if to.has_failed() { output } else { input }, error);
             let len = copied.map_err(failed)?;

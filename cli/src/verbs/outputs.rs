@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::args::Writing;
+use crate::args::OutputArgs;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::report::shown;
@@ -26,7 +26,7 @@ pub(crate) struct Outputs<'a> {
 impl<'a> Outputs<'a> {
     /// Fails where the outputs of two inputs would have one name.
     pub(super) fn of(
-        args: &'a Writing,
+        args: &'a OutputArgs,
         inputs: &[Input],
         name: fn(&Path) -> Result<PathBuf>,
     ) -> Result<Self> {

@@ -1,175 +1,179 @@
-//! What came of many inputs, in their order, held back until it is true: a file that waits for its
-//! name is not called done before it has it, and with sync not before that is on disk.
+//! Publishes the outputs of many inputs and reports their outcomes in order. A file is reported as
+//! done only when it has its name and, with sync, when the name is on disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::batch::Told;
+use super::batch::Outcome;
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::progress;
 use crate::report::{Report, failure_json, shown};
-use crate::tree::{Mirror, Staged};
+use crate::tree::{OutputTree, Staged};
 
-pub(super) enum Outcome {
-    Told(String, Result<Told>),
+pub(super) enum Event {
+    Finished(String, Result<Outcome>),
     Skipped(PathBuf, &'static str),
     /// A folder has no more files.
-    End(Arc<Mirror>),
+    EndOfTree(Arc<OutputTree>),
 }
 
-/// Takes outcomes and tells them.
-pub(super) struct Settle<'a> {
+/// Takes events and tells them.
+pub(super) struct Publisher<'a> {
     pub(super) tally: Tally,
     verb: &'static str,
     report: &'a Report,
-    held: Vec<Outcome>,
+    waiting: Vec<Event>,
     /// Of those the first, which have their names: the next sync makes them last.
     named: usize,
     /// Bytes of the others.
-    waiting: u64,
+    waiting_bytes: u64,
 }
 
 /// After so many bytes, files get their names at the latest.
 const BATCH_BYTES: u64 = 64 << 20;
 
-impl<'a> Settle<'a> {
+impl<'a> Publisher<'a> {
     pub(super) fn new(verb: &'static str, report: &'a Report) -> Self {
         let tally = Tally::default();
-        Self { tally, verb, report, held: Vec::new(), named: 0, waiting: 0 }
+        Self { tally, verb, report, waiting: Vec::new(), named: 0, waiting_bytes: 0 }
     }
 
-    pub(super) fn take(&mut self, mut outcome: Outcome) -> Result<()> {
-        if let Outcome::End(mirror) = &outcome {
-            return self.end(&Arc::clone(mirror));
+    pub(super) fn take(&mut self, mut event: Event) -> Result<()> {
+        if let Event::EndOfTree(tree) = &event {
+            return self.end_tree(&Arc::clone(tree));
         }
         progress::add_file();
-        let Some(mirror) = staged(&outcome).map(|staged| Arc::clone(staged.mirror())) else {
+        let Some(tree) = staged(&event).map(|staged| Arc::clone(staged.tree())) else {
             // Only programs read successes, and only they mind the order.
-            if self.held.is_empty() || !self.report.json {
-                return self.tell(outcome);
+            if self.waiting.is_empty() || !self.report.json {
+                return self.report_event(event);
             }
-            self.held.push(outcome);
+            self.waiting.push(event);
             return Ok(());
         };
-        if let (Outcome::Told(name, Ok(told)), false) = (&mut outcome, self.report.json) {
+        if let (Event::Finished(name, Ok(outcome)), false) = (&mut event, self.report.json) {
             *name = String::new();
-            told.value = Value::Null;
+            outcome.value = Value::Null;
         }
-        if let Some(Staged::File(file)) = staged(&outcome) {
-            self.waiting = self.waiting.saturating_add(file.len);
+        if let Some(Staged::File(file)) = staged(&event) {
+            self.waiting_bytes = self.waiting_bytes.saturating_add(file.len);
         }
-        self.held.push(outcome);
-        if mirror.is_private() {
-            return if mirror.is_full() { self.appear(&mirror).map(|_| ()) } else { Ok(()) };
+        self.waiting.push(event);
+        if tree.is_private() {
+            return if tree.is_full() { self.publish_tree(&tree).map(|_| ()) } else { Ok(()) };
         }
-        if self.held.len() - self.named >= mirror.batch() || self.waiting >= BATCH_BYTES {
-            return self.settle(&mirror);
+        if self.waiting.len() - self.named >= tree.batch() || self.waiting_bytes >= BATCH_BYTES {
+            return self.publish_batch(&tree);
         }
         Ok(())
     }
 
     /// Everything in the folder is made.
-    fn end(&mut self, mirror: &Mirror) -> Result<()> {
-        if !self.appear(mirror)? {
-            mirror.close();
+    fn end_tree(&mut self, tree: &OutputTree) -> Result<()> {
+        if !self.publish_tree(tree)? {
+            tree.close();
             return Ok(());
         }
-        if self.held.len() > self.named {
-            self.settle(mirror)?;
+        if self.waiting.len() > self.named {
+            self.publish_batch(tree)?;
         }
-        let synced = mirror.sync();
-        mirror.close();
+        let synced = tree.sync();
+        tree.close();
         match synced {
-            Ok(()) => self.tell_first(self.held.len()),
-            Err(failure) => self.fail(mirror, &failure),
+            Ok(()) => self.report_first(self.waiting.len()),
+            Err(failure) => self.fail_all(tree, &failure),
         }
     }
 
     /// The folder gets its name, and with it all that is in it; false where it failed, which is
-    /// told.
-    fn appear(&mut self, mirror: &Mirror) -> Result<bool> {
-        if let Err(failure) = mirror.appear() {
-            return self.fail(mirror, &failure).map(|()| false);
+    /// outcome.
+    fn publish_tree(&mut self, tree: &OutputTree) -> Result<bool> {
+        if let Err(failure) = tree.publish() {
+            return self.fail_all(tree, &failure).map(|()| false);
         }
-        for outcome in &mut self.held {
-            if let Outcome::Told(_, Ok(Told { staged, .. })) = outcome {
+        for event in &mut self.waiting {
+            if let Event::Finished(_, Ok(Outcome { staged, .. })) = event {
                 staged.take_if(|staged| matches!(staged, Staged::Folder(_)));
             }
         }
         // Names that were given since the last sync are not on disk yet.
         if self.named == 0 {
-            let first = self.held.iter().position(|outcome| staged(outcome).is_some());
-            self.tell_first(first.unwrap_or(self.held.len()))?;
+            let first = self.waiting.iter().position(|event| staged(event).is_some());
+            self.report_first(first.unwrap_or(self.waiting.len()))?;
         }
         Ok(true)
     }
 
     /// Gives names to those that wait for them, once they are on disk. So are the names of those
-    /// before them then, and these are told.
-    fn settle(&mut self, mirror: &Mirror) -> Result<()> {
+    /// before them then, and these are outcome.
+    fn publish_batch(&mut self, tree: &OutputTree) -> Result<()> {
         // Those that came with the folder, and were handed over after it had its name.
-        if !self.appear(mirror)? {
+        if !self.publish_tree(tree)? {
             return Ok(());
         }
-        if let Err(failure) = mirror.sync() {
-            return self.fail(mirror, &failure);
+        if let Err(failure) = tree.sync() {
+            return self.fail_all(tree, &failure);
         }
         let named = std::mem::take(&mut self.named);
-        self.tell_first(named)?;
-        self.waiting = 0;
-        for outcome in &mut self.held {
-            let Outcome::Told(_, told) = outcome else { continue };
-            if let Some(Staged::File(file)) = told.as_mut().ok().and_then(|t| t.staged.take())
-                && let Err(failure) = file.settle()
+        self.report_first(named)?;
+        self.waiting_bytes = 0;
+        for event in &mut self.waiting {
+            let Event::Finished(_, outcome) = event else { continue };
+            if let Some(Staged::File(file)) = outcome.as_mut().ok().and_then(|t| t.staged.take())
+                && let Err(failure) = file.publish()
             {
-                *told = Err(failure);
+                *outcome = Err(failure);
             }
         }
-        self.named = self.held.len();
+        self.named = self.waiting.len();
         Ok(())
     }
 
-    fn tell_first(&mut self, count: usize) -> Result<()> {
-        let rest = self.held.split_off(count);
+    fn report_first(&mut self, count: usize) -> Result<()> {
+        let rest = self.waiting.split_off(count);
         self.named = self.named.saturating_sub(count);
-        std::mem::replace(&mut self.held, rest).into_iter().try_for_each(|o| self.tell(o))
+        std::mem::replace(&mut self.waiting, rest)
+            .into_iter()
+            .try_for_each(|o| self.report_event(o))
     }
 
-    /// Whatever waits does so in vain. People are told once.
-    fn fail(&mut self, mirror: &Mirror, failure: &Failure) -> Result<()> {
-        let mut told = false;
-        (self.named, self.waiting) = (0, 0);
-        for outcome in std::mem::take(&mut self.held) {
-            match outcome {
-                Outcome::Told(_, Ok(Told { existing: true, .. })) => self.tell(outcome)?,
-                Outcome::Told(name, Ok(_)) if !told || self.report.json => {
-                    self.tell(Outcome::Told(name, Err(failure.clone())))?;
-                    told = true;
+    /// Whatever waits does so in vain. People are outcome once.
+    fn fail_all(&mut self, tree: &OutputTree, failure: &Failure) -> Result<()> {
+        let mut is_reported = false;
+        (self.named, self.waiting_bytes) = (0, 0);
+        for event in std::mem::take(&mut self.waiting) {
+            match event {
+                Event::Finished(_, Ok(Outcome { existing: true, .. })) => {
+                    self.report_event(event)?
                 }
-                Outcome::Told(_, Ok(_)) => self.tally.fail(failure),
-                outcome => self.tell(outcome)?,
+                Event::Finished(name, Ok(_)) if !is_reported || self.report.json => {
+                    self.report_event(Event::Finished(name, Err(failure.clone())))?;
+                    is_reported = true;
+                }
+                Event::Finished(_, Ok(_)) => self.tally.fail(failure),
+                event => self.report_event(event)?,
             }
         }
-        if told {
+        if is_reported {
             return Ok(());
         }
-        self.tell(Outcome::Told(mirror.shown(), Err(failure.clone())))
+        self.report_event(Event::Finished(tree.shown(), Err(failure.clone())))
     }
 
-    fn tell(&mut self, outcome: Outcome) -> Result<()> {
-        match outcome {
-            Outcome::Told(name, result) => {
-                told(self.verb, &name, result, &mut self.tally, self.report)
+    fn report_event(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Finished(name, result) => {
+                report_outcome(self.verb, &name, result, &mut self.tally, self.report)
             }
-            Outcome::Skipped(path, why) => self.skipped(&shown(&path), why),
-            Outcome::End(_) => Ok(()),
+            Event::Skipped(path, why) => self.report_skipped(&shown(&path), why),
+            Event::EndOfTree(_) => Ok(()),
         }
     }
 
-    fn skipped(&mut self, name: &str, why: &str) -> Result<()> {
+    fn report_skipped(&mut self, name: &str, why: &str) -> Result<()> {
         self.tally.skipped += 1;
         self.report.skipped(&format!("{name}: {why}"));
         self.report.result(&json!({
@@ -178,18 +182,18 @@ impl<'a> Settle<'a> {
     }
 }
 
-fn staged(outcome: &Outcome) -> Option<&Staged> {
-    match outcome {
-        Outcome::Told(_, Ok(told)) => told.staged.as_ref(),
+fn staged(event: &Event) -> Option<&Staged> {
+    match event {
+        Event::Finished(_, Ok(outcome)) => outcome.staged.as_ref(),
         _ => None,
     }
 }
 
 /// One result: to stderr, to stdout and into the tally.
-pub(super) fn told(
+pub(super) fn report_outcome(
     verb: &str,
     name: &str,
-    result: Result<Told>,
+    result: Result<Outcome>,
     tally: &mut Tally,
     report: &Report,
 ) -> Result<()> {
@@ -197,23 +201,23 @@ pub(super) fn told(
     object.insert("verb".to_owned(), verb.into());
     object.insert("input".to_owned(), name.into());
     match result {
-        Ok(told) => {
-            tally.add(&told);
-            for hint in &told.hints {
+        Ok(outcome) => {
+            tally.add(&outcome);
+            for hint in &outcome.hints {
                 report.hint(hint);
             }
-            if !told.text.is_empty() && !report.json {
+            if !outcome.text.is_empty() && !report.json {
                 let gap = if tally.files > 1 { "\n" } else { "" };
-                report.print(&format!("{gap}{}", told.text))?;
+                report.print(&format!("{gap}{}", outcome.text))?;
             }
-            if let Some(line) = &told.line {
+            if let Some(line) = &outcome.line {
                 report.line(line)?;
             }
             object.insert("ok".to_owned(), true.into());
-            if told.existing {
+            if outcome.existing {
                 object.insert("existing".to_owned(), true.into());
             }
-            if let Value::Object(fields) = told.value {
+            if let Value::Object(fields) = outcome.value {
                 object.extend(fields);
             }
         }

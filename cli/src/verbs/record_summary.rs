@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use keystead::{Inspection, RecordInspection};
 use serde_json::{Value, json};
 
-use super::batch::Told;
-use crate::demo::count;
+use super::batch::Outcome;
+use crate::demo::format_count;
 use crate::report::Report;
 
 /// The records of all objects that were changed, equal ones counted.
 #[derive(Default)]
-pub(super) struct Opens(Mutex<Counted>);
+pub(super) struct RecordSummary(Mutex<Counted>);
 
 #[derive(Default)]
 struct Counted {
@@ -33,7 +33,7 @@ struct Record {
     last: u64,
 }
 
-impl Opens {
+impl RecordSummary {
     /// Counts the records of one object.
     pub(super) fn add(&self, found: &Inspection) {
         let Self(counted) = self;
@@ -72,15 +72,18 @@ impl Opens {
         }
         for record in counted.records {
             let text = &record.text;
-            let (records, objects) = (count(record.records), count(record.objects));
+            let (records, objects) = (format_count(record.records), format_count(record.objects));
             report.opens(
                 what,
                 &match (record.records == record.objects, counted.objects) {
                     (true, 1) => text.clone(),
                     (false, 1) => format!("{text} ({records} records)"),
-                    (true, all) => format!("{text} ({objects} of {} objects)", count(all)),
+                    (true, all) => format!("{text} ({objects} of {} objects)", format_count(all)),
                     (false, all) => {
-                        format!("{text} ({records} records in {objects} of {} objects)", count(all))
+                        format!(
+                            "{text} ({records} records in {objects} of {} objects)",
+                            format_count(all)
+                        )
                     }
                 },
             );
@@ -88,7 +91,7 @@ impl Opens {
         if counted.others > 0 {
             report.opens(
                 what,
-                &format!("{} other records, which --json lists", count(counted.others)),
+                &format!("{} other records, which --json lists", format_count(counted.others)),
             );
         }
     }
@@ -120,7 +123,7 @@ pub(super) fn to_json(found: &Inspection) -> Value {
 }
 
 /// What a dry run tells of an object whose records would change so.
-pub(super) fn planned(name: &str, before: &Inspection, after: &Inspection) -> Told {
+pub(super) fn planned(name: &str, before: &Inspection, after: &Inspection) -> Outcome {
     let (mut removed, mut added) = (described(before), Vec::new());
     for record in described(after) {
         match removed.iter().position(|old| *old == record) {
@@ -140,7 +143,7 @@ pub(super) fn planned(name: &str, before: &Inspection, after: &Inspection) -> To
         true => format!("{name}: would keep its keys"),
         false => format!("{name}: would {}", changes.join(", ")),
     };
-    Told { line: Some(line), ..Told::from(value) }
+    Outcome { line: Some(line), ..Outcome::from(value) }
 }
 
 fn described(found: &Inspection) -> Vec<String> {

@@ -3,11 +3,11 @@
 use keystead::{Error, Expected, Inspection, Keys, Threads};
 use serde_json::json;
 
-use super::batch::{Destination, Folders, Many, Task, Told};
+use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::change::Change;
-use super::expectations::Demands;
-use super::record_summary::{self, HeaderTap, Opens};
-use super::replacement::{Remarks, Replacement};
+use super::expectations::Expectations;
+use super::record_summary::{self, HeaderTap, RecordSummary};
+use super::replacement::{Replacement, Warnings};
 use super::{DRY_RUN, details_json, for_each, room};
 use super::{existing, file_lock};
 use crate::args::Reencrypt;
@@ -25,24 +25,24 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
         return Err(Failure::usage("reencrypt replaces files, and stdin is not a file")
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
-    let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
+    let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
     let (Named { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
-    change.confirm(&args.care, args.place.recursive, report)?;
+    change.confirm(&args.safeguards, args.place.recursive, report)?;
     let each = for_each(&inputs, args.place.recursive, threads);
-    let (remarks, opens) = (Remarks::default(), Opens::default());
-    let destination = Destination::of_changes(args.care.dry_run, !args.place.no_sync);
-    let folders = Folders { taken: args.place.recursive, objects: true, destination };
-    let code = Many { verb: "reencrypt", threads, folders, report }.run(&inputs, |task| {
-        one((args, each), task, (&old, &change), demands.expected(), (&remarks, &opens))
+    let (warnings, opens) = (Warnings::default(), RecordSummary::default());
+    let destination = Destination::of_changes(args.safeguards.dry_run, !args.place.no_sync);
+    let tree_options = TreeOptions { taken: args.place.recursive, objects: true, destination };
+    let code = Batch { verb: "reencrypt", threads, tree_options, report }.run(&inputs, |task| {
+        one((args, each), task, (&old, &change), expectations.expected(), (&warnings, &opens))
     })?;
-    opens.report(args.care.dry_run, report);
-    if args.care.dry_run {
+    opens.report(args.safeguards.dry_run, report);
+    if args.safeguards.dry_run {
         report.hint(DRY_RUN);
     }
-    remarks.report(report);
+    warnings.report(report);
     Ok(code)
 }
 
@@ -51,8 +51,8 @@ fn one(
     task: &Task,
     (old, change): (&Keys, &Change),
     expected: Expected<'_>,
-    (remarks, opens): (&Remarks, &Opens),
-) -> Result<Told> {
+    (warnings, opens): (&Warnings, &RecordSummary),
+) -> Result<Outcome> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
@@ -88,8 +88,8 @@ fn one(
     let header = side.clone().unwrap_or(prefix.clone());
     let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;
     let new = &change.resolve((&name, old), &was.records, &args.records)?;
-    Change::check_vouched(&name, new, provenance, args.care.vouch)?;
-    if args.care.dry_run {
+    Change::check_vouched(&name, new, provenance, args.safeguards.vouch)?;
+    if args.safeguards.dry_run {
         let made = keystead::encrypt(new, b"", &found)?;
         let is = keystead::inspect(&made, None)?;
         opens.add(&is);
@@ -102,8 +102,8 @@ fn one(
     // An object with a side file is not replaced together with others: the side file goes when the
     // new object has the name.
     let has_side = sidefile::exists(path);
-    let place = task.place.as_ref().filter(|_| !has_side);
-    let replacement = Replacement::of(path, place, (file, lock), sync)?;
+    let output_path = task.output_path.as_ref().filter(|_| !has_side);
+    let replacement = Replacement::of(path, output_path, (file, lock), sync)?;
     let out = HeaderTap { out: replacement.open(len, modified)?, header: Vec::new() };
     let made = threads.reencrypt(whole, old, expected, new, &options, out);
     let made = made.map_err(|error| match error {
@@ -112,7 +112,7 @@ fn one(
     })?;
     let floor = made.new.floor;
     let HeaderTap { out, header: made_header } = made.new.out;
-    let finished = replacement.finish(out, remarks)?;
+    let finished = replacement.finish(out, warnings)?;
     if has_side {
         sidefile::remove(path, sync)?;
     }
@@ -123,19 +123,19 @@ fn one(
     let by = made.old.opened_by.key_id.to_string();
     let mut dropped = not_carried_over(was, &ids);
     dropped.retain(|way| *way != by);
-    let mut told = Told::from(details_json(&made.old));
+    let mut outcome = Outcome::from(details_json(&made.old));
     if !dropped.is_empty() {
-        told.hints.push(format!("{name}: opens no longer with {}", dropped.join(", ")));
+        outcome.hints.push(format!("{name}: opens no longer with {}", dropped.join(", ")));
     }
-    told.value["generation"] = floor.generation.into();
-    told.value["floor"] = floor.to_string().into();
-    told.value["output"] = json!(name);
-    told.value["key_ids"] = json!(ids);
-    told.value["dropped"] = json!(dropped);
-    told.value["opens"] = record_summary::to_json(&is);
-    finished.describe(&mut told.value);
-    told.staged = finished.staged;
-    Ok(told)
+    outcome.value["generation"] = floor.generation.into();
+    outcome.value["floor"] = floor.to_string().into();
+    outcome.value["output"] = json!(name);
+    outcome.value["key_ids"] = json!(ids);
+    outcome.value["dropped"] = json!(dropped);
+    outcome.value["opens"] = record_summary::to_json(&is);
+    finished.describe(&mut outcome.value);
+    outcome.staged = finished.staged;
+    Ok(outcome)
 }
 
 /// The ways in of the old object that the new one has not.

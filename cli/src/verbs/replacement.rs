@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 
 use super::file_lock::Lock;
 use crate::attributes::Attributes;
-use crate::demo::count;
+use crate::demo::format_count;
 use crate::failure::{Failure, Result};
-use crate::output::{Manner, Output, Target};
+use crate::output::{Output, OutputOptions, Target};
 use crate::platform;
 use crate::report::Report;
-use crate::tree::{Making, Place, Replaced, Staged};
+use crate::tree::{FileOptions, OutputPath, ReplacedFile, Staged};
 
 /// An old file, and how another takes its name.
 pub(super) struct Replacement<'a> {
     path: &'a Path,
     /// Its place in the folder that is walked; there, files wait for a common sync.
-    place: Option<&'a Place>,
-    old: Replaced,
+    output_path: Option<&'a OutputPath>,
+    old: ReplacedFile,
     attributes: Attributes,
     sync: bool,
 }
@@ -32,13 +32,13 @@ pub(super) struct Replacement<'a> {
 impl<'a> Replacement<'a> {
     pub(super) fn of(
         path: &'a Path,
-        place: Option<&'a Place>,
+        output_path: Option<&'a OutputPath>,
         (old, lock): (&File, Lock),
         sync: bool,
     ) -> Result<Self> {
         let attributes = Attributes::of(old).map_err(|error| Failure::io(path, error))?;
-        let old = Replaced::new(lock).map_err(|error| Failure::io(path, error))?;
-        Ok(Self { path, place, old, attributes, sync })
+        let old = ReplacedFile::new(lock).map_err(|error| Failure::io(path, error))?;
+        Ok(Self { path, output_path, old, attributes, sync })
     }
 
     /// Whether the file has other names (hard links). They lead to the old object afterwards: what
@@ -49,24 +49,28 @@ impl<'a> Replacement<'a> {
 
     /// Whether files are replaced in batches here.
     pub(super) const fn is_batched(&self) -> bool {
-        self.place.is_some()
+        self.output_path.is_some()
     }
 
     /// Opens the new file, for about `len` bytes.
     pub(super) fn open(&self, len: Option<u64>, modified: Option<SystemTime>) -> Result<Output> {
         let mode = self.attributes.mode();
-        if let Some(place) = self.place {
+        if let Some(output_path) = self.output_path {
             let replaces = Some(self.old.clone());
-            return Output::make(place, Making { mode, force: true, len, modified, replaces });
+            return Output::create_in_tree(
+                output_path,
+                FileOptions { mode, force: true, len, modified, replaces },
+            );
         }
-        let manner = Manner { force: true, sync: self.sync, mode, not: None, modified, text: true };
+        let options =
+            OutputOptions { force: true, sync: self.sync, mode, not: None, modified, text: true };
         let target = self.path.canonicalize().map_err(|error| Failure::io(self.path, error))?;
-        Output::open(&Target::File(target), manner)
+        Output::open(&Target::File(target), options)
     }
 
     /// Gives the new file attributes and name, or says what it still waits for.
-    pub(super) fn finish(&self, mut out: Output, remarks: &Remarks) -> Result<Finished> {
-        if self.place.is_none() {
+    pub(super) fn finish(&self, mut out: Output, warnings: &Warnings) -> Result<Finished> {
+        if self.output_path.is_none() {
             let failed = |error| Failure::io(self.path, error);
             let found = self.path.metadata().map_err(failed)?;
             let found = platform::file_id(self.path, &found).map_err(failed)?;
@@ -74,7 +78,7 @@ impl<'a> Replacement<'a> {
         }
         let not_kept = out.keep(&self.attributes);
         let staged = out.finish()?;
-        remarks.add(self.attributes.other_names, &not_kept);
+        warnings.add(self.attributes.other_names, &not_kept);
         Ok(Finished { staged, other_names: self.attributes.other_names, not_kept })
     }
 }
@@ -96,12 +100,12 @@ impl Finished {
 
 /// What the user of a run should know of the files that were replaced.
 #[derive(Default)]
-pub(super) struct Remarks {
+pub(super) struct Warnings {
     linked: AtomicU64,
     not_kept: Mutex<BTreeSet<String>>,
 }
 
-impl Remarks {
+impl Warnings {
     fn add(&self, other_names: u64, not_kept: &[String]) {
         self.linked.fetch_add(u64::from(other_names > 0), Ordering::Relaxed);
         if !not_kept.is_empty() {
@@ -118,7 +122,7 @@ impl Remarks {
                 let objects = if linked == 1 { "object has" } else { "objects have" };
                 report.hint(&format!(
                     "{} {objects} other names (hard links), which still hold the old object: the old keys open it there",
-                    count(linked)
+                    format_count(linked)
                 ));
             }
         }

@@ -12,11 +12,11 @@ use keystead::{
 };
 use serde_json::json;
 
-use super::batch::{Destination, Folders, Many, Task, Told};
+use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::change::Change;
-use super::expectations::Demands;
-use super::record_summary::{self, Opens};
-use super::replacement::{Finished, Remarks, Replacement};
+use super::expectations::Expectations;
+use super::record_summary::{self, RecordSummary};
+use super::replacement::{Finished, Replacement, Warnings};
 use super::{DRY_RUN, ROOM, ROOM_FROM};
 use super::{existing, file_lock};
 use crate::args::Rewrap;
@@ -37,13 +37,13 @@ use crate::times;
 struct Job<'a> {
     old: &'a Keys,
     change: &'a Change,
-    demands: &'a Demands,
+    expectations: &'a Expectations,
     vouch: bool,
     dry_run: bool,
     unlinkable: bool,
     sync: bool,
-    remarks: &'a Remarks,
-    opens: &'a Opens,
+    warnings: &'a Warnings,
+    opens: &'a RecordSummary,
 }
 
 impl Job<'_> {
@@ -65,37 +65,38 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         )
         .hint("--add KEY lets a key open, --remove KEY ends that, --set KEY removes all others"));
     }
-    let demands = Demands::of(&args.demands, inputs.len(), args.place.recursive)?;
+    let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
     let (Named { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
-    change.confirm(&args.care, args.place.recursive, report)?;
-    let (remarks, opens) = (Remarks::default(), Opens::default());
+    change.confirm(&args.safeguards, args.place.recursive, report)?;
+    let (warnings, opens) = (Warnings::default(), RecordSummary::default());
     let job = Job {
         old: &old,
         change: &change,
-        demands: &demands,
-        vouch: args.care.vouch,
-        dry_run: args.care.dry_run,
+        expectations: &expectations,
+        vouch: args.safeguards.vouch,
+        dry_run: args.safeguards.dry_run,
         unlinkable: args.records.unlinkable,
         sync: !args.place.no_sync,
-        remarks: &remarks,
+        warnings: &warnings,
         opens: &opens,
     };
     let unknown = AtomicBool::new(false);
     let destination = Destination::of_changes(job.dry_run, job.sync);
-    let folders = Folders { taken: args.place.recursive, objects: true, destination };
-    let tally = Many { verb: "rewrap", threads, folders, report }.counted(&inputs, |task, _| {
-        let told = one(&job, task, report)?;
-        if told.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
-            unknown.store(true, Ordering::Relaxed);
-        }
-        Ok(told)
-    })?;
-    opens.report(args.care.dry_run, report);
-    remarks.report(report);
-    if args.care.dry_run {
+    let tree_options = TreeOptions { taken: args.place.recursive, objects: true, destination };
+    let tally =
+        Batch { verb: "rewrap", threads, tree_options, report }.counted(&inputs, |task, _| {
+            let outcome = one(&job, task, report)?;
+            if outcome.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
+                unknown.store(true, Ordering::Relaxed);
+            }
+            Ok(outcome)
+        })?;
+    opens.report(args.safeguards.dry_run, report);
+    warnings.report(report);
+    if args.safeguards.dry_run {
         report.hint(DRY_RUN);
     } else if tally.has_success() && change.removes() {
         report.hint("a removed key still opens copies of the old header with this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
@@ -108,10 +109,10 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     Ok(tally.code)
 }
 
-fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
+fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
-    if task.place.is_none() && !job.dry_run {
+    if task.output_path.is_none() && !job.dry_run {
         staging::sweep(path);
     }
     let object = Object::open(input)?;
@@ -120,8 +121,11 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     // A side file is looked into, whoever has done what.
     let side = sidefile::exists(path);
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
-        let proven =
-            existing::proven(&object, [&job.change.new_keys, job.old], job.demands.expected())?;
+        let proven = existing::proven(
+            &object,
+            [&job.change.new_keys, job.old],
+            job.expectations.expected(),
+        )?;
         return Ok(existing::told_changed(&name, proven));
     }
     if !object.armored && !object.is_seekable() {
@@ -140,8 +144,8 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
     let (file, writable) = &opened.map_err(|error| Failure::io(path, error))?;
     let lock = file_lock::lock(file, path, object.id.as_ref())?;
     // An object that needs its side file is not replaced together with others.
-    let place = task.place.as_ref().filter(|_| !side);
-    let replacement = Replacement::of(path, place, (file, lock), job.sync)?;
+    let output_path = task.output_path.as_ref().filter(|_| !side);
+    let replacement = Replacement::of(path, output_path, (file, lock), job.sync)?;
     if object.armored {
         let bytes = object.into_memory().unwrap_or_default();
         let rewrapped =
@@ -153,9 +157,9 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         let written = text.write_all(&rewrapped.header).and_then(|()| text.write_all(body));
         written.map_err(|error| failed(Error::from_io(error)))?;
         let (out, written) = text.finish().map_err(failed)?;
-        let finished = replacement.finish(out, job.remarks)?;
+        let finished = replacement.finish(out, job.warnings)?;
         let written = usize::try_from(written).unwrap_or(usize::MAX);
-        return Ok(told(job, &name, (&rewrapped, &found), written, Some(finished)));
+        return Ok(outcome(job, &name, (&rewrapped, &found), written, Some(finished)));
     }
     if let Some(found) = finish_interrupted(job, path, file, report)? {
         job.opens.add(&found);
@@ -176,15 +180,15 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Told> {
         && !(small && replacement.is_batched());
     if in_place {
         replace_header(path, file, &rewrapped.header, job.sync)?;
-        return Ok(told(job, &name, (&rewrapped, &found), rewrapped.header.len(), None));
+        return Ok(outcome(job, &name, (&rewrapped, &found), rewrapped.header.len(), None));
     }
     let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
     let written = usize::try_from(copied).unwrap_or(usize::MAX);
-    Ok(told(job, &name, (&rewrapped, &found), written, Some(finished)))
+    Ok(outcome(job, &name, (&rewrapped, &found), written, Some(finished)))
 }
 
 /// What a rewrap would change. Nothing is written, a side file is only read.
-fn plan(job: &Job<'_>, object: Object) -> Result<Told> {
+fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
     let (name, len, mut prefix) = (object.name.clone(), object.len, object.prefix.clone());
     let failed = |error, prefix: &[u8]| explained(&name, error, prefix, job.old);
     if object.armored {
@@ -192,7 +196,7 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Told> {
     } else if let Some((path, file)) = object.into_file().filter(|(path, _)| sidefile::exists(path))
     {
         let (_, side) = sidefile::open(&path, &file, &prefix, |overlay| {
-            SealedHeader::parse(overlay.head())?.unwrap(job.old, job.demands.expected())
+            SealedHeader::parse(overlay.head())?.unwrap(job.old, job.expectations.expected())
         })
         .map_err(|error| with_side_hint(&path, failed(error, &prefix)))?;
         if let Some(side) = side {
@@ -231,13 +235,13 @@ fn open_to_change(path: &Path) -> io::Result<(File, bool)> {
 }
 
 /// `finished` is the new file, where the header was not written over the old one.
-fn told(
+fn outcome(
     job: &Job<'_>,
     name: &str,
     (rewrapped, found): (&Rewrapped, &Inspection),
     written: usize,
     finished: Option<Finished>,
-) -> Told {
+) -> Outcome {
     job.opens.add(found);
     let mut value = json!({
         "output": name,
@@ -252,7 +256,7 @@ fn told(
     if let Some(finished) = &finished {
         finished.describe(&mut value);
     }
-    Told { staged: finished.and_then(|finished| finished.staged), ..Told::from(value) }
+    Outcome { staged: finished.and_then(|finished| finished.staged), ..Outcome::from(value) }
 }
 
 /// The library's rewrap; a header that grows in a large object gets room, so that it grows once.
@@ -262,7 +266,7 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
         let changes = if job.vouch { changes.vouch() } else { changes };
         if job.unlinkable { changes.unlinkable() } else { changes }
     };
-    let expected = job.demands.expected();
+    let expected = job.expectations.expected();
     let rewrapped = keystead::rewrap(prefix, job.old, expected, &changes())?;
     let grew = rewrapped.header.len() > rewrapped.old_len && rewrapped.header.len() < ROOM;
     if grew && len.is_some_and(|len| len >= ROOM_FROM) {
@@ -282,7 +286,7 @@ fn finish_interrupted(
     if !sidefile::exists(path) {
         return Ok(None);
     }
-    if restore(path, file, job.old, job.demands.expected(), job.sync)?.is_some() {
+    if restore(path, file, job.old, job.expectations.expected(), job.sync)?.is_some() {
         report.hint(&format!(
             "{}: an interrupted rewrap was finished or discarded first",
             shown(path)
@@ -290,7 +294,7 @@ fn finish_interrupted(
         return Ok(None);
     }
     // The interrupted one may have been this one: then the new keys open.
-    let opened = restore(path, file, &job.change.new_keys, job.demands.expected(), job.sync)?;
+    let opened = restore(path, file, &job.change.new_keys, job.expectations.expected(), job.sync)?;
     let Some(OpenedBy { key_id, .. }) = opened else { return Ok(None) };
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
     let found = keystead::inspect(&prefix, None).ok();
@@ -341,6 +345,6 @@ fn copy(
     let mut out = replacement.open(Some(metadata.len()), modified)?;
     out.write_all(&new.header).map_err(failed)?;
     let copied = io::copy(&mut body, &mut out).map_err(failed)?;
-    let finished = replacement.finish(out, job.remarks)?;
+    let finished = replacement.finish(out, job.warnings)?;
     Ok((copied + u64::try_from(new.header.len()).unwrap_or(0), finished))
 }

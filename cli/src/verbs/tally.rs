@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::batch::Told;
-use crate::demo::{count, size};
+use super::batch::Outcome;
+use crate::demo::{format_count, format_size};
 use crate::failure::Failure;
 
 #[derive(Default)]
@@ -23,13 +23,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, told: &Told) {
-        if told.existing {
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        if outcome.existing {
             self.existing += 1;
-            self.unproven += u64::from(told.value["proven"] == false);
+            self.unproven += u64::from(outcome.value["proven"] == false);
         } else {
             self.files += 1;
-            self.bytes += told.bytes;
+            self.bytes += outcome.bytes;
         }
     }
 
@@ -53,13 +53,13 @@ impl Tally {
     /// `encrypt: 3 files, 12.3 kB; 2 were there already; 1 skipped; 1 failed`.
     pub(super) fn line(&self, verb: &str) -> String {
         let files = if self.files == 1 { "file" } else { "files" };
-        let mut line = format!("{verb}: {} {files}", count(self.files));
+        let mut line = format!("{verb}: {} {files}", format_count(self.files));
         if self.bytes > 0 {
-            line.push_str(&format!(", {}", size(self.bytes)));
+            line.push_str(&format!(", {}", format_size(self.bytes)));
         }
         let mut add = |number: u64, what: &str| {
             if number > 0 {
-                line.push_str(&format!("; {} {what}", count(number)));
+                line.push_str(&format!("; {} {what}", format_count(number)));
             }
         };
         add(self.existing, "done already");

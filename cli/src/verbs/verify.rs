@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use keystead::{Expected, Provenance, Recipient, RecordKind, Threads};
 
-use super::batch::{Destination, Folders, Many, Told};
-use super::expectations::Demands;
+use super::batch::{Batch, Destination, Outcome, TreeOptions};
+use super::expectations::Expectations;
 use super::{details_json, for_each};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
@@ -17,23 +17,23 @@ use crate::report::Report;
 
 pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
+    let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (named, passphrases) = keys::to_change(&args.keys)?;
     passphrases.check_used()?;
     let each = for_each(&inputs, args.recursive, threads);
-    let folders =
-        Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
+    let tree_options =
+        TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     // A floor is of one object; where there are many, --json tells them.
     let single = inputs.len() == 1 && !args.recursive;
     let floor = OnceLock::new();
-    let many = Many { verb: "verify", threads, folders, report };
-    let code = many.run(&inputs, |task| {
-        let told = one(each, &task.input, &named, demands.expected())?;
+    let batch = Batch { verb: "verify", threads, tree_options, report };
+    let code = batch.run(&inputs, |task| {
+        let outcome = one(each, &task.input, &named, expectations.expected())?;
         if single {
-            let _ = floor.set(told.value["floor"].as_str().unwrap_or_default().to_owned());
+            let _ = floor.set(outcome.value["floor"].as_str().unwrap_or_default().to_owned());
         }
-        Ok(told)
+        Ok(outcome)
     })?;
     if let (Some(floor), Some(input)) = (floor.get(), inputs.first()) {
         report.line(&format!("{}: floor {floor}", input.shown()))?;
@@ -47,7 +47,7 @@ pub(super) fn one(
     input: &Input,
     named: &Named,
     expected: Expected<'_>,
-) -> Result<Told> {
+) -> Result<Outcome> {
     let object = Object::open(input)?;
     let name = object.name.clone();
     let mut reader = object.plaintext(&named.keys, expected)?;
@@ -72,10 +72,10 @@ pub(super) fn one(
         RecordKind::Passphrase => "the passphrase".to_owned(),
         kind => format!("{} key {}{labelled}", kind.name(), by.key_id),
     };
-    let mut told = Told::from(details_json(reader.info()));
-    told.bytes = len;
-    told.value["opened_by"]["label"] = label.into();
-    told.value["plaintext_len"] = len.into();
-    told.line = Some(format!("{name}: ok, {len} bytes, opened by {key}: {maker}"));
-    Ok(told)
+    let mut outcome = Outcome::from(details_json(reader.info()));
+    outcome.bytes = len;
+    outcome.value["opened_by"]["label"] = label.into();
+    outcome.value["plaintext_len"] = len.into();
+    outcome.line = Some(format!("{name}: ok, {len} bytes, opened by {key}: {maker}"));
+    Ok(outcome)
 }

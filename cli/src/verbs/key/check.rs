@@ -7,37 +7,38 @@ use keystead::{KeyFile, Threads};
 use serde_json::json;
 
 use crate::args::KeyCheck;
-use crate::demo::count;
+use crate::demo::format_count;
 use crate::failure::Result;
 use crate::input::Input;
 use crate::keys::{self, Named};
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
-use crate::verbs::batch::{Destination, Folders, Many};
-use crate::verbs::expectations::Demands;
+use crate::verbs::batch::{Batch, Destination, TreeOptions};
+use crate::verbs::expectations::Expectations;
 use crate::verbs::for_each;
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    let demands = Demands::of(&args.demands, inputs.len(), args.recursive)?;
+    let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let file = backup(&args.file, &passphrases)?;
     let named = Named { recipients: file.recipients(), keys: file.keys() };
     let each = for_each(&inputs, args.recursive, threads);
-    let folders =
-        Folders { taken: args.recursive, objects: true, destination: Destination::Nowhere };
-    let many = Many { verb: "key check", threads, folders, report };
-    let tally = many
-        .counted(&inputs, |task, _| verify::one(each, &task.input, &named, demands.expected()))?;
+    let tree_options =
+        TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
+    let batch = Batch { verb: "key check", threads, tree_options, report };
+    let tally = batch.counted(&inputs, |task, _| {
+        verify::one(each, &task.input, &named, expectations.expected())
+    })?;
     let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
     if code == 0 {
         let opened = match objects {
             1 => "the object".to_owned(),
-            objects => format!("all {} objects", count(objects)),
+            objects => format!("all {} objects", format_count(objects)),
         };
         report.line(&format!("{name}: this copy opens {opened}"))?;
     }

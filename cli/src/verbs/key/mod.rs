@@ -13,7 +13,7 @@ use crate::args::KeyFile;
 use crate::attributes::Attributes;
 use crate::failure::{Failure, Result};
 use crate::keys;
-use crate::output::{Manner, Output};
+use crate::output::{Output, OutputOptions};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
@@ -56,9 +56,15 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
     let failed = |error| Failure::io(&path, error);
     let old = File::open(&path).and_then(|old| Attributes::of(&old)).map_err(failed)?.private();
-    let manner =
-        Manner { force: true, sync: true, mode: PRIVATE, not: None, modified: None, text: true };
-    let mut out = Output::replace(&path, manner)?;
+    let options = OutputOptions {
+        force: true,
+        sync: true,
+        mode: PRIVATE,
+        not: None,
+        modified: None,
+        text: true,
+    };
+    let mut out = Output::replace(&path, options)?;
     out.write_all(text.as_bytes()).map_err(failed)?;
     let not_kept = out.keep(&old);
     out.commit()?;
