@@ -198,7 +198,8 @@ fn is_side_file(path: &Path) -> bool {
 /// holds a secret key. `open` opens what is there.
 pub(crate) fn check_replaced(
     path: &Path,
-    (id, len): (&FileId, u64),
+    id: &FileId,
+    len: u64,
     open: impl FnOnce() -> io::Result<File>,
 ) -> Result<()> {
     if let Some((role, name)) = lock(&READ_FILES).get(id) {

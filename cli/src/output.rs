@@ -91,7 +91,7 @@ impl Output {
             && let Some(Status { id, len: Some(len), .. }) = output_path.status()?
         {
             let open = || output_path.entry().open_file();
-            conflicts::check_replaced(&output_path.path, (&id, len), open)?;
+            conflicts::check_replaced(&output_path.path, &id, len, open)?;
         }
         output_path.create(options).map(|made| Self::InTree(Box::new(made)))
     }
@@ -121,7 +121,7 @@ impl Output {
             if options.force {
                 let id = platform::file_id(path, &metadata);
                 let id = id.map_err(|error| Failure::io(path, error))?;
-                conflicts::check_replaced(path, (&id, metadata.len()), || File::open(path))?;
+                conflicts::check_replaced(path, &id, metadata.len(), || File::open(path))?;
             }
         }
         AtomicFile::create(path, options).map(|file| Self::File(Box::new(file)))

@@ -134,7 +134,7 @@ pub(crate) fn restore(
     // Where the header was written and the time was not, the side file still has it.
     let time = time(path, file, header.as_deref());
     if let Some(header) = header {
-        overwrite((path, file), &header, time, sync).map_err(|error| interrupted(path, error))?;
+        overwrite(path, file, &header, time, sync).map_err(|error| interrupted(path, error))?;
     } else {
         times::set(file, path, time);
     }
@@ -170,12 +170,13 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         let _ = std::fs::remove_file(&side);
         return Err(failed(error));
     }
-    overwrite((path, file), header, modified, sync).map_err(|error| interrupted(path, error))?;
+    overwrite(path, file, header, modified, sync).map_err(|error| interrupted(path, error))?;
     remove(path, sync)
 }
 
 fn overwrite(
-    (path, mut file): (&Path, &File),
+    path: &Path,
+    mut file: &File,
     header: &[u8],
     modified: Option<SystemTime>,
     sync: bool,

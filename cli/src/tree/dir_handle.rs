@@ -19,6 +19,14 @@ pub(crate) struct Status {
     pub(crate) is_dir: bool,
 }
 
+/// A name in an open folder, and its path. Only one of the two is used, depending on the system.
+#[derive(Clone, Copy)]
+pub(super) struct DirEntry<'a> {
+    pub(super) name: &'a OsStr,
+    #[cfg_attr(unix, allow(dead_code, reason = "Unix reaches files through the open folder"))]
+    pub(super) path: &'a Path,
+}
+
 /// A name in a folder, and its kind where the folder has it.
 pub(super) type Name = (OsString, Option<Kind>);
 
@@ -146,17 +154,17 @@ mod unix {
         /// Gives a file of this folder a name in another one.
         pub(in super::super) fn rename(
             &self,
-            (name, _from): (&OsStr, &Path),
+            from: DirEntry<'_>,
             folder: &Self,
-            (new, _to): (&OsStr, &Path),
+            to: DirEntry<'_>,
             replace: bool,
         ) -> Result<(), PublishError> {
             if replace {
-                let renamed = rustix::fs::renameat(&self.0, name, &folder.0, new);
+                let renamed = rustix::fs::renameat(&self.0, from.name, &folder.0, to.name);
                 return renamed
                     .map_err(|error| PublishError::new("renaming it over the old file", error));
             }
-            publish::rename_new(At::entry(&self.0, name), At::entry(&folder.0, new))
+            publish::rename_new(At::entry(&self.0, from.name), At::entry(&folder.0, to.name))
         }
 
         /// Removes the claim that a killed run left at a name, and its marker.
@@ -299,15 +307,15 @@ mod other {
 
         pub(in super::super) fn rename(
             &self,
-            (_, from): (&OsStr, &Path),
+            from: DirEntry<'_>,
             _folder: &Self,
-            (_, to): (&OsStr, &Path),
+            to: DirEntry<'_>,
             replace: bool,
         ) -> Result<(), PublishError> {
             if replace {
-                return Ok(std::fs::rename(from, to)?);
+                return Ok(std::fs::rename(from.path, to.path)?);
             }
-            publish::rename_new(At::path(from), At::path(to))
+            publish::rename_new(At::path(from.path), At::path(to.path))
         }
 
         /// Nothing is claimed here.

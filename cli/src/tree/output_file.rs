@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::dir_handle::{DirHandle, Status};
+use super::dir_handle::{DirEntry, DirHandle, Status};
 use super::output_tree::{OutputTree, StagingDir, WriteTarget};
 use super::walk::Entry;
 use crate::attributes::Attributes;
@@ -284,9 +284,9 @@ impl StagedFile {
         if let Some(replaced) = &self.replaces {
             output_path.check_same(replaced)?;
         }
-        let to = (&*output_path.name, &*output_path.path);
-        let renamed =
-            staging_dir.folder.rename((name.as_ref(), &from), &output_path.folder, to, self.force);
+        let entry = DirEntry { name: name.as_ref(), path: &from };
+        let to = DirEntry { name: &output_path.name, path: &output_path.path };
+        let renamed = staging_dir.folder.rename(entry, &output_path.folder, to, self.force);
         drop(hold);
         match renamed {
             // Another file system is mounted there.

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, Read, Write};
 use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
 
 use super::expectations::Expectations;
-use super::{check_stdout, copy_out, files_only};
+use super::{Names, check_stdout, copy_out, files_only};
 use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -67,8 +67,8 @@ fn write(
     let name = object.name.clone();
     let mut plaintext = object.plaintext(keys, expected)?;
     if range == Range::All {
-        let out = (out, Sparse::Never);
-        return copy_out(threads, &mut plaintext, out, (&name, "stdout"))
+        let names = Names { input: &name, output: "stdout" };
+        return copy_out(threads, &mut plaintext, out, Sparse::Never, names)
             .map(|_| ())
             .map_err(incomplete);
     }

@@ -37,6 +37,13 @@ pub(super) struct Change {
     without_me: bool,
 }
 
+/// What the header of an object says before and after a rewrap.
+#[derive(Clone, Copy)]
+pub(super) struct HeaderChange<'a> {
+    pub(super) before: &'a Inspection,
+    pub(super) after: &'a Inspection,
+}
+
 impl Change {
     /// Loads the keys that the arguments name.
     /// `mine` are the keys that were given to open with.
@@ -155,14 +162,16 @@ impl Change {
         Err(locked_out("", mine.iter()))
     }
 
-    /// Fails where none of the keys given opens the object after a rewrap: `before` is what its
-    /// header said, `after` what the new one says, and `opens` tries the keys on the new one.
+    /// Fails where none of the given keys opens the object after a rewrap. `opens` tries the keys on
+    /// the new header.
     pub(super) fn check_rewrapped(
         &self,
-        (name, mine): (&str, &Keys),
-        (before, after): (&Inspection, &Inspection),
+        name: &str,
+        mine: &Keys,
+        header: HeaderChange<'_>,
         opens: impl FnOnce() -> bool,
     ) -> Result<()> {
+        let HeaderChange { before, after } = header;
         if self.set || self.without_me || !self.removes() {
             return Ok(());
         }
@@ -182,7 +191,8 @@ impl Change {
     /// looked for among the keys at hand.
     pub(super) fn resolve(
         &self,
-        (name, mine): (&str, &Keys),
+        name: &str,
+        mine: &Keys,
         old: &[RecordInspection],
         made: &Records,
     ) -> Result<Recipients> {

@@ -99,6 +99,12 @@ pub(super) struct Source<'a> {
     pub(super) context: &'a Context,
 }
 
+/// A reader and its name in messages.
+struct NamedReader<'a> {
+    reader: &'a mut Reader,
+    name: &'a str,
+}
+
 /// An output that exists, and what it is compared with.
 pub(super) struct Comparison<'a> {
     pub(super) output_path: &'a OutputPath,
@@ -134,7 +140,7 @@ impl Comparison<'_> {
         let differences = match object {
             Err(failure) if failure.class == ErrorKind::Io => return Err(failure),
             Err(_) => vec![NO_OBJECT.to_owned()],
-            Ok(found) => differences(&found, source.len, (source.recipients, None), source.context),
+            Ok(found) => differences(&found, source.len, source.recipients, None, source.context),
         };
         Ok(self.verdict_by_time(age, times, differences))
     }
@@ -207,14 +213,19 @@ impl Comparison<'_> {
         let differences = differences(
             &found,
             len,
-            (source.recipients, opened.is_none().then_some(self.keys)),
+            source.recipients,
+            opened.is_none().then_some(self.keys),
             source.context,
         );
         if !differences.is_empty() {
             return Ok(Finding::Differs(differences));
         }
         let Some(plaintext) = opened else { return Ok(Finding::Same(Basis::Header)) };
-        let same = self.is_same(plaintext, &name, (source.reader, source.name));
+        let same = self.is_same(
+            plaintext,
+            &name,
+            NamedReader { reader: source.reader, name: source.name },
+        );
         if let Reader::Regular(file) = &mut source.reader {
             std::io::Seek::rewind(file).map_err(|e| Failure::at(source.name, Error::from_io(e)))?;
         }
@@ -237,7 +248,8 @@ impl Comparison<'_> {
         }
         let mut existing = Input::Entry(self.output_path.entry()).open()?.reader;
         let output = shown(&self.output_path.path);
-        if !self.is_same(plaintext, &name, (&mut existing, &output))? {
+        let other = NamedReader { reader: &mut existing, name: &output };
+        if !self.is_same(plaintext, &name, other)? {
             return Ok(Finding::Differs(vec![CONTENT.to_owned()]));
         }
         if let Reader::Regular(file) = &existing {
@@ -251,8 +263,9 @@ impl Comparison<'_> {
         &mut self,
         mut plaintext: Plaintext,
         object: &str,
-        (reader, name): (&mut Reader, &str),
+        other: NamedReader<'_>,
     ) -> Result<bool> {
+        let NamedReader { reader, name } = other;
         let buffers = &mut *self.buffers;
         let mut same = Ok(true);
         let compared = plaintext.copy_to(self.threads, |text| {
@@ -351,7 +364,8 @@ const UNPROVEN_OLDER: &str =
 fn differences(
     found: &Inspection,
     len: Option<u64>,
-    (recipients, refuted): (&Recipients, Option<&Keys>),
+    recipients: &Recipients,
+    refuted: Option<&Keys>,
     context: &Context,
 ) -> Vec<String> {
     let mut differences = Vec::new();

@@ -12,7 +12,7 @@ use super::compare::{Comparison, Rules};
 use super::existing;
 use super::expectations::Expectations;
 use super::outputs::Outputs;
-use super::{check_stdout, copy_out, details_json, for_each};
+use super::{Names, check_stdout, copy_out, details_json, for_each};
 use crate::args::Decrypt;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
@@ -30,6 +30,17 @@ use crate::tree::FileOptions;
 const INCOMPLETE: &str =
     "what was written to stdout is incomplete; --buffer holds it back until all of it verified";
 
+/// What decrypting every input of a run needs.
+struct Job<'a> {
+    args: &'a Decrypt,
+    outputs: &'a Outputs<'a>,
+    keys: &'a Keys,
+    expected: Expected<'a>,
+    /// Threads for one file.
+    threads: Threads,
+    report: &'a Report,
+}
+
 pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
     let outputs = Outputs::of(&args.writing, &inputs, without_ks)?;
@@ -41,25 +52,25 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
         conflicts::register_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
-    let each = for_each(&inputs, args.writing.recursive, threads);
+    let job = Job {
+        args,
+        outputs: &outputs,
+        keys: &keys,
+        expected: expectations.expected(),
+        threads: for_each(&inputs, args.writing.recursive, threads),
+        report,
+    };
     let tree_options = TreeOptions {
         taken: args.writing.recursive,
         objects: true,
         destination: Destination::Tree(outputs),
     };
-    Batch { verb: "decrypt", threads, tree_options, report }.run_with(&inputs, |task, buffers| {
-        one((args, &outputs), task, buffers, &keys, expectations.expected(), (each, report))
-    })
+    Batch { verb: "decrypt", threads, tree_options, report }
+        .run_with(&inputs, |task, buffers| decrypt_input(&job, task, buffers))
 }
 
-fn one(
-    (args, outputs): (&Decrypt, &Outputs<'_>),
-    task: &Task,
-    buffers: &mut Buffers,
-    keys: &Keys,
-    expected: Expected<'_>,
-    (threads, report): (Threads, &Report),
-) -> Result<Outcome> {
+fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Outcome> {
+    let Job { args, outputs, keys, expected, threads, report } = *job;
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
     let mut opened = Object::file(input)?;
@@ -122,7 +133,8 @@ fn one(
             let len = reader.len().map_err(|error| Failure::at(&name, error))?;
             out.hold_back(len).map_err(|error| Failure::at(&name, error))?;
         }
-        let copied = copy_out(threads, &mut reader, (&mut out, args.sparse), (&name, &output));
+        let names = Names { input: &name, output: &output };
+        let copied = copy_out(threads, &mut reader, &mut out, args.sparse, names);
         bytes = copied.map_err(|failure| match (failure.class, &target) {
             (ErrorKind::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
             _ => failure,

@@ -14,7 +14,7 @@ use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{Comparison, Rules, Source};
 use super::existing::{self, Exchanged};
 use super::outputs::Outputs;
-use super::{about_input, check_stdout, context, copy_in, for_each, records, room};
+use super::{Names, about_input, check_stdout, context, copy_in, for_each, records, room};
 use crate::args::Encrypt;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
@@ -29,6 +29,26 @@ use crate::tree::FileOptions;
 
 /// Readers hold armor in memory.
 const MAX_ARMORED: u64 = 128 * 1024 * 1024;
+
+/// What encrypting every input of a run needs.
+struct Job<'a> {
+    args: &'a Encrypt,
+    outputs: &'a Outputs<'a>,
+    /// The keys of the new objects.
+    new: &'a Named,
+    context: &'a Context,
+    /// Threads for one file.
+    threads: Threads,
+    report: &'a Report,
+}
+
+/// What an object is made with.
+#[derive(Clone, Copy)]
+struct Recipe<'a> {
+    recipients: &'a Recipients,
+    context: &'a Context,
+    options: &'a EncryptOptions,
+}
 
 pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
@@ -47,15 +67,21 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         conflicts::register_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
-    let each = for_each(&inputs, args.writing.recursive, threads);
+    let job = Job {
+        args,
+        outputs: &outputs,
+        new: &new,
+        context: &context,
+        threads: for_each(&inputs, args.writing.recursive, threads),
+        report,
+    };
     let tree_options = TreeOptions {
         taken: args.writing.recursive,
         objects: false,
         destination: Destination::Tree(outputs),
     };
-    Batch { verb: "encrypt", threads, tree_options, report }.run_with(&inputs, |task, buffers| {
-        one((args, &outputs), task, buffers, &new, &context, (each, report))
-    })
+    Batch { verb: "encrypt", threads, tree_options, report }
+        .run_with(&inputs, |task, buffers| encrypt_input(&job, task, buffers))
 }
 
 /// `report.pdf` becomes `report.pdf.ks`.
@@ -65,14 +91,8 @@ fn with_ks(path: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(name))
 }
 
-fn one(
-    (args, outputs): (&Encrypt, &Outputs<'_>),
-    task: &Task,
-    buffers: &mut Buffers,
-    new: &Named,
-    context: &Context,
-    (threads, report): (Threads, &Report),
-) -> Result<Outcome> {
+fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Outcome> {
+    let Job { args, outputs, new, context, threads, report } = *job;
     let input = &task.input;
     let explicit = match &task.output_path {
         Some(output_path) => Some(output_path.path.clone()),
@@ -126,21 +146,15 @@ fn one(
     };
 
     let recipients = &new.recipients;
-    let names = (&*name, &*output);
+    let names = Names { input: &name, output: &output };
     let head = buffers.read(&mut reader, len);
     let head = head.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
     let stated = if head.whole { u64::try_from(head.len).ok() } else { len.filter(|len| *len > 0) };
     let options = room(recipients, context, stated, &args.records)?;
+    let recipe = Recipe { recipients, context, options: &options };
     let mut made = None;
     if let (Reader::Regular(file), Some(len), false) = (&reader, stated, head.whole || args.armor) {
-        made = at_their_places(
-            threads,
-            (file, len),
-            recipients,
-            (context, &options),
-            &mut out,
-            names,
-        )?;
+        made = encrypt_file(threads, file, len, recipe, &mut out, names)?;
     }
     let (plaintext, floor) = if let Some(floor) = made {
         (stated.unwrap_or(0), Some(floor))
@@ -151,8 +165,11 @@ fn one(
     } else {
         let reader = buffers.head(&head).chain(reader);
         let (plaintext, floor);
-        (out, plaintext, floor) =
-            in_order((args.armor, threads), reader, recipients, (context, &options), out, names)?;
+        (out, plaintext, floor) = if args.armor {
+            encrypt_armored(threads, reader, recipe, out, names)?
+        } else {
+            encrypt_stream(threads, reader, recipe, out, names)?
+        };
         (plaintext, Some(floor))
     };
     let staged = out.finish()?;
@@ -169,15 +186,18 @@ fn one(
     Ok(outcome)
 }
 
-/// From a file to a file; nothing where the output is none.
-fn at_their_places(
+/// Encrypts a file to a file, every chunk at its offset. Returns nothing where the output cannot be
+/// written that way.
+fn encrypt_file(
     threads: Threads,
-    (file, len): (&File, u64),
-    recipients: &Recipients,
-    (context, options): (&Context, &EncryptOptions),
+    file: &File,
+    len: u64,
+    recipe: Recipe<'_>,
     out: &mut Output,
-    (input, output): (&str, &str),
+    names: Names<'_>,
 ) -> Result<Option<Floor>> {
+    let Recipe { recipients, context, options } = recipe;
+    let Names { input, output } = names;
     // Where memory is too small to count it, no room is taken beforehand.
     let object = usize::try_from(len)
         .map_or(Ok(0), |len| keystead::encrypted_len(recipients, len, context, options))?;
@@ -200,34 +220,30 @@ fn at_their_places(
     }
 }
 
-/// From anything to anything; gives the output back.
-fn in_order(
-    (armor, threads): (bool, Threads),
+/// Encrypts a stream to armor. Returns the output, the length of the plaintext and the floor.
+fn encrypt_armored(
+    threads: Threads,
     reader: impl Read + Send,
-    recipients: &Recipients,
-    (context, options): (&Context, &EncryptOptions),
+    recipe: Recipe<'_>,
     out: Output,
-    names: (&str, &str),
+    names: Names<'_>,
 ) -> Result<(Output, u64, Floor)> {
-    if !armor {
-        return sealed(threads, reader, recipients, (context, options), out, names);
-    }
     let out = Bounded { out: ArmorWriter::new(out), left: MAX_ARMORED };
-    let (out, plaintext, floor) =
-        sealed(threads, reader, recipients, (context, options), out, names)?;
-    let (out, _) = out.out.finish().map_err(|error| Failure::at(names.1, error))?;
+    let (out, plaintext, floor) = encrypt_stream(threads, reader, recipe, out, names)?;
+    let (out, _) = out.out.finish().map_err(|error| Failure::at(names.output, error))?;
     Ok((out, plaintext, floor))
 }
 
-fn sealed<W: Write + Send>(
+/// Encrypts a stream in order. Returns the output, the length of the plaintext and the floor.
+fn encrypt_stream<W: Write + Send>(
     threads: Threads,
     reader: impl Read + Send,
-    recipients: &Recipients,
-    (context, options): (&Context, &EncryptOptions),
+    recipe: Recipe<'_>,
     out: W,
-    names: (&str, &str),
+    names: Names<'_>,
 ) -> Result<(W, u64, Floor)> {
-    let (input, output) = names;
+    let Recipe { recipients, context, options } = recipe;
+    let Names { input, output } = names;
     let written = |error| Failure::at(output, error);
     let sealed = Encryptor::with_options(out, recipients, context, options);
     let mut sealed = sealed.map_err(|error| match &error {

@@ -20,10 +20,10 @@ pub(crate) fn run(args: &Inspect, threads: Threads, report: &Report) -> Result<u
     let tree_options =
         TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     Batch { verb: "inspect", threads, tree_options, report }
-        .run(&inputs, |task| one(&task.input, report))
+        .run(&inputs, |task| inspect_object(&task.input, report))
 }
 
-fn one(input: &Input, report: &Report) -> Result<Outcome> {
+fn inspect_object(input: &Input, report: &Report) -> Result<Outcome> {
     let object = Object::open(input)?;
     let inspection = keystead::inspect(&object.prefix, object.len);
     let inspection = inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;

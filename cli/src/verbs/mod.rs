@@ -163,14 +163,24 @@ fn room(
     Ok(options.header_len(exact.max(ROOM)))
 }
 
-/// Copies all of the plaintext, to a file of our own at any place and else in order; says how much.
-/// A reading error is the input's, a writing error the output's.
+/// The names of an input and of its output in messages.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    input: &'a str,
+    output: &'a str,
+}
+
+/// Copies the whole plaintext and returns its length. Threads write to a file of our own at any
+/// offset; other outputs are written in order. A read error names the input, a write error the
+/// output.
 fn copy_out(
     threads: Threads,
     plaintext: &mut Plaintext,
-    (out, sparse): (&mut Output, Sparse),
-    (input, output): (&str, &str),
+    out: &mut Output,
+    sparse: Sparse,
+    names: Names<'_>,
 ) -> Result<u64> {
+    let Names { input, output } = names;
     let holes = out.file().and_then(|file| Holes::of(sparse, file));
     if let (Plaintext::Seekable(reader), Output::File(_) | Output::InTree(_)) =
         (&mut *plaintext, &*out)
@@ -195,14 +205,15 @@ fn copy_out(
     Ok(len)
 }
 
-/// Encrypts all of a reader; says how much. An error with a number of the system's is the output's
-/// unless reading gave it; another is about the input.
+/// Encrypts everything that a reader yields and returns the length of the plaintext. A system error
+/// names the output unless reading caused it; any other error names the input.
 fn copy_in<W: Write + Send>(
     threads: Threads,
     reader: impl Read + Send,
     out: &mut Encryptor<W>,
-    (input, output): (&str, &str),
+    names: Names<'_>,
 ) -> Result<u64> {
+    let Names { input, output } = names;
     let failed = AtomicBool::new(false);
     let copied = out.copy_from(threads, Watched { reader, failed: &failed });
     copied.map_err(|error| match &error {

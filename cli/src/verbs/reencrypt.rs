@@ -19,6 +19,19 @@ use crate::report::Report;
 use crate::sidefile;
 use crate::times;
 
+/// What reencrypting every input of a run needs.
+struct Job<'a> {
+    args: &'a Reencrypt,
+    /// Threads for one file.
+    threads: Threads,
+    /// The keys to open with.
+    old: &'a Keys,
+    change: &'a Change,
+    expected: Expected<'a>,
+    warnings: &'a Warnings,
+    summary: &'a RecordSummary,
+}
+
 pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.place.inputs)?;
     if inputs.contains(&Input::Stdin) {
@@ -31,14 +44,21 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.safeguards, args.place.recursive, report)?;
-    let each = for_each(&inputs, args.place.recursive, threads);
-    let (warnings, opens) = (Warnings::default(), RecordSummary::default());
+    let (warnings, summary) = (Warnings::default(), RecordSummary::default());
+    let job = Job {
+        args,
+        threads: for_each(&inputs, args.place.recursive, threads),
+        old: &old,
+        change: &change,
+        expected: expectations.expected(),
+        warnings: &warnings,
+        summary: &summary,
+    };
     let destination = Destination::of_changes(args.safeguards.dry_run, !args.place.no_sync);
     let tree_options = TreeOptions { taken: args.place.recursive, objects: true, destination };
-    let code = Batch { verb: "reencrypt", threads, tree_options, report }.run(&inputs, |task| {
-        one((args, each), task, (&old, &change), expectations.expected(), (&warnings, &opens))
-    })?;
-    opens.report(args.safeguards.dry_run, report);
+    let code = Batch { verb: "reencrypt", threads, tree_options, report }
+        .run(&inputs, |task| reencrypt_input(&job, task))?;
+    summary.report(args.safeguards.dry_run, report);
     if args.safeguards.dry_run {
         report.hint(DRY_RUN);
     }
@@ -46,13 +66,8 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     Ok(code)
 }
 
-fn one(
-    (args, threads): (&Reencrypt, Threads),
-    task: &Task,
-    (old, change): (&Keys, &Change),
-    expected: Expected<'_>,
-    (warnings, opens): (&Warnings, &RecordSummary),
-) -> Result<Outcome> {
+fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
+    let Job { args, threads, old, change, expected, warnings, summary } = *job;
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
@@ -87,12 +102,12 @@ fn one(
     // What opened, not what a crash may have torn, says what the old object was.
     let header = side.clone().unwrap_or(prefix.clone());
     let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;
-    let new = &change.resolve((&name, old), &was.records, &args.records)?;
+    let new = &change.resolve(&name, old, &was.records, &args.records)?;
     Change::check_vouched(&name, new, provenance, args.safeguards.vouch)?;
     if args.safeguards.dry_run {
         let made = keystead::encrypt(new, b"", &found)?;
         let is = keystead::inspect(&made, None)?;
-        opens.add(&is);
+        summary.add(&is);
         return Ok(record_summary::planned(&name, &was, &is));
     }
     let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
@@ -103,7 +118,7 @@ fn one(
     // new object has the name.
     let has_side = sidefile::exists(path);
     let output_path = task.output_path.as_ref().filter(|_| !has_side);
-    let replacement = Replacement::of(path, output_path, (file, lock), sync)?;
+    let replacement = Replacement::of(path, output_path, file, lock, sync)?;
     let out = HeaderTap { out: replacement.open(len, modified)?, header: Vec::new() };
     let made = threads.reencrypt(whole, old, expected, new, &options, out);
     let made = made.map_err(|error| match error {
@@ -117,7 +132,7 @@ fn one(
         sidefile::remove(path, sync)?;
     }
     let is = keystead::inspect(&made_header, None).map_err(|error| Failure::at(&name, error))?;
-    opens.add(&is);
+    summary.add(&is);
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
     // R47: who is not named again is out, and it says so; the key that was given is meant to be.
     let by = made.old.opened_by.key_id.to_string();

@@ -33,7 +33,8 @@ impl<'a> Replacement<'a> {
     pub(super) fn of(
         path: &'a Path,
         output_path: Option<&'a OutputPath>,
-        (old, lock): (&File, Lock),
+        old: &File,
+        lock: Lock,
         sync: bool,
     ) -> Result<Self> {
         let attributes = Attributes::of(old).map_err(|error| Failure::io(path, error))?;

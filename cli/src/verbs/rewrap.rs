@@ -13,7 +13,7 @@ use keystead::{
 use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
-use super::change::Change;
+use super::change::{Change, HeaderChange};
 use super::expectations::Expectations;
 use super::record_summary::{self, RecordSummary};
 use super::replacement::{Finished, Replacement, Warnings};
@@ -43,7 +43,7 @@ struct Job<'a> {
     unlinkable: bool,
     sync: bool,
     warnings: &'a Warnings,
-    opens: &'a RecordSummary,
+    summary: &'a RecordSummary,
 }
 
 impl Job<'_> {
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.safeguards, args.place.recursive, report)?;
-    let (warnings, opens) = (Warnings::default(), RecordSummary::default());
+    let (warnings, summary) = (Warnings::default(), RecordSummary::default());
     let job = Job {
         old: &old,
         change: &change,
@@ -81,20 +81,20 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         unlinkable: args.records.unlinkable,
         sync: !args.place.no_sync,
         warnings: &warnings,
-        opens: &opens,
+        summary: &summary,
     };
     let unknown = AtomicBool::new(false);
     let destination = Destination::of_changes(job.dry_run, job.sync);
     let tree_options = TreeOptions { taken: args.place.recursive, objects: true, destination };
     let tally =
         Batch { verb: "rewrap", threads, tree_options, report }.counted(&inputs, |task, _| {
-            let outcome = one(&job, task, report)?;
+            let outcome = rewrap_input(&job, task, report)?;
             if outcome.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
                 unknown.store(true, Ordering::Relaxed);
             }
             Ok(outcome)
         })?;
-    opens.report(args.safeguards.dry_run, report);
+    summary.report(args.safeguards.dry_run, report);
     warnings.report(report);
     if args.safeguards.dry_run {
         report.hint(DRY_RUN);
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     Ok(tally.code)
 }
 
-fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> {
+fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> {
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
     if task.output_path.is_none() && !job.dry_run {
@@ -145,7 +145,7 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> {
     let lock = file_lock::lock(file, path, object.id.as_ref())?;
     // An object that needs its side file is not replaced together with others.
     let output_path = task.output_path.as_ref().filter(|_| !side);
-    let replacement = Replacement::of(path, output_path, (file, lock), job.sync)?;
+    let replacement = Replacement::of(path, output_path, file, lock, job.sync)?;
     if object.armored {
         let bytes = object.into_memory().unwrap_or_default();
         let rewrapped =
@@ -159,10 +159,10 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> {
         let (out, written) = text.finish().map_err(failed)?;
         let finished = replacement.finish(out, job.warnings)?;
         let written = usize::try_from(written).unwrap_or(usize::MAX);
-        return Ok(outcome(job, &name, (&rewrapped, &found), written, Some(finished)));
+        return Ok(describe_outcome(job, &name, &rewrapped, &found, written, Some(finished)));
     }
     if let Some(found) = finish_interrupted(job, path, file, report)? {
-        job.opens.add(&found);
+        job.summary.add(&found);
         let opens = record_summary::to_json(&found);
         return Ok(json!({ "output": name, "finished_earlier": true, "opens": opens }).into());
     }
@@ -180,11 +180,11 @@ fn one(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> {
         && !(small && replacement.is_batched());
     if in_place {
         replace_header(path, file, &rewrapped.header, job.sync)?;
-        return Ok(outcome(job, &name, (&rewrapped, &found), rewrapped.header.len(), None));
+        return Ok(describe_outcome(job, &name, &rewrapped, &found, rewrapped.header.len(), None));
     }
     let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
     let written = usize::try_from(copied).unwrap_or(usize::MAX);
-    Ok(outcome(job, &name, (&rewrapped, &found), written, Some(finished)))
+    Ok(describe_outcome(job, &name, &rewrapped, &found, written, Some(finished)))
 }
 
 /// What a rewrap would change. Nothing is written, a side file is only read.
@@ -206,7 +206,7 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
     let rewrapped = rewrap(job, &prefix, len).map_err(|error| failed(error, &prefix))?;
     let after = check(job, &name, &prefix, &rewrapped)?;
     let before = keystead::inspect(&prefix, None).map_err(|error| Failure::at(&name, error))?;
-    job.opens.add(&after);
+    job.summary.add(&after);
     Ok(record_summary::planned(&name, &before, &after))
 }
 
@@ -218,7 +218,8 @@ fn check(job: &Job<'_>, name: &str, prefix: &[u8], new: &Rewrapped) -> Result<In
         SealedHeader::parse(&new.header)
             .is_ok_and(|header| header.unwrap(job.old, Context::unchecked()).is_ok())
     };
-    job.change.check_rewrapped((name, job.old), (&inspect(prefix)?, &after), opens)?;
+    let header = HeaderChange { before: &inspect(prefix)?, after: &after };
+    job.change.check_rewrapped(name, job.old, header, opens)?;
     Ok(after)
 }
 
@@ -235,14 +236,15 @@ fn open_to_change(path: &Path) -> io::Result<(File, bool)> {
 }
 
 /// `finished` is the new file, where the header was not written over the old one.
-fn outcome(
+fn describe_outcome(
     job: &Job<'_>,
     name: &str,
-    (rewrapped, found): (&Rewrapped, &Inspection),
+    rewrapped: &Rewrapped,
+    found: &Inspection,
     written: usize,
     finished: Option<Finished>,
 ) -> Outcome {
-    job.opens.add(found);
+    job.summary.add(found);
     let mut value = json!({
         "output": name,
         "in_place": finished.is_none(),

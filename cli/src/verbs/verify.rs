@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let floor = OnceLock::new();
     let batch = Batch { verb: "verify", threads, tree_options, report };
     let code = batch.run(&inputs, |task| {
-        let outcome = one(each, &task.input, &named, expectations.expected())?;
+        let outcome = verify_object(each, &task.input, &named, expectations.expected())?;
         if single {
             let _ = floor.set(outcome.value["floor"].as_str().unwrap_or_default().to_owned());
         }
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
 }
 
 /// Reads all of one object; tells which key opened it, and who can have made it.
-pub(super) fn one(
+pub(super) fn verify_object(
     threads: Threads,
     input: &Input,
     named: &Named,

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
         TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     let batch = Batch { verb: "key check", threads, tree_options, report };
     let tally = batch.counted(&inputs, |task, _| {
-        verify::one(each, &task.input, &named, expectations.expected())
+        verify::verify_object(each, &task.input, &named, expectations.expected())
     })?;
     let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
