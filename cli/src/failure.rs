@@ -77,7 +77,7 @@ impl From<Error> for Failure {
         };
         Self {
             class,
-            message: plain(io),
+            message: system_message(io),
             hint: io_hint(io.kind()).map(str::to_owned),
             silent: io.kind() == io::ErrorKind::BrokenPipe,
         }
@@ -90,7 +90,7 @@ const AUTH: &str =
     "get the object again from its source; `keystead inspect` shows who should open it";
 
 /// The system's text without its number.
-fn plain(error: &io::Error) -> String {
+fn system_message(error: &io::Error) -> String {
     let text = error.to_string();
     match text.rfind(" (os error ") {
         Some(end) if error.raw_os_error().is_some() => text[..end].to_owned(),

@@ -39,7 +39,7 @@ impl Input {
     pub(crate) fn list_once(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let mut seen = HashSet::new();
         let mut inputs = Self::list(paths)?;
-        inputs.retain(|input| input.path().is_none_or(|path| seen.insert(plain(path))));
+        inputs.retain(|input| input.path().is_none_or(|path| seen.insert(normalized(path))));
         Ok(inputs)
     }
 
@@ -73,20 +73,20 @@ impl Input {
                 if let Some(id) = &id {
                     conflicts::check_source("stdin", id)?;
                 }
-                let reader = Reader::Stdin(Once::new(io::stdin()));
+                let reader = Reader::Stdin(ReadOnce::new(io::stdin()));
                 Ok(Opened { reader, len: None, id, mode: platform::PRIVATE, modified: None })
             }
             Self::File(path) => {
                 conflicts::check_once(path)?;
                 let file = File::open(path).map_err(|error| Failure::io(path, error))?;
-                let opened = opened(path, file)?;
+                let opened = describe_file(path, file)?;
                 if let Some(id) = &opened.id {
                     conflicts::check_source(&shown(path), id)?;
                 }
                 Ok(opened)
             }
             Self::Entry(entry) => {
-                let opened = opened(&entry.path, entry.open()?)?;
+                let opened = describe_file(&entry.path, entry.open()?)?;
                 if let Some(id) = &opened.id {
                     conflicts::check_found(&entry.path, id)?;
                 }
@@ -114,11 +114,11 @@ pub(crate) struct Opened {
 
 /// The bytes.
 pub(crate) enum Reader {
-    Stdin(Once<io::Stdin>),
+    Stdin(ReadOnce<io::Stdin>),
     /// A regular file: it has a length and can be sought in.
     Regular(File),
     /// A FIFO or device.
-    Pipe(Once<File>),
+    Pipe(ReadOnce<File>),
 }
 
 impl Read for Reader {
@@ -141,17 +141,17 @@ impl Read for Reader {
 
 /// A reader that ends once: the end of a terminal or a FIFO is an event, and whoever reads on waits
 /// for more.
-pub(crate) struct Once<R> {
+pub(crate) struct ReadOnce<R> {
     reader: R,
     ended: bool,
 }
 
-impl<R: Read> Once<R> {
+impl<R: Read> ReadOnce<R> {
     pub(crate) const fn new(reader: R) -> Self {
         Self { reader, ended: false }
     }
 
-    fn watch(
+    fn read_unless_ended(
         &mut self,
         wanted: bool,
         read: impl FnOnce(&mut R) -> io::Result<usize>,
@@ -163,18 +163,18 @@ impl<R: Read> Once<R> {
     }
 }
 
-impl<R: Read> Read for Once<R> {
+impl<R: Read> Read for ReadOnce<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.watch(!out.is_empty(), |reader| reader.read(out))
+        self.read_unless_ended(!out.is_empty(), |reader| reader.read(out))
     }
 
     fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let wanted = out.iter().any(|slice| !slice.is_empty());
-        self.watch(wanted, |reader| reader.read_vectored(out))
+        self.read_unless_ended(wanted, |reader| reader.read_vectored(out))
     }
 }
 
-impl<R: BufRead> BufRead for Once<R> {
+impl<R: BufRead> BufRead for ReadOnce<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.ended {
             return Ok(&[]);
@@ -189,7 +189,7 @@ impl<R: BufRead> BufRead for Once<R> {
     }
 }
 
-fn opened(path: &Path, file: File) -> Result<Opened> {
+fn describe_file(path: &Path, file: File) -> Result<Opened> {
     let failed = |error| Failure::io(path, error);
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
@@ -203,11 +203,11 @@ fn opened(path: &Path, file: File) -> Result<Opened> {
         return Ok(Opened { reader: Reader::Regular(file), len, id, mode, modified });
     }
     let mode = platform::PRIVATE;
-    Ok(Opened { reader: Reader::Pipe(Once::new(file)), len: None, id, mode, modified: None })
+    Ok(Opened { reader: Reader::Pipe(ReadOnce::new(file)), len: None, id, mode, modified: None })
 }
 
 /// The path without steps that lead nowhere.
-fn plain(path: &Path) -> PathBuf {
+fn normalized(path: &Path) -> PathBuf {
     path.components().filter(|component| *component != Component::CurDir).collect()
 }
 

@@ -94,12 +94,12 @@ impl Plaintext {
 
 impl Object {
     pub(crate) fn open(input: &Input) -> Result<Self> {
-        Self::of(input, Self::file(input)?)
+        Self::of(input, Self::open_input(input)?)
     }
 
     /// The input, of which nothing is read yet.
-    pub(crate) fn file(input: &Input) -> Result<Opened> {
-        input.open().map_err(|failure| near(input, failure))
+    pub(crate) fn open_input(input: &Input) -> Result<Opened> {
+        input.open().map_err(|failure| suggest_object(input, failure))
     }
 
     /// What an input holds that was opened.
@@ -112,10 +112,10 @@ impl Object {
             // All of it is read.
             cancel::listen()?;
             let start = prefix.clone();
-            let object = dearmored(&mut prefix, &mut reader, len);
-            let object = object.map_err(|error| unparsed(&name, error, &start))?;
+            let object = read_armor(&mut prefix, &mut reader, len);
+            let object = object.map_err(|error| explain_parse_failure(&name, error, &start))?;
             let len = u64::try_from(object.len()).ok();
-            let prefix = object[..object.len().min(wanted(&object))].to_vec();
+            let prefix = object[..object.len().min(prefix_len(&object))].to_vec();
             return Ok(Self {
                 name,
                 len,
@@ -164,7 +164,9 @@ impl Object {
         };
         let start = prefix.clone();
         let opened = Decryptor::new(Cursor::new(prefix).chain(rest), keys, expected);
-        opened.map(Plaintext::Stream).map_err(|error| explained(&name, error, &start, keys))
+        opened
+            .map(Plaintext::Stream)
+            .map_err(|error| explain_open_failure(&name, error, &start, keys))
     }
 
     /// The plaintext at any place. Only for what [`is_seekable`](Self::is_seekable).
@@ -187,7 +189,7 @@ impl Object {
             }
             Bytes::Stream(_) => Err(Error::Io(io::ErrorKind::NotSeekable.into())),
         };
-        opened.map_err(|error| explained(&name, error, &prefix, keys))
+        opened.map_err(|error| explain_open_failure(&name, error, &prefix, keys))
     }
 
     /// Where it lies, and the file; nothing for pipes and armor.
@@ -208,7 +210,7 @@ impl Object {
 }
 
 /// The plaintext's name given in place of the object's.
-fn near(input: &Input, failure: Failure) -> Failure {
+fn suggest_object(input: &Input, failure: Failure) -> Failure {
     let Input::File(path) = input else { return failure };
     let mut object = path.as_os_str().to_owned();
     object.push(".ks");
@@ -232,7 +234,7 @@ pub(crate) fn read_start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// Reads on, to the end of the header and of salt and commitment, as far as they are there.
 pub(crate) fn read_header(reader: &mut impl Read, start: &mut Vec<u8>) -> io::Result<()> {
-    let (have, wanted) = (start.len(), wanted(start));
+    let (have, wanted) = (start.len(), prefix_len(start));
     if wanted > have {
         start.resize(wanted, 0);
         let read = read_full(reader, &mut start[have..])?;
@@ -242,20 +244,24 @@ pub(crate) fn read_header(reader: &mut impl Read, start: &mut Vec<u8>) -> io::Re
 }
 
 /// How many bytes the header and the start of the body take.
-fn wanted(start: &[u8]) -> usize {
+fn prefix_len(start: &[u8]) -> usize {
     sidefile::stated_len(start).map_or(0, |len| len + BODY_PREFIX)
 }
 
 /// The object in a text of which `text` is the start, and which has `len` bytes where that is known.
 /// Text and object share their memory.
-fn dearmored(text: &mut Vec<u8>, rest: &mut Reader, len: Option<u64>) -> keystead::Result<Vec<u8>> {
+fn read_armor(
+    text: &mut Vec<u8>,
+    rest: &mut Reader,
+    len: Option<u64>,
+) -> keystead::Result<Vec<u8>> {
     check_armor(len.unwrap_or(0))?;
     let known = len.and_then(|len| usize::try_from(len).ok());
-    reserve(text, known.unwrap_or(0).saturating_sub(text.len()))?;
+    reserve_memory(text, known.unwrap_or(0).saturating_sub(text.len()))?;
     loop {
         let have = text.len();
         if have == text.capacity() {
-            reserve(text, (have / 4).max(ARMOR_PART))?;
+            reserve_memory(text, (have / 4).max(ARMOR_PART))?;
         }
         let part = (text.capacity() - have).min(ARMOR_PART);
         text.resize(have + part, 0);
@@ -275,7 +281,7 @@ fn check_armor(len: u64) -> keystead::Result<()> {
     Err(Error::Limit(Detail::new("armored text above 256 MiB").hint(BINARY)))
 }
 
-fn reserve(text: &mut Vec<u8>, more: usize) -> keystead::Result<()> {
+fn reserve_memory(text: &mut Vec<u8>, more: usize) -> keystead::Result<()> {
     text.try_reserve_exact(more).map_err(|_| {
         let len = text.len().saturating_add(more);
         let what = format!("armored text asks for {len} bytes of memory; there is not as much");
@@ -288,31 +294,36 @@ const BINARY: &str = "large objects are kept binary, without --armor";
 const ARMOR_PART: usize = 1_048_576;
 
 /// Adds to an error of opening what is known: who could open it, or what it is instead.
-pub(crate) fn explained(name: &str, error: Error, prefix: &[u8], keys: &Keys) -> Failure {
-    let failure = unparsed(name, error, prefix);
+pub(crate) fn explain_open_failure(
+    name: &str,
+    error: Error,
+    prefix: &[u8],
+    keys: &Keys,
+) -> Failure {
+    let failure = explain_parse_failure(name, error, prefix);
     match failure.class {
-        ErrorKind::NoKey => failure.hint(who_opens(prefix, keys)),
-        ErrorKind::Context => failure.or_hint(context_of(prefix)),
+        ErrorKind::NoKey => failure.hint(describe_keys(prefix, keys)),
+        ErrorKind::Context => failure.or_hint(describe_context(prefix)),
         _ => failure,
     }
 }
 
 /// Adds to an error of parsing what the input is instead.
-pub(crate) fn unparsed(name: &str, error: Error, start: &[u8]) -> Failure {
+pub(crate) fn explain_parse_failure(name: &str, error: Error, start: &[u8]) -> Failure {
     let failure = Failure::at(name, error);
     let armor = start.trim_ascii_start().starts_with(ARMOR);
     match failure.class {
         ErrorKind::Format if armor || start.starts_with(MAGIC) => {
             failure.or_hint("it was damaged or truncated: get it again from its source")
         }
-        ErrorKind::Format => failure.or_hint(sniff::hint(start)),
+        ErrorKind::Format => failure.or_hint(sniff::hint_for(start)),
         ErrorKind::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),
         _ => failure,
     }
 }
 
 /// The ways in, for someone whose keys are others.
-fn who_opens(prefix: &[u8], keys: &Keys) -> String {
+fn describe_keys(prefix: &[u8], keys: &Keys) -> String {
     let Ok(inspection) = keystead::inspect(prefix, None) else {
         return "try another key".to_owned();
     };
@@ -341,7 +352,7 @@ fn who_opens(prefix: &[u8], keys: &Keys) -> String {
     }
 }
 
-fn context_of(prefix: &[u8]) -> String {
+fn describe_context(prefix: &[u8]) -> String {
     let context = keystead::inspect(prefix, None).map(|inspection| inspection.context);
     match context {
         Ok(context) if context.is_empty() => "it has none".to_owned(),

@@ -10,7 +10,7 @@ use keystead::{
 
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Opened, Reader, read_full};
-use crate::object::explained;
+use crate::object::explain_open_failure;
 use crate::platform;
 use crate::sidefile;
 
@@ -20,9 +20,9 @@ pub(crate) const SMALL: usize = 1_048_576;
 /// Plaintext whose length stays, wiped when dropped: at once, where `Zeroizing` writes byte after
 /// byte.
 #[derive(Default)]
-pub(crate) struct Plain(Vec<u8>);
+pub(crate) struct WipedBytes(Vec<u8>);
 
-impl Deref for Plain {
+impl Deref for WipedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -30,13 +30,13 @@ impl Deref for Plain {
     }
 }
 
-impl DerefMut for Plain {
+impl DerefMut for WipedBytes {
     fn deref_mut(&mut self) -> &mut [u8] {
         &mut self.0
     }
 }
 
-impl Drop for Plain {
+impl Drop for WipedBytes {
     fn drop(&mut self) {
         let Self(bytes) = self;
         bytes.fill(0);
@@ -47,7 +47,7 @@ impl Drop for Plain {
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// The input.
-    read: Plain,
+    read: WipedBytes,
     /// An object; what is in it nobody has to hide.
     made: Vec<u8>,
 }
@@ -73,7 +73,7 @@ impl Buffers {
         };
         if self.read.len() < most {
             // The old one is wiped, where growing would leave it behind.
-            self.read = Plain(vec![0; most]);
+            self.read = WipedBytes(vec![0; most]);
         }
         let read = read_once(reader, &mut self.read[..most], len.is_some())?;
         Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
@@ -87,7 +87,7 @@ impl Buffers {
         opened: &mut Opened,
         keys: &Keys,
         expected: Expected<'_>,
-    ) -> Result<Option<(Plain, ObjectInfo)>> {
+    ) -> Result<Option<(WipedBytes, ObjectInfo)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
         // A second attempt would cost a second derivation.
         if !is_file || keys.iter().any(|key| key.kind() == RecordKind::Passphrase) {
@@ -99,10 +99,10 @@ impl Buffers {
         let object = self.head(&head);
         if head.whole && !keystead::is_armored(object) {
             match keystead::decrypt_with_info(keys, object, expected) {
-                Ok(opened) => return Ok(Some((Plain(opened.plaintext), opened.info))),
+                Ok(opened) => return Ok(Some((WipedBytes(opened.plaintext), opened.info))),
                 Err(_) if input.path().is_some_and(sidefile::exists) => {}
                 Err(error) => {
-                    let failure = explained(&name, error, object, keys);
+                    let failure = explain_open_failure(&name, error, object, keys);
                     // A rewrap in place that is over by now has changed the header and the time.
                     let now = match &opened.reader {
                         Reader::Regular(file) => file.metadata().map_err(failed)?,
@@ -122,7 +122,7 @@ impl Buffers {
     pub(crate) fn is_next(&mut self, reader: &mut Reader, text: &[u8]) -> io::Result<bool> {
         if self.read.len() < text.len() {
             // As above.
-            self.read = Plain(vec![0; text.len()]);
+            self.read = WipedBytes(vec![0; text.len()]);
         }
         let found = &mut self.read[..text.len()];
         Ok(read_full(reader, found)? == text.len() && found == text)

@@ -2,17 +2,17 @@
 //! object".
 
 /// What it is, and what to do about it.
-pub(crate) fn hint(start: &[u8]) -> &'static str {
+pub(crate) fn hint_for(start: &[u8]) -> &'static str {
     let text = start.trim_ascii_start();
     let known = |(mark, hint): &(&[u8], &'static str)| {
         let found = start.starts_with(mark) || text.starts_with(mark);
         found.then_some(*hint)
     };
-    MARKS.iter().find_map(known).unwrap_or_else(|| otherwise(start))
+    MARKS.iter().find_map(known).unwrap_or_else(|| hint_for_unknown(start))
 }
 
 /// Bytes of many kinds begin like nothing in particular; text can be told.
-fn otherwise(start: &[u8]) -> &'static str {
+fn hint_for_unknown(start: &[u8]) -> &'static str {
     let printable = |c: char| !c.is_control() || c.is_ascii_whitespace();
     let is_text = start.utf8_chunks().next().is_none_or(|chunk| {
         // The last character may be cut.
@@ -79,7 +79,7 @@ mod tests {
             (&[0; 100], "zeros"),
             (&[1, 2, 3, 0xff, 4, 5, 6, 7], "another file"),
         ] {
-            assert!(hint(input).contains(part), "{input:?}: {}", hint(input));
+            assert!(hint_for(input).contains(part), "{input:?}: {}", hint_for(input));
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct PrivateFile {
 impl PrivateFile {
     /// The private file for an output.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
-        for path in attempts(folder_of(output), name_of(output)) {
+        for path in candidate_names(folder_of(output), name_of(output)) {
             let hold = cancel::hold();
             match platform::create_side(&path) {
                 Ok(file) => {
@@ -38,7 +38,7 @@ impl PrivateFile {
                     if is_still_at(&temp.file, At::path(&temp.path)) {
                         return Ok(temp);
                     }
-                    if temp.forget() {
+                    if temp.abandon() {
                         break;
                     }
                 }
@@ -47,7 +47,8 @@ impl PrivateFile {
             }
         }
         let _hold = cancel::hold();
-        random(folder_of(output), platform::create_side).map(|(file, path)| Self::new(file, path))
+        create_random(folder_of(output), platform::create_side)
+            .map(|(file, path)| Self::new(file, path))
     }
 
     fn new(file: File, path: PathBuf) -> Self {
@@ -56,7 +57,7 @@ impl PrivateFile {
     }
 
     /// Leaves what lies there, if anything does, for it may be another run's.
-    fn forget(mut self) -> bool {
+    fn abandon(mut self) -> bool {
         self.pending = None;
         self.path.symlink_metadata().is_ok()
     }
@@ -122,7 +123,7 @@ impl PrivateDir {
     }
 
     fn create_as(folder: &Path, name: &OsStr) -> io::Result<Self> {
-        for path in attempts(folder, name) {
+        for path in candidate_names(folder, name) {
             let hold = cancel::hold();
             match platform::create_private_dir(&path) {
                 Ok(()) => {
@@ -139,7 +140,7 @@ impl PrivateDir {
                     if is_ours {
                         return Ok(temp);
                     }
-                    if temp.forget() {
+                    if temp.abandon() {
                         break;
                     }
                 }
@@ -148,7 +149,7 @@ impl PrivateDir {
             }
         }
         let _hold = cancel::hold();
-        random(folder, platform::create_private_dir).and_then(|((), path)| Self::new(path))
+        create_random(folder, platform::create_private_dir).and_then(|((), path)| Self::new(path))
     }
 
     fn new(path: PathBuf) -> io::Result<Self> {
@@ -165,7 +166,7 @@ impl PrivateDir {
     }
 
     /// Leaves what lies there, if anything does, for it may be another run's.
-    fn forget(mut self) -> bool {
+    fn abandon(mut self) -> bool {
         self.pending = None;
         self.path.symlink_metadata().is_ok()
     }
@@ -195,22 +196,22 @@ impl Drop for PrivateDir {
 /// Removes what killed runs left of an output: its private files and folders, and its claim.
 /// Failing is no error: the next run tries again.
 pub(crate) fn sweep(output: &Path) {
-    sweep_as(folder_of(output), name_of(output));
+    sweep_names(folder_of(output), name_of(output));
     #[cfg(unix)]
     crate::claim::recover(At::path(output));
 }
 
 /// Removes what killed runs left in a folder that they filled; says whether one did.
 pub(crate) fn sweep_in(folder: &Path) -> bool {
-    sweep_as(folder, OsStr::new(FOLDER_ITSELF))
+    sweep_names(folder, OsStr::new(FOLDER_ITSELF))
 }
 
 /// Most outputs have no leftover, and on a mount of cloud storage each look costs a request: after
 /// some free names the others are taken to be free.
-fn sweep_as(folder: &Path, name: &OsStr) -> bool {
+fn sweep_names(folder: &Path, name: &OsStr) -> bool {
     let (mut free, mut found) = (0, false);
     for number in 0..ATTEMPTS {
-        if free == LOOKED_AT {
+        if free == MAX_FREE_NAMES {
             break;
         }
         let path = folder.join(private_name(name, Part::Attempt(number)));
@@ -222,7 +223,7 @@ fn sweep_as(folder: &Path, name: &OsStr) -> bool {
 }
 
 /// The names to try, each twice: what a killed run left under it is removed.
-fn attempts(folder: &Path, name: &OsStr) -> impl Iterator<Item = PathBuf> {
+fn candidate_names(folder: &Path, name: &OsStr) -> impl Iterator<Item = PathBuf> {
     (0..ATTEMPTS).flat_map(move |number| {
         let path = folder.join(private_name(name, Part::Attempt(number)));
         let again = path.clone();
@@ -234,7 +235,7 @@ fn attempts(folder: &Path, name: &OsStr) -> impl Iterator<Item = PathBuf> {
 }
 
 /// A name that nobody finds again, where all others are taken.
-fn random<T>(
+fn create_random<T>(
     folder: &Path,
     mut make: impl FnMut(&Path) -> io::Result<T>,
 ) -> io::Result<(T, PathBuf)> {
@@ -282,7 +283,7 @@ fn name_of(output: &Path) -> &OsStr {
 }
 
 /// So many free names in a row, and no more is looked at.
-const LOOKED_AT: u8 = 3;
+const MAX_FREE_NAMES: u8 = 3;
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -331,7 +332,7 @@ mod tests {
         let path = folder.path().to_owned();
         sweep_in(dir.path());
         assert!(path.exists());
-        folder.forget();
+        folder.abandon();
         sweep_in(dir.path());
         assert!(!path.exists());
     }

@@ -120,11 +120,11 @@ impl Batch<'_> {
         inputs: &[Input],
         work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
     ) -> Result<u8> {
-        self.counted(inputs, work).map(|tally| tally.code)
+        self.run_and_tally(inputs, work).map(|tally| tally.code)
     }
 
     /// [`run_with`](Self::run_with), and gives what came of all of them.
-    pub(super) fn counted(
+    pub(super) fn run_and_tally(
         &self,
         inputs: &[Input],
         work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
@@ -136,7 +136,7 @@ impl Batch<'_> {
             crate::platform::umask();
         }
         let mut publisher = Publisher::new(self.verb, self.report);
-        let jobs = inputs.iter().flat_map(|input| self.jobs(input));
+        let jobs = inputs.iter().flat_map(|input| self.list_jobs(input));
         let outcome = |buffers: &mut Buffers, job| match job {
             Job::Work(task) => Event::Finished(task.input.shown(), work(&task, buffers)),
             Job::Skipped(path, why) => Event::Skipped(path, why),
@@ -146,7 +146,7 @@ impl Batch<'_> {
         let recursive = self.tree_options.taken;
         let progress = self.report.has_progress().then(|| {
             let inputs = inputs.to_vec();
-            Progress::start(move || total(&inputs, recursive))
+            Progress::start(move || measure_total(&inputs, recursive))
         });
         workers::in_order(self.threads, jobs, outcome, |outcome| publisher.take(outcome))?;
         drop(progress);
@@ -183,10 +183,10 @@ impl Batch<'_> {
         })
     }
 
-    fn jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
+    fn list_jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
         match input {
             Input::File(path) if self.tree_options.taken && path.is_dir() => {
-                match self.folder(path) {
+                match self.walk_folder(path) {
                     Ok(jobs) => jobs,
                     Err(failure) => Box::new(std::iter::once(Job::Failed(shown(path), failure))),
                 }
@@ -205,7 +205,10 @@ impl Batch<'_> {
     }
 
     /// The jobs of a folder. Its mirror is made on the way, each folder before what goes into it.
-    fn folder<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
+    fn walk_folder<'a>(
+        &'a self,
+        root: &'a Path,
+    ) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
         let mut walk = Walk::new(root)?;
         let tree = match self.tree_options.destination {
             Destination::Tree(outputs) => {
@@ -220,7 +223,7 @@ impl Batch<'_> {
         let jobs = std::iter::from_fn(move || {
             loop {
                 let found = walk.next()?;
-                if let Some(job) = self.job(found, dirs.as_mut(), &mut walk) {
+                if let Some(job) = self.to_job(found, dirs.as_mut(), &mut walk) {
                     return Some(job);
                 }
             }
@@ -228,7 +231,7 @@ impl Batch<'_> {
         Ok(Box::new(jobs.chain(tree.map(Job::EndOfTree))))
     }
 
-    fn job(&self, found: Found, dirs: Option<&mut DirStack>, walk: &mut Walk) -> Option<Job> {
+    fn to_job(&self, found: Found, dirs: Option<&mut DirStack>, walk: &mut Walk) -> Option<Job> {
         match found {
             Found::Skipped { path, why } => Some(Job::Skipped(path, why)),
             Found::Failed { path, failure } => Some(Job::Failed(shown(&path), failure)),
@@ -260,7 +263,7 @@ impl Batch<'_> {
 }
 
 /// What there is to do; walks folders once more for it.
-fn total(inputs: &[Input], recursive: bool) -> Total {
+fn measure_total(inputs: &[Input], recursive: bool) -> Total {
     let (mut bytes, mut files) = (Some(0_u64), 0);
     for path in inputs.iter().map(Input::path) {
         match path {

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, Read, Write};
 use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
 
 use super::expectations::Expectations;
-use super::{Names, check_stdout, copy_out, files_only};
+use super::{Names, add_directory_hint, check_stdout, copy_plaintext};
 use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -35,14 +35,14 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
         ErrorKind::Usage => failure.hint("leave --json away: what cat prints is the plaintext"),
         _ => failure.hint("`keystead decrypt -o FILE` writes a file"),
     })?;
-    let range = args.range.as_deref().map_or(Ok(Range::All), parse)?;
+    let range = args.range.as_deref().map_or(Ok(Range::All), parse_range)?;
     let expectations = Expectations::of(&args.expectations, 1, false)?;
     let inputs = Input::list(args.input.as_slice())?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (keys, passphrases) = keys::to_open(&args.keys)?;
     passphrases.check_used()?;
     let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };
-    let object = Object::open(input).map_err(files_only)?;
+    let object = Object::open(input).map_err(add_directory_hint)?;
     let options = OutputOptions {
         force: false,
         sync: false,
@@ -52,11 +52,11 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
         text: true,
     };
     let mut out = Output::open(&Target::Stdout, options)?;
-    write(threads, object, range, &keys, expectations.expected(), &mut out)?;
+    write_range(threads, object, range, &keys, expectations.expected(), &mut out)?;
     out.commit().map(|()| 0)
 }
 
-fn write(
+fn write_range(
     threads: Threads,
     object: Object,
     range: Range,
@@ -68,12 +68,12 @@ fn write(
     let mut plaintext = object.plaintext(keys, expected)?;
     if range == Range::All {
         let names = Names { input: &name, output: "stdout" };
-        return copy_out(threads, &mut plaintext, out, Sparse::Never, names)
+        return copy_plaintext(threads, &mut plaintext, out, Sparse::Never, names)
             .map(|_| ())
-            .map_err(incomplete);
+            .map_err(add_incomplete_hint);
     }
     let mut reader = match plaintext {
-        Plaintext::Stream(mut reader) => return sequential(&mut reader, range, out, &name),
+        Plaintext::Stream(mut reader) => return write_sequential(&mut reader, range, out, &name),
         Plaintext::Seekable(reader) => reader,
     };
     let failed = |error| Failure::at(&name, error);
@@ -86,18 +86,18 @@ fn write(
         Range::Last(len) => end.saturating_sub(len)..end,
     };
     if wanted.start >= end && !matches!(range, Range::Last(_) | Range::From(0)) {
-        return Err(behind(&name, wanted.start, end));
+        return Err(range_past_end(&name, wanted.start, end));
     }
     let mut blamed = &*name;
     let copied = reader.copy_range(threads, wanted, |text| {
         out.write_all(text).inspect_err(|_| blamed = "stdout")?;
         Ok(())
     });
-    copied.map(|_| ()).map_err(|error| incomplete(Failure::at(blamed, error)))
+    copied.map(|_| ()).map_err(|error| add_incomplete_hint(Failure::at(blamed, error)))
 }
 
 /// Whoever reads a pipe does not see that it ended early.
-fn incomplete(failure: Failure) -> Failure {
+fn add_incomplete_hint(failure: Failure) -> Failure {
     match failure.class {
         ErrorKind::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),
         _ => failure,
@@ -105,7 +105,7 @@ fn incomplete(failure: Failure) -> Failure {
 }
 
 /// A pipe: what comes before the range is verified and dropped.
-fn sequential(
+fn write_sequential(
     reader: &mut Decryptor<impl Read>,
     range: Range,
     out: &mut impl Write,
@@ -115,7 +115,7 @@ fn sequential(
         Range::All => (0, u64::MAX),
         Range::From(start) => (start, u64::MAX),
         Range::Between(start, last) => (start, last),
-        Range::Last(len) => return tail(reader, len, out, name),
+        Range::Last(len) => return write_tail(reader, len, out, name),
     };
     let mut position: u64 = 0;
     while position <= last {
@@ -123,7 +123,7 @@ fn sequential(
         if text.is_empty() {
             // All of nothing is nothing.
             if position <= start && range != Range::From(0) {
-                return Err(behind(name, start, position));
+                return Err(range_past_end(name, start, position));
             }
             break;
         }
@@ -138,7 +138,7 @@ fn sequential(
     Ok(())
 }
 
-fn tail(
+fn write_tail(
     reader: &mut Decryptor<impl Read>,
     len: u64,
     out: &mut impl Write,
@@ -186,12 +186,12 @@ impl Drop for Tail {
     }
 }
 
-fn behind(name: &str, start: u64, end: u64) -> Failure {
+fn range_past_end(name: &str, start: u64, end: u64) -> Failure {
     Failure::usage(format!("{name}: the range begins at {start}, but there are only {end} bytes"))
         .hint("the first byte is 0; `--range -N` counts from the end")
 }
 
-fn parse(text: &str) -> Result<Range> {
+fn parse_range(text: &str) -> Result<Range> {
     let wrong = || {
         Failure::usage(format!("--range {text}: not a range"))
             .hint("0-99 is the first 100 bytes, 100- everything after them, -512 the last 512")
@@ -216,11 +216,11 @@ mod tests {
 
     #[test]
     fn ranges_are_those_of_http() {
-        assert_eq!(parse("0-99").ok(), Some(Range::Between(0, 99)));
-        assert_eq!(parse("7-").ok(), Some(Range::From(7)));
-        assert_eq!(parse("-5").ok(), Some(Range::Last(5)));
+        assert_eq!(parse_range("0-99").ok(), Some(Range::Between(0, 99)));
+        assert_eq!(parse_range("7-").ok(), Some(Range::From(7)));
+        assert_eq!(parse_range("-5").ok(), Some(Range::Last(5)));
         for wrong in ["", "-", "5", "a-b", "2-1", "+1-2", "1--2", "99999999999999999999-"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            assert!(parse_range(wrong).is_err(), "{wrong}");
         }
     }
 }

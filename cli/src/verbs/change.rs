@@ -11,7 +11,7 @@ use keystead::{
 };
 
 use super::record_summary::describe;
-use super::{existing, records};
+use super::{existing, make_records};
 use crate::args::{Access, Records, Safeguards};
 use crate::cancel;
 use crate::failure::{Failure, Result};
@@ -58,8 +58,8 @@ impl Change {
         for path in &args.set_file {
             new = new.and(keys::public_keys(path, "--set-file")?);
         }
-        let (new_keys, new) = (new.keys(), records(new.recipients(), made));
-        let mine = records(mine.clone(), made);
+        let (new_keys, new) = (new.keys(), make_records(new.recipients(), made));
+        let mine = make_records(mine.clone(), made);
         let mut change = Self {
             new,
             new_keys,
@@ -232,7 +232,7 @@ impl Change {
         if !self.without_me && !shares_a_key(mine, &keys) {
             return Err(locked_out(&format!("{name}: "), mine.iter()));
         }
-        Ok(records(keys, made))
+        Ok(make_records(keys, made))
     }
 
     /// R39, R46: what anyone could have made is not made to look as if a holder had.

@@ -16,7 +16,7 @@ use super::existing::opens_with;
 use crate::args::{Check, OutputArgs};
 use crate::failure::{Failure, Result};
 use crate::input::{Input, Reader, read_full};
-use crate::object::{Object, Plaintext, unparsed};
+use crate::object::{Object, Plaintext, explain_parse_failure};
 use crate::progress;
 use crate::report::shown;
 use crate::small_file::Buffers;
@@ -80,7 +80,7 @@ impl Basis {
 }
 
 /// What the content of an existing output is, beside that of its input.
-enum Finding {
+enum ContentMatch {
     Same(Basis),
     Differs(Vec<String>),
     /// It is an object that nothing can be said of, and why.
@@ -116,11 +116,15 @@ pub(super) struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// Compares the object at the place with the plaintext that this run would make it of.
-    pub(super) fn object(&mut self, rules: &Rules, mut source: Source<'_>) -> Result<Verdict> {
+    pub(super) fn compare_object(
+        &mut self,
+        rules: &Rules,
+        mut source: Source<'_>,
+    ) -> Result<Verdict> {
         let times = (self.status.modified, source.modified);
         let age = times::of_object(times.0, times.1);
         if rules.check == Check::Content {
-            let (found, file) = self.content_of_object(&mut source)?;
+            let (found, file) = self.compare_object_content(&mut source)?;
             let verdict = self.verdict_by_content(age, times, found);
             // Without proof the time stays what it is: a later run with a key must not take it for
             // one.
@@ -130,24 +134,26 @@ impl Comparison<'_> {
             return Ok(verdict);
         }
         if age == Age::Older {
-            return Ok(self.older(times));
+            return Ok(self.older_verdict(times));
         }
         let object = Object::open(&Input::Entry(self.output_path.entry()));
         let object = object.and_then(|object| {
             let found = keystead::inspect(&object.prefix, object.len);
-            found.map_err(|error| unparsed(&object.name, error, &object.prefix))
+            found.map_err(|error| explain_parse_failure(&object.name, error, &object.prefix))
         });
         let differences = match object {
             Err(failure) if failure.class == ErrorKind::Io => return Err(failure),
             Err(_) => vec![NO_OBJECT.to_owned()],
-            Ok(found) => differences(&found, source.len, source.recipients, None, source.context),
+            Ok(found) => {
+                find_differences(&found, source.len, source.recipients, None, source.context)
+            }
         };
         Ok(self.verdict_by_time(age, times, differences))
     }
 
     /// Compares the plaintext at the place with the object that this run would make it of. What the
     /// run would refuse is not done, whoever decrypted it before.
-    pub(super) fn plaintext(
+    pub(super) fn compare_plaintext(
         &mut self,
         rules: &Rules,
         input: &Input,
@@ -157,49 +163,52 @@ impl Comparison<'_> {
         let times = (self.status.modified, object.modified);
         let age = times::of_plaintext(times.0, times.1);
         if rules.check == Check::Content {
-            let found = self.content_of_plaintext(object, age, expected)?;
+            let found = self.compare_plaintext_content(object, age, expected)?;
             return Ok(self.verdict_by_content(age, times, found));
         }
         if age == Age::Older {
-            return Ok(self.older(times));
+            return Ok(self.older_verdict(times));
         }
         let len = match age {
             Age::Same => object.plaintext(self.keys, expected)?.info().plaintext_len,
             // It is an error in any case, so what the header says will do.
             _ => keystead::inspect(&object.prefix, object.len).ok().and_then(|o| o.plaintext_len),
         };
-        Ok(self.verdict_by_time(age, times, self.length(len).into_iter().collect()))
+        Ok(self.verdict_by_time(age, times, self.length_difference(len).into_iter().collect()))
     }
 
     /// Compares an object with the input, and returns its open file. Where a key at hand opens it,
     /// what the key has proved is compared, to the last byte.
-    fn content_of_object(&mut self, source: &mut Source<'_>) -> Result<(Finding, Option<File>)> {
+    fn compare_object_content(
+        &mut self,
+        source: &mut Source<'_>,
+    ) -> Result<(ContentMatch, Option<File>)> {
         let input = Input::Entry(self.output_path.entry());
-        let opened = Object::file(&input)?;
+        let opened = Object::open_input(&input)?;
         let file = match &opened.reader {
             Reader::Regular(file) => file.try_clone().ok(),
             _ => None,
         };
         let object = match Object::of(&input, opened) {
             Ok(object) if object.is_foreign() => {
-                return Ok((Finding::Differs(vec![NO_OBJECT.to_owned()]), file));
+                return Ok((ContentMatch::Differs(vec![NO_OBJECT.to_owned()]), file));
             }
             object => object,
         };
-        let found = object.and_then(|object| self.opened(object, source));
+        let found = object.and_then(|object| self.compare_opened(object, source));
         match found {
             Ok(found) => Ok((found, file)),
             Err(failure) => match failure.class {
                 ErrorKind::Auth | ErrorKind::Format => {
                     let failure = failure.hint("--force replaces it; -o names another place");
-                    Ok((Finding::Damaged(failure), file))
+                    Ok((ContentMatch::Damaged(failure), file))
                 }
                 _ => Err(failure),
             },
         }
     }
 
-    fn opened(&mut self, object: Object, source: &mut Source<'_>) -> Result<Finding> {
+    fn compare_opened(&mut self, object: Object, source: &mut Source<'_>) -> Result<ContentMatch> {
         let (name, prefix, len) = (object.name.clone(), object.prefix.clone(), object.len);
         let opened = match object.plaintext(self.keys, Context::unchecked()) {
             Ok(plaintext) => Some(plaintext),
@@ -207,10 +216,10 @@ impl Comparison<'_> {
             Err(failure) => return Err(failure),
         };
         let found = keystead::inspect(&prefix, len);
-        let found = found.map_err(|error| unparsed(&name, error, &prefix))?;
+        let found = found.map_err(|error| explain_parse_failure(&name, error, &prefix))?;
         // Some files of a system's own, and of clouds, claim to be empty: reading them tells.
         let len = source.len.filter(|len| *len > 0 || opened.is_none());
-        let differences = differences(
+        let differences = find_differences(
             &found,
             len,
             source.recipients,
@@ -218,9 +227,9 @@ impl Comparison<'_> {
             source.context,
         );
         if !differences.is_empty() {
-            return Ok(Finding::Differs(differences));
+            return Ok(ContentMatch::Differs(differences));
         }
-        let Some(plaintext) = opened else { return Ok(Finding::Same(Basis::Header)) };
+        let Some(plaintext) = opened else { return Ok(ContentMatch::Same(Basis::Header)) };
         let same = self.is_same(
             plaintext,
             &name,
@@ -230,32 +239,32 @@ impl Comparison<'_> {
             std::io::Seek::rewind(file).map_err(|e| Failure::at(source.name, Error::from_io(e)))?;
         }
         Ok(match same? {
-            true => Finding::Same(Basis::Content),
-            false => Finding::Differs(vec![CONTENT.to_owned()]),
+            true => ContentMatch::Same(Basis::Content),
+            false => ContentMatch::Differs(vec![CONTENT.to_owned()]),
         })
     }
 
-    fn content_of_plaintext(
+    fn compare_plaintext_content(
         &mut self,
         object: Object,
         age: Age,
         expected: Expected<'_>,
-    ) -> Result<Finding> {
+    ) -> Result<ContentMatch> {
         let (name, modified) = (object.name.clone(), object.modified);
         let plaintext = object.plaintext(self.keys, expected)?;
-        if let Some(difference) = self.length(plaintext.info().plaintext_len) {
-            return Ok(Finding::Differs(vec![difference]));
+        if let Some(difference) = self.length_difference(plaintext.info().plaintext_len) {
+            return Ok(ContentMatch::Differs(vec![difference]));
         }
         let mut existing = Input::Entry(self.output_path.entry()).open()?.reader;
         let output = shown(&self.output_path.path);
         let other = NamedReader { reader: &mut existing, name: &output };
         if !self.is_same(plaintext, &name, other)? {
-            return Ok(Finding::Differs(vec![CONTENT.to_owned()]));
+            return Ok(ContentMatch::Differs(vec![CONTENT.to_owned()]));
         }
         if let Reader::Regular(file) = &existing {
             self.set_time(file, age, modified);
         }
-        Ok(Finding::Same(Basis::Content))
+        Ok(ContentMatch::Same(Basis::Content))
     }
 
     /// Whether all of the plaintext of the object called `object` is what the reader has.
@@ -290,7 +299,7 @@ impl Comparison<'_> {
     }
 
     /// The length of a plaintext that is there, where it is not that of its object.
-    fn length(&self, len: Option<u64>) -> Option<String> {
+    fn length_difference(&self, len: Option<u64>) -> Option<String> {
         let (len, found) = len.zip(self.status.len)?;
         (len != found).then(|| format!("it has {found} bytes, the object's plaintext {len}"))
     }
@@ -304,35 +313,35 @@ impl Comparison<'_> {
         if differences.is_empty() {
             return Verdict { older: false, agrees: Ok(Basis::Time) };
         }
-        let failure = self.foreign(&differences);
+        let failure = self.differs_failure(&differences);
         let failure = if by_time { failure.hint(BY_TIME) } else { failure };
         Verdict { older: false, agrees: Err(failure) }
     }
 
-    fn verdict_by_content(&self, age: Age, times: Times, found: Finding) -> Verdict {
+    fn verdict_by_content(&self, age: Age, times: Times, found: ContentMatch) -> Verdict {
         let older = age == Age::Older;
         let agrees = match found {
             // The input was written since, and no key has shown that this changed nothing.
-            Finding::Same(Basis::Header) if older => {
-                let mut verdict = self.older(times);
+            ContentMatch::Same(Basis::Header) if older => {
+                let mut verdict = self.older_verdict(times);
                 verdict.agrees = verdict.agrees.map_err(|failure| failure.hint(UNPROVEN_OLDER));
                 return verdict;
             }
-            Finding::Same(basis) => Ok(basis),
-            Finding::Damaged(failure) => Err(failure),
-            Finding::Differs(differences) if older => Err(Failure::usage(format!(
+            ContentMatch::Same(basis) => Ok(basis),
+            ContentMatch::Damaged(failure) => Err(failure),
+            ContentMatch::Differs(differences) if older => Err(Failure::usage(format!(
                 "{}: the output is older than its input: {}",
                 shown(&self.output_path.path),
                 differences.join("; ")
             ))
             .hint("--update replaces such outputs, --force all")),
-            Finding::Differs(differences) => Err(self.foreign(&differences)),
+            ContentMatch::Differs(differences) => Err(self.differs_failure(&differences)),
         };
         Verdict { older, agrees }
     }
 
     /// Something older than its input is replaced only where that was asked for.
-    fn older(&self, times: Times) -> Verdict {
+    fn older_verdict(&self, times: Times) -> Verdict {
         let (output, input) = (times::shown(times.0), times::shown(times.1));
         let path = shown(&self.output_path.path);
         let what = format!("{path}: the output is older than its input: {output}, not {input}");
@@ -340,7 +349,7 @@ impl Comparison<'_> {
         Verdict { older: true, agrees: Err(Failure::usage(what).hint(hint)) }
     }
 
-    fn foreign(&self, differences: &[String]) -> Failure {
+    fn differs_failure(&self, differences: &[String]) -> Failure {
         Failure::usage(format!(
             "{}: the output exists and is not what this run would make: {}",
             shown(&self.output_path.path),
@@ -361,7 +370,7 @@ const UNPROVEN_OLDER: &str =
 
 /// In what an object is not the one that this run would make: context, ways in, length. `refuted`
 /// says that none of the keys opens it, so that an id or kind in the header is no way in.
-fn differences(
+fn find_differences(
     found: &Inspection,
     len: Option<u64>,
     recipients: &Recipients,
@@ -371,7 +380,7 @@ fn differences(
     let mut differences = Vec::new();
     let has = || found.context.iter().map(|(name, value)| (&**name, &**value));
     if !context.iter().eq(has()) {
-        let (has, wanted) = (pairs(has()), pairs(context.iter()));
+        let (has, wanted) = (format_pairs(has()), format_pairs(context.iter()));
         differences.push(format!("its context is {has}, not {wanted}"));
     }
     let is_refuted = |key: &Recipient| {
@@ -398,7 +407,7 @@ fn differences(
     differences
 }
 
-fn pairs<'a>(context: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn format_pairs<'a>(context: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let pairs: Vec<_> = context.map(|(name, value)| format!("{name}={value}")).collect();
     if pairs.is_empty() { "empty".to_owned() } else { pairs.join(", ") }
 }

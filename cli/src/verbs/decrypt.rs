@@ -12,7 +12,7 @@ use super::compare::{Comparison, Rules};
 use super::existing;
 use super::expectations::Expectations;
 use super::outputs::Outputs;
-use super::{Names, check_stdout, copy_out, details_json, for_each};
+use super::{Names, check_stdout, copy_plaintext, info_to_json, threads_per_file};
 use crate::args::Decrypt;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
         outputs: &outputs,
         keys: &keys,
         expected: expectations.expected(),
-        threads: for_each(&inputs, args.writing.recursive, threads),
+        threads: threads_per_file(&inputs, args.writing.recursive, threads),
         report,
     };
     let tree_options = TreeOptions {
@@ -73,7 +73,7 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let Job { args, outputs, keys, expected, threads, report } = *job;
     let input = &task.input;
     // Before its output's name, so that a name that is none is told first.
-    let mut opened = Object::file(input)?;
+    let mut opened = Object::open_input(input)?;
     let explicit = match &task.output_path {
         Some(output_path) => Some(output_path.path.clone()),
         None => outputs.file(input)?,
@@ -85,12 +85,12 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     // The provider chose the mode of what it stored; it does not choose who reads the plaintext.
     let mode = PRIVATE;
     let mut out = if let Some(output_path) = &task.output_path {
-        if let Some(found) = existing::found(output_path, opened.id.as_ref())? {
+        if let Some(found) = existing::find_output(output_path, opened.id.as_ref())? {
             let rules = Rules::of(&args.writing);
             if rules.compare() {
                 let mut comparison =
                     Comparison { output_path, status: &found, keys, threads, buffers };
-                let verdict = comparison.plaintext(&rules, input, expected)?;
+                let verdict = comparison.compare_plaintext(&rules, input, expected)?;
                 if let Some(outcome) = rules.apply(&output, verdict)? {
                     return Ok(outcome);
                 }
@@ -126,7 +126,7 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         let written = writer.write_all(&text).and_then(|()| writer.finish());
         written.map_err(|error| Failure::at(&output, Error::from_io(error)))?;
         bytes = u64::try_from(text.len()).unwrap_or(0);
-        value = if report.json { details_json(&details) } else { Value::Null };
+        value = if report.json { info_to_json(&details) } else { Value::Null };
     } else {
         let mut reader = Object::of(input, opened)?.plaintext(keys, expected)?;
         if args.buffer {
@@ -134,12 +134,12 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
             out.hold_back(len).map_err(|error| Failure::at(&name, error))?;
         }
         let names = Names { input: &name, output: &output };
-        let copied = copy_out(threads, &mut reader, &mut out, args.sparse, names);
+        let copied = copy_plaintext(threads, &mut reader, &mut out, args.sparse, names);
         bytes = copied.map_err(|failure| match (failure.class, &target) {
             (ErrorKind::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
             _ => failure,
         })?;
-        value = if report.json { details_json(reader.info()) } else { Value::Null };
+        value = if report.json { info_to_json(reader.info()) } else { Value::Null };
     }
     let staged = out.finish()?;
     if report.json {

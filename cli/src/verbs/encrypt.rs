@@ -12,9 +12,12 @@ use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{Comparison, Rules, Source};
-use super::existing::{self, Exchanged};
+use super::existing::{self, KeyChanges};
 use super::outputs::Outputs;
-use super::{Names, about_input, check_stdout, context, copy_in, for_each, records, room};
+use super::{
+    Names, add_changed_hint, check_stdout, encrypt_reader, header_options, make_records,
+    parse_context, threads_per_file,
+};
 use crate::args::Encrypt;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
@@ -53,7 +56,7 @@ struct Recipe<'a> {
 pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list_once(&args.inputs)?;
     let outputs = Outputs::of(&args.writing, &inputs, with_ks)?;
-    let context = context(&args.context)?;
+    let context = parse_context(&args.context)?;
     let names = args.keys.iter().map(AsRef::as_ref);
     let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
     keys::check_apart(names, args.source.passphrase_fd, &inputs)?;
@@ -61,7 +64,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let wanted =
         Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let Named { recipients, keys } = keys::to_encrypt(&wanted, &passphrases)?;
-    let new = Named { recipients: records(recipients, &args.records), keys };
+    let new = Named { recipients: make_records(recipients, &args.records), keys };
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
         conflicts::register_inputs(&inputs);
@@ -72,7 +75,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         outputs: &outputs,
         new: &new,
         context: &context,
-        threads: for_each(&inputs, args.writing.recursive, threads),
+        threads: threads_per_file(&inputs, args.writing.recursive, threads),
         report,
     };
     let tree_options = TreeOptions {
@@ -103,12 +106,12 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let (name, output) = (input.shown(), target.shown());
     let Opened { mut reader, len, id, mode, modified } = input.open()?;
     if args.armor && len.is_some_and(|len| len > MAX_ARMORED) {
-        return Err(Failure::at(&name, too_long()));
+        return Err(Failure::at(&name, armor_too_long()));
     }
     let mut force = args.writing.force;
-    let mut exchanged = Exchanged::default();
+    let mut key_changes = KeyChanges::default();
     let mut out = if let Some(output_path) = &task.output_path {
-        if let Some(found) = existing::found(output_path, id.as_ref())? {
+        if let Some(found) = existing::find_output(output_path, id.as_ref())? {
             let rules = Rules::of(&args.writing);
             if rules.compare() {
                 let source = Source {
@@ -121,13 +124,13 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
                 };
                 let mut comparison =
                     Comparison { output_path, status: &found, keys: &new.keys, threads, buffers };
-                let verdict = comparison.object(&rules, source)?;
+                let verdict = comparison.compare_object(&rules, source)?;
                 if let Some(outcome) = rules.apply(&output, verdict)? {
                     return Ok(outcome);
                 }
             }
             force = true;
-            exchanged = existing::exchanged(output_path, &new.recipients);
+            key_changes = existing::compare_keys(output_path, &new.recipients);
         }
         Output::create_in_tree(
             output_path,
@@ -150,7 +153,7 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let head = buffers.read(&mut reader, len);
     let head = head.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
     let stated = if head.whole { u64::try_from(head.len).ok() } else { len.filter(|len| *len > 0) };
-    let options = room(recipients, context, stated, &args.records)?;
+    let options = header_options(recipients, context, stated, &args.records)?;
     let recipe = Recipe { recipients, context, options: &options };
     let mut made = None;
     if let (Reader::Regular(file), Some(len), false) = (&reader, stated, head.whole || args.armor) {
@@ -173,14 +176,15 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         (plaintext, Some(floor))
     };
     let staged = out.finish()?;
-    let hints = twice(input).into_iter().chain(exchanged.hints(&output)).collect();
+    let hints =
+        double_encryption_hint(input).into_iter().chain(key_changes.hints(&output)).collect();
     let mut outcome = Outcome { hints, bytes: plaintext, staged, ..Outcome::default() };
     if report.json {
         let ids: Vec<_> = recipients.iter().map(|key| key.id().to_string()).collect();
         let floor = floor.map(|floor| floor.to_string());
         outcome.value = json!({
             "output": output, "plaintext_len": plaintext, "key_ids": ids, "floor": floor,
-            "added": exchanged.added, "dropped": exchanged.dropped,
+            "added": key_changes.added, "dropped": key_changes.dropped,
         });
     }
     Ok(outcome)
@@ -215,7 +219,7 @@ fn encrypt_file(
     ) {
         Ok(made) => Ok(Some(made.floor)),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
-        Err(error @ Error::Io(_)) => Err(about_input(Failure::at(input, error))),
+        Err(error @ Error::Io(_)) => Err(add_changed_hint(Failure::at(input, error))),
         Err(error) => Err(error.into()),
     }
 }
@@ -250,16 +254,16 @@ fn encrypt_stream<W: Write + Send>(
         Error::Io(_) => written(error),
         _ => Failure::from(error),
     })?;
-    let plaintext = copy_in(threads, reader, &mut sealed, names)?;
+    let plaintext = encrypt_reader(threads, reader, &mut sealed, names)?;
     let made = sealed.finish().map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() => written(error),
-        _ => about_input(Failure::at(input, error)),
+        _ => add_changed_hint(Failure::at(input, error)),
     })?;
     Ok((made.out, plaintext, made.floor))
 }
 
 /// In a folder, everything is taken as it is.
-fn twice(input: &Input) -> Option<String> {
+fn double_encryption_hint(input: &Input) -> Option<String> {
     let Input::File(path) = input else { return None };
     (path.extension() == Some(OsStr::new("ks")))
         .then(|| format!("{} ends in .ks: is it encrypted already?", input.shown()))
@@ -274,7 +278,7 @@ struct Bounded<W> {
 impl<W: Write> Write for Bounded<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(len).ok_or_else(too_long)?;
+        self.left = self.left.checked_sub(len).ok_or_else(armor_too_long)?;
         self.out.write_all(bytes)?;
         Ok(bytes.len())
     }
@@ -284,7 +288,7 @@ impl<W: Write> Write for Bounded<W> {
     }
 }
 
-fn too_long() -> Error {
+fn armor_too_long() -> Error {
     let detail = Detail::new("more than 128 MiB to be written as text");
     Error::Limit(detail.hint("leave --armor away"))
 }

@@ -9,14 +9,17 @@ use serde_json::json;
 use super::batch::Outcome;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::object::{Object, explained};
+use crate::object::{Object, explain_open_failure};
 use crate::output;
 use crate::platform::FileId;
 use crate::report::shown;
 use crate::tree::{OutputPath, Status};
 
 /// What is at the place of an output, if anything: a file, and not the input.
-pub(super) fn found(output_path: &OutputPath, input: Option<&FileId>) -> Result<Option<Status>> {
+pub(super) fn find_output(
+    output_path: &OutputPath,
+    input: Option<&FileId>,
+) -> Result<Option<Status>> {
     let Some(status) = output_path.status()? else { return Ok(None) };
     if input == Some(&status.id) {
         return Err(output::is_input(&output_path.path));
@@ -29,19 +32,19 @@ pub(super) fn found(output_path: &OutputPath, input: Option<&FileId>) -> Result<
 }
 
 /// Whether an earlier run over the folder made a change of the ways in already. `is_made` judges
-/// the ids of a header that anybody can have written: [`proven`] asks the keys.
-pub(super) fn changed(object: &Object, is_made: impl Fn(&Inspection) -> bool) -> bool {
+/// the ids of a header that anybody can have written: [`is_proven`] asks the keys.
+pub(super) fn is_changed(object: &Object, is_made: impl Fn(&Inspection) -> bool) -> bool {
     keystead::inspect(&object.prefix, object.len).is_ok_and(|found| is_made(&found))
 }
 
 /// Whether one of the keys given opens the header that says so; without, its ids are all there is.
 /// A header that such a key refutes is an error.
-pub(super) fn proven(
+pub(super) fn is_proven(
     object: &Object,
     all_keys: [&Keys; 2],
     expected: Expected<'_>,
 ) -> Result<bool> {
-    let failed = |error, keys| explained(&object.name, error, &object.prefix, keys);
+    let failed = |error, keys| explain_open_failure(&object.name, error, &object.prefix, keys);
     let sealed = SealedHeader::parse(&object.prefix);
     let sealed = sealed.map_err(|error| failed(error, all_keys[0]))?;
     for keys in all_keys {
@@ -60,19 +63,19 @@ pub(super) fn none_opens(found: &Inspection, keys: &Keys) -> bool {
 }
 
 /// What is told of a change that was made before.
-pub(super) fn told_changed(output: &str, proven: bool) -> Outcome {
+pub(super) fn changed_outcome(output: &str, proven: bool) -> Outcome {
     let value = json!({ "output": output, "proven": proven });
     Outcome { existing: true, ..Outcome::from(value) }
 }
 
 /// Ways in that an object has which its predecessor had not, and those that it has no longer.
 #[derive(Default)]
-pub(super) struct Exchanged {
+pub(super) struct KeyChanges {
     pub(super) added: Vec<String>,
     pub(super) dropped: Vec<String>,
 }
 
-impl Exchanged {
+impl KeyChanges {
     /// What people are told of the object called `name`.
     pub(super) fn hints(&self, name: &str) -> impl Iterator<Item = String> {
         let added = (!self.added.is_empty()).then(|| {
@@ -86,10 +89,10 @@ impl Exchanged {
 
 /// What changes when a new object takes the place of one, as far as ids say. What is no object
 /// opened with nothing that anybody misses.
-pub(super) fn exchanged(output_path: &OutputPath, recipients: &Recipients) -> Exchanged {
+pub(super) fn compare_keys(output_path: &OutputPath, recipients: &Recipients) -> KeyChanges {
     let found = Object::open(&Input::Entry(output_path.entry())).ok();
     let found = found.and_then(|object| keystead::inspect(&object.prefix, object.len).ok());
-    let Some(found) = found else { return Exchanged::default() };
+    let Some(found) = found else { return KeyChanges::default() };
     let old: Vec<_> = found.records.iter().map(|record| way(record.kind, record.key_id)).collect();
     let new = recipients.iter().map(|key| {
         let named = !key.is_anonymous() && key.kind() != RecordKind::Passphrase;
@@ -99,7 +102,7 @@ pub(super) fn exchanged(output_path: &OutputPath, recipients: &Recipients) -> Ex
     let missing = |ways: &[String], there: &[String]| {
         ways.iter().filter(|way| !there.contains(way)).cloned().collect()
     };
-    Exchanged { added: missing(&new, &old), dropped: missing(&old, &new) }
+    KeyChanges { added: missing(&new, &old), dropped: missing(&old, &new) }
 }
 
 fn way(kind: &str, id: Option<KeyId>) -> String {

@@ -3,7 +3,7 @@
 
 use keystead::{Context, Expected, Floor};
 
-use super::context;
+use super::parse_context;
 use crate::args;
 use crate::failure::{Failure, Result};
 
@@ -26,7 +26,7 @@ impl Expectations {
             return Err(Failure::usage("--floor is of one object, so it takes one input")
                 .hint("run it once for each object, each with its own floor"));
         }
-        Ok(Self { context: context(&args.context)?, floor, held: args.require_holder })
+        Ok(Self { context: parse_context(&args.context)?, floor, held: args.require_holder })
     }
 
     /// The pairs given must be among the object's; without any, every context is taken.

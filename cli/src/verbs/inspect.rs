@@ -11,7 +11,7 @@ use super::record_summary::describe;
 use crate::args::Inspect;
 use crate::failure::Result;
 use crate::input::Input;
-use crate::object::{Object, unparsed};
+use crate::object::{Object, explain_parse_failure};
 use crate::report::{Report, escaped};
 use crate::sidefile;
 
@@ -26,7 +26,8 @@ pub(crate) fn run(args: &Inspect, threads: Threads, report: &Report) -> Result<u
 fn inspect_object(input: &Input, report: &Report) -> Result<Outcome> {
     let object = Object::open(input)?;
     let inspection = keystead::inspect(&object.prefix, object.len);
-    let inspection = inspection.map_err(|error| unparsed(&object.name, error, &object.prefix))?;
+    let inspection =
+        inspection.map_err(|error| explain_parse_failure(&object.name, error, &object.prefix))?;
     let side = input.path().is_some_and(sidefile::exists);
     if !report.json {
         return Ok(Outcome { text: table(&object, &inspection, side), ..Outcome::default() });

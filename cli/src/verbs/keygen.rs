@@ -20,7 +20,7 @@ use crate::stdio::Stream;
 const PUBLIC: u32 = 0o644;
 
 pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
-    let comments = comments(args)?;
+    let comments = comment_lines(args)?;
     if args.output == Path::new("-") {
         return Err(Failure::usage("a secret key is not written to stdout")
             .hint("-o FILE names a file; only the public key goes to stdout"));
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     };
     let id = key.id();
     let public = key.public().map(keystead::PublicKey::to_text);
-    let beside = public.as_ref().map(|_| beside(&args.output));
+    let beside = public.as_ref().map(|_| public_path(&args.output));
     let outputs = || [Some(&args.output), beside.as_ref()].into_iter().flatten();
     outputs().for_each(|path| staging::sweep(path));
     outputs().try_for_each(|path| refuse_existing(path))?;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     write_secret(&args.output, &text, !args.no_sync)?;
     if let (Some(public), Some(path)) = (&public, &beside) {
         let half = write(path, &format!("{comments}{public}\n"), PUBLIC, !args.no_sync);
-        half.map_err(|failure| taken_back(&args.output, path, failure))?;
+        half.map_err(|failure| remove_orphan_secret(&args.output, path, failure))?;
     }
 
     if report.json {
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
 /// Without its public half, a key that nobody has seen goes again, so that the same command can be
 /// run once more. A public half that
 /// is there, though perhaps not synced, needs its secret.
-fn taken_back(secret: &Path, public: &Path, failure: Failure) -> Failure {
+fn remove_orphan_secret(secret: &Path, public: &Path, failure: Failure) -> Failure {
     if public.symlink_metadata().is_err() && std::fs::remove_file(secret).is_ok() {
         return failure;
     }
@@ -91,14 +91,14 @@ fn taken_back(secret: &Path, public: &Path, failure: Failure) -> Failure {
 }
 
 /// `FILE.pub`.
-fn beside(path: &Path) -> PathBuf {
+fn public_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
     PathBuf::from(name)
 }
 
 /// Label and jurisdiction as lines that every reader of key files skips.
-fn comments(args: &Keygen) -> Result<String> {
+fn comment_lines(args: &Keygen) -> Result<String> {
     let mut comments = String::new();
     if let Some(label) = &args.label {
         if label.is_empty() || label.len() > 64 || label.chars().any(char::is_control) {

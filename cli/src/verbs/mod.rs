@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
 }
 
 /// A folder where a verb takes files alone.
-fn files_only(failure: Failure) -> Failure {
+fn add_directory_hint(failure: Failure) -> Failure {
     match failure.class {
         ErrorKind::Usage => failure.hint("name the files in it"),
         _ => failure,
@@ -97,13 +97,13 @@ fn threads(asked: Option<NonZeroUsize>) -> Threads {
 }
 
 /// Threads for one file: all for the only one, two at most where files are worked on side by side.
-fn for_each(inputs: &[Input], recursive: bool, threads: Threads) -> Threads {
+fn threads_per_file(inputs: &[Input], recursive: bool, threads: Threads) -> Threads {
     let alone = inputs.len() == 1 && !recursive;
     if alone || threads == Threads::ONE { threads } else { Threads::new(2) }
 }
 
 /// `-c name=value`, none twice.
-fn context(pairs: &[String]) -> Result<Context> {
+fn parse_context(pairs: &[String]) -> Result<Context> {
     let mut context = Context::new();
     for pair in pairs {
         let Some((name, value)) = pair.split_once('=') else {
@@ -135,7 +135,7 @@ fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
 }
 
 /// The keys of new records, with or without their ids.
-fn records(recipients: Recipients, records: &Records) -> Recipients {
+fn make_records(recipients: Recipients, records: &Records) -> Recipients {
     if !records.anonymous {
         return recipients;
     }
@@ -145,7 +145,7 @@ fn records(recipients: Recipients, records: &Records) -> Recipients {
 
 /// Header length by plaintext length: exact below 1 MiB, with room from there and where it is not
 /// known.
-fn room(
+fn header_options(
     recipients: &Recipients,
     context: &Context,
     len: Option<u64>,
@@ -173,7 +173,7 @@ struct Names<'a> {
 /// Copies the whole plaintext and returns its length. Threads write to a file of our own at any
 /// offset; other outputs are written in order. A read error names the input, a write error the
 /// output.
-fn copy_out(
+fn copy_plaintext(
     threads: Threads,
     plaintext: &mut Plaintext,
     out: &mut Output,
@@ -207,7 +207,7 @@ fn copy_out(
 
 /// Encrypts everything that a reader yields and returns the length of the plaintext. A system error
 /// names the output unless reading caused it; any other error names the input.
-fn copy_in<W: Write + Send>(
+fn encrypt_reader<W: Write + Send>(
     threads: Threads,
     reader: impl Read + Send,
     out: &mut Encryptor<W>,
@@ -220,7 +220,7 @@ fn copy_in<W: Write + Send>(
         Error::Io(io) if io.raw_os_error().is_some() && !failed.load(Ordering::Relaxed) => {
             Failure::at(output, error)
         }
-        _ => about_input(Failure::at(input, error)),
+        _ => add_changed_hint(Failure::at(input, error)),
     })
 }
 
@@ -253,7 +253,7 @@ impl<R: Read> Read for Watched<'_, R> {
 }
 
 /// A stated length that did not come true means that somebody wrote to the input.
-fn about_input(failure: Failure) -> Failure {
+fn add_changed_hint(failure: Failure) -> Failure {
     match failure.class {
         // Its length is stated from what the file system said when it was opened.
         ErrorKind::Io | ErrorKind::Usage => {
@@ -265,7 +265,7 @@ fn about_input(failure: Failure) -> Failure {
 }
 
 /// Which key opened, for `--json`.
-fn details_json(details: &ObjectInfo) -> Value {
+fn info_to_json(details: &ObjectInfo) -> Value {
     let by = details.opened_by;
     json!({
         "opened_by": { "kind": by.kind.name(), "key_id": by.key_id.to_string(), "grade": by.provenance },

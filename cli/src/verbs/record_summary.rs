@@ -123,7 +123,7 @@ pub(super) fn to_json(found: &Inspection) -> Value {
 }
 
 /// What a dry run tells of an object whose records would change so.
-pub(super) fn planned(name: &str, before: &Inspection, after: &Inspection) -> Outcome {
+pub(super) fn planned_outcome(name: &str, before: &Inspection, after: &Inspection) -> Outcome {
     let (mut removed, mut added) = (described(before), Vec::new());
     for record in described(after) {
         match removed.iter().position(|old| *old == record) {

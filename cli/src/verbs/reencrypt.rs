@@ -8,13 +8,13 @@ use super::change::Change;
 use super::expectations::Expectations;
 use super::record_summary::{self, HeaderTap, RecordSummary};
 use super::replacement::{Replacement, Warnings};
-use super::{DRY_RUN, details_json, for_each, room};
+use super::{DRY_RUN, header_options, info_to_json, threads_per_file};
 use super::{existing, file_lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys::{self, Named};
-use crate::object::{Object, explained};
+use crate::object::{Object, explain_open_failure};
 use crate::report::Report;
 use crate::sidefile;
 use crate::times;
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     let (warnings, summary) = (Warnings::default(), RecordSummary::default());
     let job = Job {
         args,
-        threads: for_each(&inputs, args.place.recursive, threads),
+        threads: threads_per_file(&inputs, args.place.recursive, threads),
         old: &old,
         change: &change,
         expected: expectations.expected(),
@@ -80,9 +80,9 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     // A new data key leaves no mark, so whatever the old keys open is done anew, also where the
     // new ones are the same: a holder who was dropped before has its data key still.
     let is_made = |found: &Inspection| change.is_made(found) && existing::none_opens(found, old);
-    if matches!(input, Input::Entry(_)) && existing::changed(&object, is_made) {
-        let proven = existing::proven(&object, [&change.new_keys, old], expected)?;
-        return Ok(existing::told_changed(&name, proven));
+    if matches!(input, Input::Entry(_)) && existing::is_changed(&object, is_made) {
+        let proven = existing::is_proven(&object, [&change.new_keys, old], expected)?;
+        return Ok(existing::changed_outcome(&name, proven));
     }
     let (len, id, modified) = (object.len, object.id.clone(), object.modified);
     let Some((_, file)) = object.into_file() else {
@@ -90,7 +90,7 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     };
     let file = &file;
     let lock = file_lock::lock(file, path, id.as_ref())?;
-    let failed = |error| explained(&name, error, &prefix, old);
+    let failed = |error| explain_open_failure(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
     let ((found, provenance), side) = sidefile::open(path, file, &prefix, |overlay| {
@@ -108,12 +108,12 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
         let made = keystead::encrypt(new, b"", &found)?;
         let is = keystead::inspect(&made, None)?;
         summary.add(&is);
-        return Ok(record_summary::planned(&name, &was, &is));
+        return Ok(record_summary::planned_outcome(&name, &was, &is));
     }
     let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
     // The header's own length is within the object's: near enough for the choice of room.
-    let options = room(new, &found, was.plaintext_len.or(len), &args.records)?;
+    let options = header_options(new, &found, was.plaintext_len.or(len), &args.records)?;
     // An object with a side file is not replaced together with others: the side file goes when the
     // new object has the name.
     let has_side = sidefile::exists(path);
@@ -138,7 +138,7 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     let by = made.old.opened_by.key_id.to_string();
     let mut dropped = not_carried_over(was, &ids);
     dropped.retain(|way| *way != by);
-    let mut outcome = Outcome::from(details_json(&made.old));
+    let mut outcome = Outcome::from(info_to_json(&made.old));
     if !dropped.is_empty() {
         outcome.hints.push(format!("{name}: opens no longer with {}", dropped.join(", ")));
     }

@@ -25,7 +25,7 @@ use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::input::Input;
 use crate::keys::{self, Named};
-use crate::object::{self, Object, explained};
+use crate::object::{self, Object, explain_open_failure};
 use crate::platform;
 use crate::report::{Report, shown};
 use crate::sidefile::{self, Overlay, replace_header, restore, side_path};
@@ -49,7 +49,7 @@ struct Job<'a> {
 impl Job<'_> {
     /// Whether an earlier run over the folder did this already.
     fn is_done(&self, object: &Object) -> bool {
-        existing::changed(object, |found| self.change.is_made(found))
+        existing::is_changed(object, |found| self.change.is_made(found))
     }
 }
 
@@ -86,14 +86,16 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     let unknown = AtomicBool::new(false);
     let destination = Destination::of_changes(job.dry_run, job.sync);
     let tree_options = TreeOptions { taken: args.place.recursive, objects: true, destination };
-    let tally =
-        Batch { verb: "rewrap", threads, tree_options, report }.counted(&inputs, |task, _| {
+    let tally = Batch { verb: "rewrap", threads, tree_options, report }.run_and_tally(
+        &inputs,
+        |task, _| {
             let outcome = rewrap_input(&job, task, report)?;
             if outcome.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
                 unknown.store(true, Ordering::Relaxed);
             }
             Ok(outcome)
-        })?;
+        },
+    )?;
     summary.report(args.safeguards.dry_run, report);
     warnings.report(report);
     if args.safeguards.dry_run {
@@ -121,12 +123,12 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     // A side file is looked into, whoever has done what.
     let side = sidefile::exists(path);
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
-        let proven = existing::proven(
+        let proven = existing::is_proven(
             &object,
             [&job.change.new_keys, job.old],
             job.expectations.expected(),
         )?;
-        return Ok(existing::told_changed(&name, proven));
+        return Ok(existing::changed_outcome(&name, proven));
     }
     if !object.armored && !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
@@ -148,8 +150,8 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     let replacement = Replacement::of(path, output_path, file, lock, job.sync)?;
     if object.armored {
         let bytes = object.into_memory().unwrap_or_default();
-        let rewrapped =
-            rewrap(job, &bytes, len).map_err(|error| explained(&name, error, &bytes, job.old))?;
+        let rewrapped = rewrap(job, &bytes, len)
+            .map_err(|error| explain_open_failure(&name, error, &bytes, job.old))?;
         let found = check(job, &name, &bytes, &rewrapped)?;
         let body = bytes.get(rewrapped.old_len..).unwrap_or_default();
         let failed = |error| Failure::at(&name, error);
@@ -167,8 +169,9 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
         return Ok(json!({ "output": name, "finished_earlier": true, "opens": opens }).into());
     }
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
-    let rewrapped = rewrap(job, &prefix, len)
-        .map_err(|error| with_side_hint(path, explained(&name, error, &prefix, job.old)))?;
+    let rewrapped = rewrap(job, &prefix, len).map_err(|error| {
+        with_side_hint(path, explain_open_failure(&name, error, &prefix, job.old))
+    })?;
     let found = check(job, &name, &prefix, &rewrapped)?;
     // A header is written over the old one where the body is worth it: together with others, a
     // small object is replaced at less cost than two syncs of its own.
@@ -190,7 +193,7 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
 /// What a rewrap would change. Nothing is written, a side file is only read.
 fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
     let (name, len, mut prefix) = (object.name.clone(), object.len, object.prefix.clone());
-    let failed = |error, prefix: &[u8]| explained(&name, error, prefix, job.old);
+    let failed = |error, prefix: &[u8]| explain_open_failure(&name, error, prefix, job.old);
     if object.armored {
         prefix = object.into_memory().unwrap_or_default();
     } else if let Some((path, file)) = object.into_file().filter(|(path, _)| sidefile::exists(path))
@@ -207,7 +210,7 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
     let after = check(job, &name, &prefix, &rewrapped)?;
     let before = keystead::inspect(&prefix, None).map_err(|error| Failure::at(&name, error))?;
     job.summary.add(&after);
-    Ok(record_summary::planned(&name, &before, &after))
+    Ok(record_summary::planned_outcome(&name, &before, &after))
 }
 
 /// Refuses a change that locks its maker out, and returns what the new header says.

@@ -6,7 +6,7 @@ use keystead::{Expected, Provenance, Recipient, RecordKind, Threads};
 
 use super::batch::{Batch, Destination, Outcome, TreeOptions};
 use super::expectations::Expectations;
-use super::{details_json, for_each};
+use super::{info_to_json, threads_per_file};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
     let (named, passphrases) = keys::to_change(&args.keys)?;
     passphrases.check_used()?;
-    let each = for_each(&inputs, args.recursive, threads);
+    let each = threads_per_file(&inputs, args.recursive, threads);
     let tree_options =
         TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     // A floor is of one object; where there are many, --json tells them.
@@ -72,7 +72,7 @@ pub(super) fn verify_object(
         RecordKind::Passphrase => "the passphrase".to_owned(),
         kind => format!("{} key {}{labelled}", kind.name(), by.key_id),
     };
-    let mut outcome = Outcome::from(details_json(reader.info()));
+    let mut outcome = Outcome::from(info_to_json(reader.info()));
     outcome.bytes = len;
     outcome.value["opened_by"]["label"] = label.into();
     outcome.value["plaintext_len"] = len.into();

@@ -16,20 +16,20 @@ use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::verbs::batch::{Batch, Destination, TreeOptions};
 use crate::verbs::expectations::Expectations;
-use crate::verbs::for_each;
+use crate::verbs::threads_per_file;
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let file = backup(&args.file, &passphrases)?;
+    let file = read_backup(&args.file, &passphrases)?;
     let named = Named { recipients: file.recipients(), keys: file.keys() };
-    let each = for_each(&inputs, args.recursive, threads);
+    let each = threads_per_file(&inputs, args.recursive, threads);
     let tree_options =
         TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
     let batch = Batch { verb: "key check", threads, tree_options, report };
-    let tally = batch.counted(&inputs, |task, _| {
+    let tally = batch.run_and_tally(&inputs, |task, _| {
         verify::verify_object(each, &task.input, &named, expectations.expected())
     })?;
     let (code, objects) = (tally.code, tally.files);
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
 }
 
 /// A key file, or the text of a paper.
-fn backup(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
+fn read_backup(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
     let bytes = keys::read(path)?;
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| paper::is_paper(text)) else {
         return keys::parse(path, &bytes, passphrases);

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::args::{KeyFile, KeyImport};
 use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::input::Once;
+use crate::input::ReadOnce;
 use crate::keys;
 use crate::paper;
 use crate::passphrase::Passphrases;
@@ -66,7 +66,7 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
     if io::stdin().is_terminal() {
         report.hint("type the lines of the paper, each with its letter and number");
     }
-    let keys = typed()?;
+    let keys = read_typed()?;
     let mut text = keystead::KeyFile::from(&keys).expose_text()?;
     if args.passphrase || args.source.is_given() {
         let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
@@ -84,9 +84,9 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
 }
 
 /// Lines from stdin, up to the last one of the paper.
-fn typed() -> Result<Keys> {
+fn read_typed() -> Result<Keys> {
     let mut reader = paper::Reader::default();
-    let mut stdin = Once::new(io::stdin().lock()).take(MAX_TYPED);
+    let mut stdin = ReadOnce::new(io::stdin().lock()).take(MAX_TYPED);
     let mut line = Zeroizing::new(String::with_capacity(1_024));
     loop {
         line.clear();
