@@ -10,7 +10,7 @@ pub(crate) use other::{Attributes, other_names};
 pub(crate) use unix::{Attributes, other_names};
 
 /// What a new file got of the attributes of the one whose name it takes.
-pub(crate) struct Applied {
+pub(crate) struct AppliedAttributes {
     /// Permissions that the new file has.
     pub(crate) mode: u32,
     /// Names of what could not be kept: `owner`, `group`, `permissions`, `user.comment`.
@@ -75,7 +75,7 @@ mod unix {
 
         /// Gives these attributes to the file that takes the name. What the system refuses is
         /// listed, never fatal: the content is what must not be lost.
-        pub(crate) fn apply(&self, file: &File) -> Applied {
+        pub(crate) fn apply(&self, file: &File) -> AppliedAttributes {
             let mut lost = self.unread.clone();
             let (owner_kept, group_kept) = self.give_owner(file);
             let mut mode = self.mode;
@@ -97,7 +97,7 @@ mod unix {
                     lost.push(shown(name));
                 }
             }
-            Applied { mode, lost }
+            AppliedAttributes { mode, lost }
         }
 
         /// Returns whether the file belongs to the same owner, and to the same group.
@@ -195,8 +195,8 @@ mod other {
             self
         }
 
-        pub(crate) fn apply(&self, _file: &File) -> Applied {
-            Applied { mode: self.mode(), lost: Vec::new() }
+        pub(crate) fn apply(&self, _file: &File) -> AppliedAttributes {
+            AppliedAttributes { mode: self.mode(), lost: Vec::new() }
         }
     }
 }

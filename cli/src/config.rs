@@ -25,7 +25,7 @@ const NAMES: &str = "a configuration has `key`, `threads` and `passphrase-memory
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Origin {
     Flag(&'static str),
     Variable(&'static str),
     File,
@@ -51,13 +51,13 @@ pub(crate) struct Config {
     pub(crate) state: Option<PathBuf>,
     /// The default key files.
     pub(crate) keys: Vec<OsString>,
-    pub(crate) keys_from: From,
+    pub(crate) keys_from: Origin,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) passphrase_memory: Option<u32>,
 }
 
 /// The default keys of this run, and where they come from.
-static DEFAULT_KEYS: OnceLock<(Vec<OsString>, From)> = OnceLock::new();
+static DEFAULT_KEYS: OnceLock<(Vec<OsString>, Origin)> = OnceLock::new();
 
 /// Puts what is configured where a flag was left out.
 pub(crate) fn apply(cli: &mut Cli) -> Result<()> {
@@ -105,7 +105,7 @@ fn opening(args: &mut OpenKeys) -> (Option<&mut Vec<OsString>>, Option<&mut Opti
 pub(crate) fn named_by(path: &Path) -> Option<&'static str> {
     let (keys, from) = DEFAULT_KEYS.get()?;
     keys.iter().any(|key| key == path.as_os_str()).then_some(match from {
-        From::Variable(_) => "KEYSTEAD_KEY names it; -k names another",
+        Origin::Variable(_) => "KEYSTEAD_KEY names it; -k names another",
         _ => "it is the default key of your configuration, which `keystead config show` shows; -k names another",
     })
 }
@@ -129,7 +129,7 @@ impl Config {
             found: Found::Nothing,
             state,
             keys: Vec::new(),
-            keys_from: From::Default,
+            keys_from: Origin::Default,
             threads: None,
             passphrase_memory: None,
         };
@@ -141,7 +141,7 @@ impl Config {
                 return Err(Failure::usage(format!("{KEY_VARIABLE}: stdin is no default key"))
                     .hint("-k - reads a key from stdin"));
             }
-            (settings.keys, settings.keys_from) = (vec![key], From::Variable(KEY_VARIABLE));
+            (settings.keys, settings.keys_from) = (vec![key], Origin::Variable(KEY_VARIABLE));
         }
         Ok(settings)
     }
@@ -183,7 +183,7 @@ impl Config {
                     };
                     // A relative name is not looked for in the directory that is worked on.
                     self.keys = keys.map(|key| directory.join(key).into_os_string()).collect();
-                    self.keys_from = From::File;
+                    self.keys_from = Origin::File;
                 }
                 "threads" => {
                     let Some(number) = number(value).and_then(NonZeroUsize::new) else {

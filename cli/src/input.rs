@@ -65,7 +65,7 @@ impl Input {
         }
     }
 
-    pub(crate) fn open(&self) -> Result<Opened> {
+    pub(crate) fn open(&self) -> Result<OpenInput> {
         match self {
             Self::Stdin => {
                 conflicts::take_stdin("the data")?;
@@ -74,7 +74,7 @@ impl Input {
                     conflicts::check_source("stdin", id)?;
                 }
                 let reader = Reader::Stdin(ReadOnce::new(io::stdin()));
-                Ok(Opened { reader, len: None, id, mode: platform::PRIVATE, modified: None })
+                Ok(OpenInput { reader, len: None, id, mode: platform::PRIVATE, modified: None })
             }
             Self::File(path) => {
                 conflicts::check_once(path)?;
@@ -100,7 +100,7 @@ impl Input {
 }
 
 /// An open input, and what the system says about it.
-pub(crate) struct Opened {
+pub(crate) struct OpenInput {
     pub(crate) reader: Reader,
     /// Length of a regular file.
     pub(crate) len: Option<u64>,
@@ -189,7 +189,7 @@ impl<R: BufRead> BufRead for ReadOnce<R> {
     }
 }
 
-fn describe_file(path: &Path, file: File) -> Result<Opened> {
+fn describe_file(path: &Path, file: File) -> Result<OpenInput> {
     let failed = |error| Failure::io(path, error);
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
@@ -200,10 +200,10 @@ fn describe_file(path: &Path, file: File) -> Result<Opened> {
     let mode = platform::mode(&metadata);
     if metadata.is_file() {
         let (len, modified) = (Some(metadata.len()), platform::modified(&metadata));
-        return Ok(Opened { reader: Reader::Regular(file), len, id, mode, modified });
+        return Ok(OpenInput { reader: Reader::Regular(file), len, id, mode, modified });
     }
     let mode = platform::PRIVATE;
-    Ok(Opened { reader: Reader::Pipe(ReadOnce::new(file)), len: None, id, mode, modified: None })
+    Ok(OpenInput { reader: Reader::Pipe(ReadOnce::new(file)), len: None, id, mode, modified: None })
 }
 
 /// The path without steps that lead nowhere.

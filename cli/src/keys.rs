@@ -31,14 +31,14 @@ const STDIN: &str = "-";
 const MAX_READ: usize = 1_048_577;
 
 /// What an encryption is for: keys, recipients files, a passphrase.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct KeyArgs<'a> {
     pub(crate) keys: &'a [OsString],
     pub(crate) recipients: &'a [PathBuf],
     pub(crate) passphrase: bool,
 }
 
 /// The keys that were named, as they encrypt and as they open: a public key opens nothing.
-pub(crate) struct Named {
+pub(crate) struct LoadedKeys {
     pub(crate) recipients: Recipients,
     pub(crate) keys: Keys,
 }
@@ -49,7 +49,7 @@ pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keys, Passphrases)> {
 }
 
 /// Returns the keys that open, for verbs that need their labels, or make records for some of them.
-pub(crate) fn to_change(args: &OpenKeys) -> Result<(Named, Passphrases)> {
+pub(crate) fn to_change(args: &OpenKeys) -> Result<(LoadedKeys, Passphrases)> {
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let file = load(&args.keys, &passphrases)?;
     let mut keys = passphrases.limited(Keys::new()).and(file.keys());
@@ -72,11 +72,11 @@ pub(crate) fn to_change(args: &OpenKeys) -> Result<(Named, Passphrases)> {
             },
         ));
     }
-    Ok((Named { recipients, keys }, passphrases))
+    Ok((LoadedKeys { recipients, keys }, passphrases))
 }
 
 /// The keys of a new object.
-pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Result<Named> {
+pub(crate) fn to_encrypt(wanted: &KeyArgs<'_>, passphrases: &Passphrases) -> Result<LoadedKeys> {
     let mut file = load(wanted.keys, passphrases)?;
     for path in wanted.recipients {
         file = file.and(public_keys(path, "-R")?);
@@ -95,7 +95,7 @@ pub(crate) fn to_encrypt(wanted: &Wanted<'_>, passphrases: &Passphrases) -> Resu
             },
         ));
     }
-    Ok(Named { recipients, keys })
+    Ok(LoadedKeys { recipients, keys })
 }
 
 /// Loads key files and public keys.

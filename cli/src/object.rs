@@ -13,7 +13,7 @@ use keystead::{
 
 use crate::cancel;
 use crate::failure::{Failure, Result};
-use crate::input::{Input, Opened, Reader, read_full};
+use crate::input::{Input, OpenInput, Reader, read_full};
 use crate::keys;
 use crate::platform::FileId;
 use crate::report::shown;
@@ -98,14 +98,14 @@ impl Object {
     }
 
     /// The input, of which nothing is read yet.
-    pub(crate) fn open_input(input: &Input) -> Result<Opened> {
+    pub(crate) fn open_input(input: &Input) -> Result<OpenInput> {
         input.open().map_err(|failure| suggest_object(input, failure))
     }
 
     /// What an input holds that was opened.
-    pub(crate) fn of(input: &Input, opened: Opened) -> Result<Self> {
+    pub(crate) fn of(input: &Input, opened: OpenInput) -> Result<Self> {
         let name = input.shown();
-        let Opened { mut reader, len, id, modified, .. } = opened;
+        let OpenInput { mut reader, len, id, modified, .. } = opened;
         let failed = |error| Failure::at(&name, Error::from_io(error));
         let mut prefix = read_start(&mut reader).map_err(failed)?;
         if keystead::is_armored(&prefix) {

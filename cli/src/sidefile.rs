@@ -42,9 +42,9 @@ pub(crate) fn open<T>(
     path: &Path,
     file: &File,
     start: &[u8],
-    attempt: impl Fn(Overlay) -> keystead::Result<T>,
+    attempt: impl Fn(HeaderOverlay) -> keystead::Result<T>,
 ) -> keystead::Result<(T, Option<Vec<u8>>)> {
-    let overlay = |head: Vec<u8>| Overlay::new(file.try_clone()?, Some(head));
+    let overlay = |head: Vec<u8>| HeaderOverlay::new(file.try_clone()?, Some(head));
     let first = match attempt(overlay(start.to_vec())?) {
         Ok(opened) => return Ok((opened, None)),
         Err(error) => error,
@@ -59,7 +59,7 @@ pub(crate) fn open<T>(
     }
     // A rewrap in place that is over by now may have changed the header while it was read.
     let mut now = vec![0; start.len()];
-    let read = read_full(&mut Overlay::new(file.try_clone()?, None)?, &mut now)?;
+    let read = read_full(&mut HeaderOverlay::new(file.try_clone()?, None)?, &mut now)?;
     if read < start.len() || now == start {
         return Err(first);
     }
@@ -88,7 +88,7 @@ fn candidate(path: &Path, file: &File) -> Option<Vec<u8>> {
 fn is_of_another(side: &[u8], file: &File) -> bool {
     let mut own = vec![0; side.len()];
     let read = file.try_clone().and_then(|file| {
-        let mut file = Overlay::new(file, None)?;
+        let mut file = HeaderOverlay::new(file, None)?;
         read_full(&mut file, &mut own)
     });
     match (read, keystead::inspect(&own, None), keystead::inspect(side, None)) {
@@ -99,7 +99,7 @@ fn is_of_another(side: &[u8], file: &File) -> bool {
 
 /// What the object's own preamble says, for a rewrap in place never changes that.
 fn header_len(file: &File) -> Option<usize> {
-    let mut file = Overlay::new(file.try_clone().ok()?, None).ok()?;
+    let mut file = HeaderOverlay::new(file.try_clone().ok()?, None).ok()?;
     let mut preamble = [0; PREAMBLE];
     (read_full(&mut file, &mut preamble).ok()? == PREAMBLE).then_some(())?;
     stated_len(&preamble)
@@ -228,13 +228,13 @@ pub(crate) fn remove(path: &Path, sync: bool) -> Result<()> {
 }
 
 /// A file whose first bytes are those of another header.
-pub(crate) struct Overlay {
+pub(crate) struct HeaderOverlay {
     file: File,
     head: Vec<u8>,
     position: u64,
 }
 
-impl Overlay {
+impl HeaderOverlay {
     /// The first bytes, as far as they are not the file's.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
@@ -247,7 +247,7 @@ impl Overlay {
     }
 }
 
-impl Read for Overlay {
+impl Read for HeaderOverlay {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let at = usize::try_from(self.position).unwrap_or(usize::MAX);
         let read = match self.head.get(at..).filter(|head| !head.is_empty()) {
@@ -265,7 +265,7 @@ impl Read for Overlay {
     }
 }
 
-impl ReadAt for Overlay {
+impl ReadAt for HeaderOverlay {
     fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
         match self.head.get(at..).filter(|head| !head.is_empty()) {
@@ -275,7 +275,7 @@ impl ReadAt for Overlay {
     }
 }
 
-impl Seek for Overlay {
+impl Seek for HeaderOverlay {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.position = self.file.seek(to)?;
         Ok(self.position)

@@ -9,7 +9,7 @@ use keystead::{
 };
 
 use crate::failure::{Failure, Result};
-use crate::input::{Input, Opened, Reader, read_full};
+use crate::input::{Input, OpenInput, Reader, read_full};
 use crate::object::explain_open_failure;
 use crate::platform;
 use crate::sidefile;
@@ -53,7 +53,7 @@ pub(crate) struct Buffers {
 }
 
 /// What was read of an input.
-pub(crate) struct Head {
+pub(crate) struct InputStart {
     /// Bytes of it in the buffer.
     pub(crate) len: usize,
     /// There is no more.
@@ -63,20 +63,20 @@ pub(crate) struct Head {
 impl Buffers {
     /// Reads a small input whole; of one that is not known to be small, the start. What claims to
     /// be empty may be a file of the system's own, as in /proc, and is not believed.
-    pub(crate) fn read(&mut self, reader: &mut Reader, len: Option<u64>) -> io::Result<Head> {
+    pub(crate) fn read(&mut self, reader: &mut Reader, len: Option<u64>) -> io::Result<InputStart> {
         let len = len.filter(|len| *len > 0).map(usize::try_from);
         // One byte more shows that it grew.
         let most = match len {
             None => SMALL,
             Some(Ok(len)) if len < SMALL => len + 1,
-            Some(_) => return Ok(Head { len: 0, whole: false }),
+            Some(_) => return Ok(InputStart { len: 0, whole: false }),
         };
         if self.read.len() < most {
             // The old one is wiped, where growing would leave it behind.
             self.read = WipedBytes(vec![0; most]);
         }
         let read = read_once(reader, &mut self.read[..most], len.is_some())?;
-        Ok(Head { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
+        Ok(InputStart { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
     }
 
     /// Decrypts a small object in a file. Returns nothing for what has to be opened in another way:
@@ -84,7 +84,7 @@ impl Buffers {
     pub(crate) fn decrypt(
         &mut self,
         input: &Input,
-        opened: &mut Opened,
+        opened: &mut OpenInput,
         keys: &Keys,
         expected: Expected<'_>,
     ) -> Result<Option<(WipedBytes, ObjectInfo)>> {
@@ -128,14 +128,14 @@ impl Buffers {
         Ok(read_full(reader, found)? == text.len() && found == text)
     }
 
-    pub(crate) fn head(&self, head: &Head) -> &[u8] {
+    pub(crate) fn head(&self, head: &InputStart) -> &[u8] {
         &self.read[..head.len]
     }
 
     /// The object of what was read.
     pub(crate) fn encrypt(
         &mut self,
-        head: &Head,
+        head: &InputStart,
         recipients: &Recipients,
         context: &Context,
         options: &EncryptOptions,

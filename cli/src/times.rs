@@ -153,9 +153,10 @@ fn resolution(time: SystemTime) -> Duration {
 }
 
 /// What this run gave times to.
-static GIVEN: Mutex<Given> = Mutex::new(Given { unkept: None, sample: BTreeMap::new() });
+static GIVEN: Mutex<AssignedTimes> =
+    Mutex::new(AssignedTimes { unkept: None, sample: BTreeMap::new() });
 
-struct Given {
+struct AssignedTimes {
     /// One that did not take its time.
     unkept: Option<PathBuf>,
     /// The first ones, to be looked at again at the end of the run.

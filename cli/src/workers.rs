@@ -80,7 +80,7 @@ struct Results<R, F> {
 
 /// A job that a worker took. Its result is handed over; where the worker drops the ticket instead,
 /// which is in a panic, no later result is taken, and nobody waits for this one.
-struct Turn<'a, I, R, F> {
+struct Ticket<'a, I, R, F> {
     queue: &'a WorkQueue<I, R, F>,
     index: usize,
     settled: bool,
@@ -104,13 +104,13 @@ impl<R, F> Results<R, F> {
 }
 
 impl<I: Iterator, R, F: FnMut(R) -> Result<()>> WorkQueue<I, R, F> {
-    fn take(&self) -> Option<(Turn<'_, I, R, F>, I::Item)> {
+    fn take(&self) -> Option<(Ticket<'_, I, R, F>, I::Item)> {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut source.ended, true) {
             return None;
         }
         // Before the job, so that a panic of the iterator ends it here and not for the workers alone.
-        let mut ticket = Turn { queue: self, index: source.next, settled: false };
+        let mut ticket = Ticket { queue: self, index: source.next, settled: false };
         let Some(job) = source.jobs.next() else {
             ticket.settled = true;
             return None;
@@ -176,7 +176,7 @@ impl<I, R, F> WorkQueue<I, R, F> {
     }
 }
 
-impl<I, R, F> Drop for Turn<'_, I, R, F> {
+impl<I, R, F> Drop for Ticket<'_, I, R, F> {
     fn drop(&mut self) {
         if !self.settled {
             self.queue.results().end_at(self.index, broken());

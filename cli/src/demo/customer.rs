@@ -11,7 +11,7 @@ use keystead::{
 };
 
 use super::provider::short;
-use super::sandbox::{Item, Sandbox, make_parent, read};
+use super::sandbox::{DemoFile, Sandbox, make_parent, read};
 use super::step_printer::{StepResult, format_count, format_rate, format_size, surprise};
 use crate::failure::{Failure, Result};
 use crate::output::{Output, OutputOptions, Target};
@@ -101,7 +101,7 @@ pub(crate) fn encrypt(stage: &Sandbox, recipients: &Recipients) -> Result<StepRe
 }
 
 /// The context of a file: where it belongs.
-pub(crate) fn place(item: &Item) -> Context {
+pub(crate) fn place(item: &DemoFile) -> Context {
     Context::from([("path", item.name.as_str())])
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn read_range(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
     let failed = |error| Failure::at(&item.name, error);
 
-    let mut counted = Counting { inner: file, bytes: 0 };
+    let mut counted = CountingReader { inner: file, bytes: 0 };
     let mut reader = RangeReader::new(&mut counted, keys, &place(item)).map_err(failed)?;
     let start = clear.len() / 2;
     let wanted = RANGE.min(clear.len() - start);
@@ -239,17 +239,17 @@ fn into_error(failure: Failure) -> Error {
 }
 
 /// The largest file, which is never empty: the demo has one of its own.
-pub(crate) fn largest(stage: &Sandbox) -> Result<&Item> {
+pub(crate) fn largest(stage: &Sandbox) -> Result<&DemoFile> {
     stage.files.first().ok_or_else(|| surprise("there are no files"))
 }
 
 /// Counts what is asked of the provider.
-struct Counting<R> {
+struct CountingReader<R> {
     inner: R,
     bytes: u64,
 }
 
-impl<R: Read> Read for Counting<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(out)?;
         self.bytes += u64::try_from(read).unwrap_or(0);
@@ -257,7 +257,7 @@ impl<R: Read> Read for Counting<R> {
     }
 }
 
-impl<R: Seek> Seek for Counting<R> {
+impl<R: Seek> Seek for CountingReader<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sandbox::{Item, Sandbox, make_parent};
+use super::sandbox::{DemoFile, Sandbox, make_parent};
 use super::step_printer::{StepResult, format_count, format_size};
 use crate::failure::{Failure, Result};
 use crate::report::shown;
@@ -46,8 +46,11 @@ pub(crate) fn collect(stage: &mut Sandbox, path: &Path) -> Result<StepResult> {
         fs::write(&to, &text).map_err(|error| Failure::io(&to, error))?;
         walk.found.push((PathBuf::from(name), u64::try_from(text.len()).unwrap_or(0)));
     }
-    stage.files =
-        walk.found.into_iter().map(|(path, len)| Item { name: shown(&path), path, len }).collect();
+    stage.files = walk
+        .found
+        .into_iter()
+        .map(|(path, len)| DemoFile { name: shown(&path), path, len })
+        .collect();
     stage.files.sort_by(|a, b| b.len.cmp(&a.len).then_with(|| a.name.cmp(&b.name)));
 
     let files = u64::try_from(stage.files.len()).unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use super::sandbox::{Item, Sandbox, read};
+use super::sandbox::{DemoFile, Sandbox, read};
 use super::step_printer::{StepResult, format_count, format_size, surprise};
 use crate::failure::{Failure, Result};
 
@@ -29,11 +29,11 @@ pub(crate) fn look(stage: &Sandbox) -> Result<StepResult> {
     Ok(result.line(format!("context of the first: path = {}", cut(&first(stage)?.name, 54))))
 }
 
-fn first(stage: &Sandbox) -> Result<&Item> {
+fn first(stage: &Sandbox) -> Result<&DemoFile> {
     super::customer::largest(stage)
 }
 
-fn row(stage: &Sandbox, item: &Item) -> Result<String> {
+fn row(stage: &Sandbox, item: &DemoFile) -> Result<String> {
     let path = stage.object(item);
     let failed = |error| Failure::io(&path, error);
     let mut file = File::open(&path).map_err(failed)?;

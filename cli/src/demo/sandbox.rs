@@ -11,7 +11,7 @@ use crate::platform;
 use crate::report::shown;
 
 /// A file of the story.
-pub(crate) struct Item {
+pub(crate) struct DemoFile {
     /// Below the customer's files.
     pub(crate) path: PathBuf,
     /// The same as text, which is the object's context.
@@ -23,7 +23,7 @@ pub(crate) struct Sandbox {
     root: PathBuf,
     temp: Option<(TempDir, Pending)>,
     /// The largest first.
-    pub(crate) files: Vec<Item>,
+    pub(crate) files: Vec<DemoFile>,
 }
 
 impl Sandbox {
@@ -56,7 +56,7 @@ impl Sandbox {
     }
 
     /// A file as the customer has it.
-    pub(crate) fn clear(&self, item: &Item) -> PathBuf {
+    pub(crate) fn clear(&self, item: &DemoFile) -> PathBuf {
         self.root.join(CLEAR).join(&item.path)
     }
 
@@ -66,14 +66,14 @@ impl Sandbox {
     }
 
     /// Where the provider keeps the object of a file.
-    pub(crate) fn object(&self, item: &Item) -> PathBuf {
+    pub(crate) fn object(&self, item: &DemoFile) -> PathBuf {
         let mut name = self.root.join(PROVIDER).join(&item.path).into_os_string();
         name.push(".ks");
         PathBuf::from(name)
     }
 
     /// A file as the customer got it back.
-    pub(crate) fn restored(&self, item: &Item) -> PathBuf {
+    pub(crate) fn restored(&self, item: &DemoFile) -> PathBuf {
         self.root.join("customer/restored").join(&item.path)
     }
 

@@ -119,7 +119,7 @@ impl OutputPath {
         let file = Some(file);
         Ok(OutputFile {
             file,
-            rest: Some(Rest { output_path: self.clone(), target }),
+            rest: Some(PendingOutput { output_path: self.clone(), target }),
             options,
             written: 0,
         })
@@ -146,12 +146,12 @@ pub(crate) struct OutputFile {
     /// Open until it is complete.
     file: Option<File>,
     /// Nothing once it is finished.
-    rest: Option<Rest>,
+    rest: Option<PendingOutput>,
     options: FileOptions,
     written: u64,
 }
 
-struct Rest {
+struct PendingOutput {
     output_path: OutputPath,
     target: WriteTarget,
 }
@@ -175,7 +175,7 @@ impl Staged {
 impl OutputFile {
     /// Complete: says what it still waits for, if for anything.
     pub(crate) fn finish(mut self) -> Result<Option<Staged>> {
-        let Some(Rest { output_path, target }) = &self.rest else { return Ok(None) };
+        let Some(PendingOutput { output_path, target }) = &self.rest else { return Ok(None) };
         let failed = |error| Failure::io(&output_path.path, error);
         let Some(file) = self.file.take() else { return Ok(None) };
         times::set(&file, &output_path.path, self.options.modified);
@@ -246,7 +246,7 @@ impl Write for OutputFile {
 
 impl Drop for OutputFile {
     fn drop(&mut self) {
-        let Some(Rest { output_path, target }) = &self.rest else { return };
+        let Some(PendingOutput { output_path, target }) = &self.rest else { return };
         // What is removed while it is written comes back on some mounts when it is closed.
         let _ = self.file.take().map(filesystem::close);
         let _ = match target {
@@ -327,7 +327,7 @@ fn carry_over(
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::super::output_tree::Limits;
+    use super::super::output_tree::PublishLimits;
     use super::*;
 
     fn written(output_path: &OutputPath) -> Option<Staged> {
@@ -343,7 +343,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (input, root) = (dir.path().join("in"), dir.path().join("out"));
         std::fs::create_dir(&input).unwrap();
-        let limits = Limits { files: 2, bytes: 1_000, file: 100 };
+        let limits = PublishLimits { files: 2, bytes: 1_000, file: 100 };
         let (tree, mut dirs) = OutputTree::new(&input, 0o750, &root, true, limits).unwrap();
         let mut output_path = |name: &str| dirs.output_path(Path::new(name));
         drop(written(&output_path("a")).unwrap());

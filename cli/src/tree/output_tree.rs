@@ -25,7 +25,7 @@ pub(crate) struct OutputTree {
     /// Its name for people, and once it is public its place.
     root: PathBuf,
     pub(super) sync: bool,
-    pub(super) limits: Limits,
+    pub(super) limits: PublishLimits,
     /// Whether it is the folder that is walked: outputs take the names of their inputs.
     in_place: bool,
     /// How many files get their names after one sync.
@@ -40,7 +40,7 @@ pub(crate) struct OutputTree {
 
 /// How much is made before any of it appears: what a killed run loses at most.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct PublishLimits {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
     /// A longer file is not waited for: what is made appears before it is begun.
@@ -51,7 +51,8 @@ pub(crate) struct Limits {
 const BATCH: usize = 2_048;
 
 /// Of a run.
-pub(crate) const LIMITS: Limits = Limits { files: 20_000, bytes: 1 << 30, file: 64 << 20 };
+pub(crate) const LIMITS: PublishLimits =
+    PublishLimits { files: 20_000, bytes: 1 << 30, file: 64 << 20 };
 
 struct State {
     phase: Phase,
@@ -101,7 +102,7 @@ impl OutputTree {
         mode: u32,
         root: &Path,
         sync: bool,
-        limits: Limits,
+        limits: PublishLimits,
     ) -> Result<(Arc<Self>, DirStack)> {
         let real = input.canonicalize().map_err(|error| Failure::io(input, error))?;
         let place = resolved(root)?;
@@ -157,7 +158,7 @@ impl OutputTree {
     pub(crate) fn in_place(
         root: &Path,
         sync: bool,
-        limits: Limits,
+        limits: PublishLimits,
     ) -> Result<(Arc<Self>, DirStack)> {
         let root: PathBuf = root.components().collect();
         // Each file that waits for its name holds the lock of the one that it replaces.

@@ -151,8 +151,8 @@ fn write_tail(
     // Taken at once, so that growing copies nothing: no more than there can be, and a chunk.
     let stated = reader.info().plaintext_len.and_then(|len| usize::try_from(len).ok());
     let most = stated.map_or(keep, |len| keep.min(len)).saturating_add(CHUNK);
-    let mut kept = Tail(VecDeque::new());
-    let Tail(kept) = &mut kept;
+    let mut kept = TailBuffer(VecDeque::new());
+    let TailBuffer(kept) = &mut kept;
     kept.try_reserve_exact(most).map_err(|_| {
         let detail = Detail::new(format!("{most} bytes cannot be allocated"));
         Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
@@ -175,9 +175,9 @@ fn write_tail(
 }
 
 /// Plaintext, wiped when dropped with all room that it had.
-struct Tail(VecDeque<u8>);
+struct TailBuffer(VecDeque<u8>);
 
-impl Drop for Tail {
+impl Drop for TailBuffer {
     fn drop(&mut self) {
         let Self(bytes) = self;
         bytes.clear();

@@ -24,13 +24,13 @@ use crate::times::{self, Age};
 use crate::tree::{OutputPath, Status};
 
 /// What was asked for where an output exists.
-pub(super) struct Rules {
+pub(super) struct CompareRules {
     check: Check,
     update: bool,
     force: bool,
 }
 
-impl Rules {
+impl CompareRules {
     pub(super) const fn of(writing: &OutputArgs) -> Self {
         Self { check: writing.check, update: writing.update, force: writing.force }
     }
@@ -118,7 +118,7 @@ impl Comparison<'_> {
     /// Compares the object at the place with the plaintext that this run would make it of.
     pub(super) fn compare_object(
         &mut self,
-        rules: &Rules,
+        rules: &CompareRules,
         mut source: Source<'_>,
     ) -> Result<Verdict> {
         let times = (self.status.modified, source.modified);
@@ -155,7 +155,7 @@ impl Comparison<'_> {
     /// run would refuse is not done, whoever decrypted it before.
     pub(super) fn compare_plaintext(
         &mut self,
-        rules: &Rules,
+        rules: &CompareRules,
         input: &Input,
         expected: Expected<'_>,
     ) -> Result<Verdict> {

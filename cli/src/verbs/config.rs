@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::threads;
 use crate::args::ConfigShow;
-use crate::config::{Config, Found, From};
+use crate::config::{Config, Found, Origin};
 use crate::failure::Result;
 use crate::report::{Report, escaped, shown};
 
@@ -17,7 +17,7 @@ pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Repo
     let config = Config::load()?;
     let (keys, keys_from) = match args.keys.is_empty() {
         true => (&config.keys, config.keys_from),
-        false => (&args.keys, From::Flag("-k")),
+        false => (&args.keys, Origin::Flag("-k")),
     };
     let keys: Vec<_> = keys.iter().map(|key| shown(key.as_ref())).collect();
     let (count, threads_from) = chosen(asked, "--threads", config.threads);
@@ -29,7 +29,7 @@ pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Repo
     let state = config.state.as_deref().map(shown);
 
     if report.json {
-        let setting = |name: &str, value: Value, from: From| json!({ "name": name, "value": value, "from": source(from, file.as_deref()) });
+        let setting = |name: &str, value: Value, from: Origin| json!({ "name": name, "value": value, "from": source(from, file.as_deref()) });
         report.result(&json!({
             "verb": "config show", "ok": true, "file": file, "read": config.found == Found::Read,
             "state": state,
@@ -65,18 +65,18 @@ pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Repo
 }
 
 /// A flag comes before the file.
-fn chosen<T>(flag: Option<T>, name: &'static str, file: Option<T>) -> (Option<T>, From) {
+fn chosen<T>(flag: Option<T>, name: &'static str, file: Option<T>) -> (Option<T>, Origin) {
     match (flag, file) {
-        (Some(value), _) => (Some(value), From::Flag(name)),
-        (None, Some(value)) => (Some(value), From::File),
-        (None, None) => (None, From::Default),
+        (Some(value), _) => (Some(value), Origin::Flag(name)),
+        (None, Some(value)) => (Some(value), Origin::File),
+        (None, None) => (None, Origin::Default),
     }
 }
 
-fn source(from: From, file: Option<&str>) -> String {
+fn source(from: Origin, file: Option<&str>) -> String {
     match from {
-        From::Flag(name) | From::Variable(name) => name.to_owned(),
-        From::File => file.unwrap_or_default().to_owned(),
-        From::Default => "the default".to_owned(),
+        Origin::Flag(name) | Origin::Variable(name) => name.to_owned(),
+        Origin::File => file.unwrap_or_default().to_owned(),
+        Origin::Default => "the default".to_owned(),
     }
 }

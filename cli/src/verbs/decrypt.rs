@@ -8,7 +8,7 @@ use keystead::{Error, ErrorKind, Expected, Keys, Threads};
 use serde_json::Value;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
-use super::compare::{Comparison, Rules};
+use super::compare::{CompareRules, Comparison};
 use super::existing;
 use super::expectations::Expectations;
 use super::outputs::Outputs;
@@ -86,7 +86,7 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let mode = PRIVATE;
     let mut out = if let Some(output_path) = &task.output_path {
         if let Some(found) = existing::find_output(output_path, opened.id.as_ref())? {
-            let rules = Rules::of(&args.writing);
+            let rules = CompareRules::of(&args.writing);
             if rules.compare() {
                 let mut comparison =
                     Comparison { output_path, status: &found, keys, threads, buffers };

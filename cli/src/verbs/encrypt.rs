@@ -11,7 +11,7 @@ use keystead::{
 use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
-use super::compare::{Comparison, Rules, Source};
+use super::compare::{CompareRules, Comparison, Source};
 use super::existing::{self, KeyChanges};
 use super::outputs::Outputs;
 use super::{
@@ -21,8 +21,8 @@ use super::{
 use crate::args::Encrypt;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::input::{Input, Opened, Reader};
-use crate::keys::{self, Named, Wanted};
+use crate::input::{Input, OpenInput, Reader};
+use crate::keys::{self, KeyArgs, LoadedKeys};
 use crate::output::{Output, OutputOptions, Target};
 use crate::passphrase::Passphrases;
 use crate::positional::PositionalReader;
@@ -38,7 +38,7 @@ struct Job<'a> {
     args: &'a Encrypt,
     outputs: &'a Outputs<'a>,
     /// The keys of the new objects.
-    new: &'a Named,
+    new: &'a LoadedKeys,
     context: &'a Context,
     /// Threads for one file.
     threads: Threads,
@@ -62,9 +62,9 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     keys::check_apart(names, args.source.passphrase_fd, &inputs)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let wanted =
-        Wanted { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
-    let Named { recipients, keys } = keys::to_encrypt(&wanted, &passphrases)?;
-    let new = Named { recipients: make_records(recipients, &args.records), keys };
+        KeyArgs { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
+    let LoadedKeys { recipients, keys } = keys::to_encrypt(&wanted, &passphrases)?;
+    let new = LoadedKeys { recipients: make_records(recipients, &args.records), keys };
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
         conflicts::register_inputs(&inputs);
@@ -104,7 +104,7 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let target = Target::of(explicit.as_deref(), input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
-    let Opened { mut reader, len, id, mode, modified } = input.open()?;
+    let OpenInput { mut reader, len, id, mode, modified } = input.open()?;
     if args.armor && len.is_some_and(|len| len > MAX_ARMORED) {
         return Err(Failure::at(&name, armor_too_long()));
     }
@@ -112,7 +112,7 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let mut key_changes = KeyChanges::default();
     let mut out = if let Some(output_path) = &task.output_path {
         if let Some(found) = existing::find_output(output_path, id.as_ref())? {
-            let rules = Rules::of(&args.writing);
+            let rules = CompareRules::of(&args.writing);
             if rules.compare() {
                 let source = Source {
                     name: &name,
@@ -232,7 +232,7 @@ fn encrypt_armored(
     out: Output,
     names: Names<'_>,
 ) -> Result<(Output, u64, Floor)> {
-    let out = Bounded { out: ArmorWriter::new(out), left: MAX_ARMORED };
+    let out = BoundedWriter { out: ArmorWriter::new(out), left: MAX_ARMORED };
     let (out, plaintext, floor) = encrypt_stream(threads, reader, recipe, out, names)?;
     let (out, _) = out.out.finish().map_err(|error| Failure::at(names.output, error))?;
     Ok((out, plaintext, floor))
@@ -270,12 +270,12 @@ fn double_encryption_hint(input: &Input) -> Option<String> {
 }
 
 /// Refuses an object that no reader would take as text.
-struct Bounded<W> {
+struct BoundedWriter<W> {
     out: W,
     left: u64,
 }
 
-impl<W: Write> Write for Bounded<W> {
+impl<W: Write> Write for BoundedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(len).ok_or_else(armor_too_long)?;

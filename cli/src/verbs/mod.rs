@@ -215,7 +215,7 @@ fn encrypt_reader<W: Write + Send>(
 ) -> Result<u64> {
     let Names { input, output } = names;
     let failed = AtomicBool::new(false);
-    let copied = out.copy_from(threads, Watched { reader, failed: &failed });
+    let copied = out.copy_from(threads, WatchedReader { reader, failed: &failed });
     copied.map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() && !failed.load(Ordering::Relaxed) => {
             Failure::at(output, error)
@@ -225,12 +225,12 @@ fn encrypt_reader<W: Write + Send>(
 }
 
 /// Remembers that reading failed.
-struct Watched<'a, R> {
+struct WatchedReader<'a, R> {
     reader: R,
     failed: &'a AtomicBool,
 }
 
-impl<R> Watched<'_, R> {
+impl<R> WatchedReader<'_, R> {
     fn watch(&self, read: io::Result<usize>) -> io::Result<usize> {
         read.inspect_err(|error| {
             if error.kind() != io::ErrorKind::Interrupted {
@@ -240,7 +240,7 @@ impl<R> Watched<'_, R> {
     }
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl<R: Read> Read for WatchedReader<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(out);
         self.watch(read)

@@ -77,11 +77,11 @@ impl<'a> Outputs<'a> {
     }
 
     /// Makes the directory that the outputs go into, if it is named and not there.
-    pub(super) fn prepare(&self) -> Result<Prepared<'a>> {
-        let Some(root) = self.root.filter(|_| self.into) else { return Ok(Prepared(None)) };
+    pub(super) fn prepare(&self) -> Result<NewDirectory<'a>> {
+        let Some(root) = self.root.filter(|_| self.into) else { return Ok(NewDirectory(None)) };
         match fs::create_dir(root) {
-            Ok(()) => Ok(Prepared(Some(root))),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Prepared(None)),
+            Ok(()) => Ok(NewDirectory(Some(root))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(NewDirectory(None)),
             Err(error) => Err(Failure::io(root, error)),
         }
     }
@@ -121,9 +121,9 @@ impl<'a> Outputs<'a> {
 }
 
 /// A directory for outputs, which goes again if nothing came into it.
-pub(super) struct Prepared<'a>(Option<&'a Path>);
+pub(super) struct NewDirectory<'a>(Option<&'a Path>);
 
-impl Drop for Prepared<'_> {
+impl Drop for NewDirectory<'_> {
     fn drop(&mut self) {
         if let Some(made) = self.0 {
             // One with something in it stays.

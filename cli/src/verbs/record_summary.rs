@@ -13,10 +13,10 @@ use crate::report::Report;
 
 /// The records of all objects that were changed, equal ones counted.
 #[derive(Default)]
-pub(super) struct RecordSummary(Mutex<Counted>);
+pub(super) struct RecordSummary(Mutex<RecordCounts>);
 
 #[derive(Default)]
-struct Counted {
+struct RecordCounts {
     objects: u64,
     /// In the order in which they were met first.
     records: Vec<Record>,

@@ -13,7 +13,7 @@ use super::{existing, file_lock};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::keys::{self, Named};
+use crate::keys::{self, LoadedKeys};
 use crate::object::{Object, explain_open_failure};
 use crate::report::Report;
 use crate::sidefile;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
-    let (Named { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
+    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
@@ -110,7 +110,7 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
         summary.add(&is);
         return Ok(record_summary::planned_outcome(&name, &was, &is));
     }
-    let whole = file.try_clone().and_then(|file| sidefile::Overlay::new(file, side));
+    let whole = file.try_clone().and_then(|file| sidefile::HeaderOverlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
     // The header's own length is within the object's: near enough for the choice of room.
     let options = header_options(new, &found, was.plaintext_len.or(len), &args.records)?;

@@ -70,7 +70,11 @@ impl<'a> Replacement<'a> {
     }
 
     /// Gives the new file attributes and name, or says what it still waits for.
-    pub(super) fn finish(&self, mut out: Output, warnings: &Warnings) -> Result<Finished> {
+    pub(super) fn finish(
+        &self,
+        mut out: Output,
+        warnings: &Warnings,
+    ) -> Result<FinishedReplacement> {
         if self.output_path.is_none() {
             let failed = |error| Failure::io(self.path, error);
             let found = self.path.metadata().map_err(failed)?;
@@ -80,18 +84,18 @@ impl<'a> Replacement<'a> {
         let not_kept = out.keep(&self.attributes);
         let staged = out.finish()?;
         warnings.add(self.attributes.other_names, &not_kept);
-        Ok(Finished { staged, other_names: self.attributes.other_names, not_kept })
+        Ok(FinishedReplacement { staged, other_names: self.attributes.other_names, not_kept })
     }
 }
 
 /// A new file that has its name, or waits for it.
-pub(super) struct Finished {
+pub(super) struct FinishedReplacement {
     pub(super) staged: Option<Staged>,
     other_names: u64,
     not_kept: Vec<String>,
 }
 
-impl Finished {
+impl FinishedReplacement {
     /// Adds to the result of an object what its user should know.
     pub(super) fn describe(&self, value: &mut Value) {
         value["other_names"] = json!(self.other_names);

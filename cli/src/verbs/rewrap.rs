@@ -16,7 +16,7 @@ use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::change::{Change, HeaderChange};
 use super::expectations::Expectations;
 use super::record_summary::{self, RecordSummary};
-use super::replacement::{Finished, Replacement, Warnings};
+use super::replacement::{FinishedReplacement, Replacement, Warnings};
 use super::{DRY_RUN, ROOM, ROOM_FROM};
 use super::{existing, file_lock};
 use crate::args::Rewrap;
@@ -24,11 +24,11 @@ use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::input::Input;
-use crate::keys::{self, Named};
+use crate::keys::{self, LoadedKeys};
 use crate::object::{self, Object, explain_open_failure};
 use crate::platform;
 use crate::report::{Report, shown};
-use crate::sidefile::{self, Overlay, replace_header, restore, side_path};
+use crate::sidefile::{self, HeaderOverlay, replace_header, restore, side_path};
 use crate::small_file::SMALL;
 use crate::staging;
 use crate::times;
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         .hint("--add KEY lets a key open, --remove KEY ends that, --set KEY removes all others"));
     }
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
-    let (Named { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
+    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
@@ -245,7 +245,7 @@ fn describe_outcome(
     rewrapped: &Rewrapped,
     found: &Inspection,
     written: usize,
-    finished: Option<Finished>,
+    finished: Option<FinishedReplacement>,
 ) -> Outcome {
     job.summary.add(found);
     let mut value = json!({
@@ -324,7 +324,7 @@ fn side_fits(path: &Path) -> bool {
 }
 
 fn prefix(file: &File) -> io::Result<Vec<u8>> {
-    let mut file = Overlay::new(file.try_clone()?, None)?;
+    let mut file = HeaderOverlay::new(file.try_clone()?, None)?;
     let mut prefix = object::read_start(&mut file)?;
     object::read_header(&mut file, &mut prefix)?;
     Ok(prefix)
@@ -337,7 +337,7 @@ fn copy(
     file: &File,
     replacement: &Replacement<'_>,
     new: &Rewrapped,
-) -> Result<(u64, Finished)> {
+) -> Result<(u64, FinishedReplacement)> {
     let failed = |error| Failure::io(path, error);
     let mut body = file.try_clone().map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;

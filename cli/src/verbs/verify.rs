@@ -10,7 +10,7 @@ use super::{info_to_json, threads_per_file};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::keys::{self, Named};
+use crate::keys::{self, LoadedKeys};
 use crate::object::Object;
 use crate::progress;
 use crate::report::Report;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
 pub(super) fn verify_object(
     threads: Threads,
     input: &Input,
-    named: &Named,
+    named: &LoadedKeys,
     expected: Expected<'_>,
 ) -> Result<Outcome> {
     let object = Object::open(input)?;

@@ -10,7 +10,7 @@ use crate::args::KeyCheck;
 use crate::demo::format_count;
 use crate::failure::Result;
 use crate::input::Input;
-use crate::keys::{self, Named};
+use crate::keys::{self, LoadedKeys};
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
     let file = read_backup(&args.file, &passphrases)?;
-    let named = Named { recipients: file.recipients(), keys: file.keys() };
+    let named = LoadedKeys { recipients: file.recipients(), keys: file.keys() };
     let each = threads_per_file(&inputs, args.recursive, threads);
     let tree_options =
         TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
