@@ -1,4 +1,4 @@
-//! What a file keeps when a new one takes its name: owner, group, permissions and extended
+//! Carries the attributes of a file over to its replacement: owner, group, permissions and extended
 //! attributes, as far as this process may set them.
 
 use std::fs::{File, Metadata};
@@ -9,7 +9,7 @@ pub(crate) use other::{Attributes, other_names};
 #[cfg(unix)]
 pub(crate) use unix::{Attributes, other_names};
 
-/// What a new file got of the attributes of the one whose name it takes.
+/// The attributes that a replacement got.
 pub(crate) struct AppliedAttributes {
     /// Permissions that the new file has.
     pub(crate) mode: u32,
@@ -28,7 +28,7 @@ mod unix {
     use super::*;
     use crate::platform;
 
-    /// Names (hard links) that lead to the file beside the one it was opened by.
+    /// Returns the number of other names (hard links) of the file.
     pub(crate) fn other_names(file: &Metadata) -> u64 {
         file.nlink().saturating_sub(1)
     }
@@ -66,15 +66,15 @@ mod unix {
             self.mode
         }
 
-        /// Removes what group and others may do.
+        /// Removes the permissions of group and others.
         pub(crate) fn private(mut self) -> Self {
             self.mode &= OWNER_RIGHTS;
             self.extended.retain(|(name, _)| name != ACCESS_LIST);
             self
         }
 
-        /// Gives these attributes to the file that takes the name. What the system refuses is
-        /// listed, never fatal: the content is what must not be lost.
+        /// Sets these attributes on the replacement. What the system refuses is listed, never
+        /// fatal: the content matters more.
         pub(crate) fn apply(&self, file: &File) -> AppliedAttributes {
             let mut lost = self.unread.clone();
             let (owner_kept, group_kept) = self.give_owner(file);
@@ -84,7 +84,7 @@ mod unix {
                 mode &= !SET_ID;
             }
             if !group_kept {
-                // The group that these rights were for is another one.
+                // These permissions were meant for another group.
                 lost.push("group".to_owned());
                 mode &= !(SET_ID | GROUP_RIGHTS);
             }
@@ -109,7 +109,7 @@ mod unix {
             {
                 return (true, true);
             }
-            // Giving a file away takes root; giving it to a group of one's own does not.
+            // Changing the owner takes root; changing to one of our own groups does not.
             let group_kept =
                 found.gid() == self.group || rustix::fs::fchown(file, None, Some(group)).is_ok();
             (found.uid() == self.owner, group_kept)
@@ -171,12 +171,12 @@ mod unix {
 mod other {
     use super::*;
 
-    /// Not known here.
+    /// Unknown on this system.
     pub(crate) fn other_names(_file: &Metadata) -> u64 {
         0
     }
 
-    /// Here a new file has the rights that its folder hands down.
+    /// On this system a new file inherits the permissions of its directory.
     #[derive(Debug, Clone)]
     pub(crate) struct Attributes {
         pub(crate) other_names: u64,
@@ -214,7 +214,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [old, new] = ["old", "new"].map(|name| File::create(dir.path().join(name)).unwrap());
         let has_comment = fsetxattr(&old, "user.comment", b"kept", XattrFlags::empty()).is_ok();
-        // Root alone gives files away.
+        // Only root may change the owner.
         let root = rustix::process::geteuid().is_root();
         if root {
             fchown(&old, Some(12), Some(34)).unwrap();

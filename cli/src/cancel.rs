@@ -1,5 +1,5 @@
-//! Signals: what is half made is removed, and the run ends with 130. Nothing is cut in the middle
-//! of a rename or a rewrap in place.
+//! Handles signals: incomplete outputs are removed, and the run ends with 130. A rename or a rewrap
+//! in place is never interrupted.
 
 use std::fs::File;
 use std::io;
@@ -18,21 +18,21 @@ use crate::platform::{self, Terminal};
 use crate::progress;
 use crate::report::Report;
 
-/// Files and folders of this run that must not outlive it.
+/// Files and directories of this run that must not outlive it.
 static PENDING: Mutex<Vec<(PathBuf, Option<File>)>> = Mutex::new(Vec::new());
-/// Readers are steps that a signal waits for; the writer is the end of the run.
+/// Readers are steps that must not be interrupted; the writer is the end of the run.
 static GATE: RwLock<()> = RwLock::new(());
 /// Whether a thread waits for signals.
 #[cfg(unix)]
 static LISTENING: Mutex<bool> = Mutex::new(false);
-/// How the terminal was before it stopped to echo.
+/// The terminal settings before echo was turned off.
 static TERMINAL: Mutex<Option<Terminal>> = Mutex::new(None);
 
-/// Removed when a signal ends the run, until this is dropped.
+/// A file or directory that is removed if a signal ends the run before this is dropped.
 pub(crate) struct Pending(PathBuf);
 
 impl Pending {
-    /// `file` is the open file, if it is one.
+    /// Registers a path. `file` is the open file, if it is one.
     pub(crate) fn new(path: &Path, file: Option<File>) -> Self {
         locked(&PENDING).push((path.to_owned(), file));
         Self(path.to_owned())
@@ -40,8 +40,7 @@ impl Pending {
 }
 
 impl Pending {
-    /// Returns the open file, which is complete: nothing of it needs to be stored any more before
-    /// it is removed.
+    /// Takes the open file, which is complete and needs no more flushing before its removal.
     pub(crate) fn take_file(&self) -> Option<File> {
         locked(&PENDING)
             .iter_mut()
@@ -56,12 +55,12 @@ impl Drop for Pending {
     }
 }
 
-/// While this lives, a signal waits. For a few system calls only.
+/// Makes signals wait until the guard is dropped. Only for a few system calls.
 pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
     GATE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a prompt; a signal meanwhile gives the terminal its echo back.
+/// Runs a prompt; a signal meanwhile restores the terminal's echo.
 pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> Result<T> {
     listen()?;
     *locked(&TERMINAL) = Terminal::save();
@@ -70,15 +69,14 @@ pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> Result<T> {
     Ok(answer)
 }
 
-/// From now on signals wait until something [`listen`]s, or until a run is over that is too brief
-/// for a thread to pay.
+/// Blocks signals until [`listen`] is called, or until a run ends that is too short for a thread.
 #[cfg(unix)]
 pub(crate) fn block() -> Result<()> {
     watched().thread_block().map_err(|error| failed(error.into()))
 }
 
-/// Starts to listen, if nothing does yet; later threads block signals as this one does. Signals
-/// that whoever started the run had it ignore (`nohup`) are ignored.
+/// Starts the signal thread, if there is none yet; later threads inherit the blocked signals.
+/// Signals that whoever started the run had it ignore (`nohup`) are ignored.
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<()> {
     let mut listening = locked(&LISTENING);
@@ -97,8 +95,8 @@ pub(crate) fn listen() -> Result<()> {
     Ok(())
 }
 
-/// The run is over: a signal that waited, and was not listened to, ends the process as the system
-/// does.
+/// Unblocks signals at the end of the run. A signal that waited ends the process in the default
+/// way.
 #[cfg(unix)]
 pub(crate) fn unblock() {
     if !*locked(&LISTENING) {
@@ -116,7 +114,7 @@ fn failed(error: io::Error) -> Failure {
     Failure::at("signals", Error::Io(error))
 }
 
-/// The system ends the run; what it leaves behind, the next run sweeps.
+/// Does nothing: the system ends the run, and the next run removes leftovers.
 #[cfg(not(unix))]
 pub(crate) fn block() -> Result<()> {
     Ok(())
@@ -130,12 +128,12 @@ pub(crate) fn listen() -> Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn unblock() {}
 
-/// Removes what is pending and ends.
+/// Removes pending files and exits.
 #[cfg_attr(not(unix), allow(dead_code, reason = "no signal is watched there"))]
 fn end() -> ! {
     let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
     for (path, file) in locked(&PENDING).iter() {
-        // What is removed while it is written comes back on some mounts when it is closed.
+        // On some mounts a file that is removed before it is closed reappears.
         let _ = file.as_ref().map(filesystem::flush);
         remove(path);
     }
@@ -145,12 +143,13 @@ fn end() -> ! {
     progress::clear();
     let cancelled = Failure::new(ErrorKind::Cancelled, "cancelled");
     Report::new(false, false).failure(&cancelled);
-    // Not dropped: nobody goes on.
+    // Not dropped, so that no thread continues.
     std::mem::forget(gate);
     std::process::exit(i32::from(ErrorKind::Cancelled.code()))
 }
 
-/// A folder may still be written into, until the next file waits at the gate.
+/// Removes a file or directory. Other threads may still write to a directory until they wait for
+/// the lock.
 fn remove(path: &Path) {
     for _ in 0..REMOVALS {
         let removed =

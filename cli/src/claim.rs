@@ -1,11 +1,11 @@
-//! The claim of a name on a file system with neither hard links nor a rename that replaces nothing:
-//! a file that only one program can have created takes the name of the output, and the complete
-//! private file is then renamed over it.
+//! Claims a name on a file system with neither hard links nor an exclusive rename: a file that only
+//! one program can have created takes the name of the output, and the complete private file is then
+//! renamed over it.
 //!
-//! A marker beside it, created exclusively and locked, is there for as long as that takes: one run
-//! at a time claims a name, and a marker without a lock is a killed run's. The claim says in words
-//! what it is. A run that is killed between creating it and writing these words leaves an empty
-//! file; its unusual permissions tell it from a file of the user's, or where a file system has no
+//! A marker next to it, created exclusively and locked, exists meanwhile: one run at a time claims
+//! a name, and a marker without a lock is left over from a killed run. The claim says in words what
+//! it is. A run that is killed between creating it and writing these words leaves an empty file;
+//! its unusual permissions tell it from a file of the user's, or where a file system has no
 //! permissions, its time, which is the marker's.
 
 use std::fs::{File, Metadata};
@@ -34,7 +34,7 @@ impl<'a> Claim<'a> {
         let marker = Marker::create(to)?;
         let mut created = create(to, UNUSUAL);
         if matches!(created, Err(Errno::EXIST)) && is_claim(to) {
-            // The marker is ours, so no run that is alive has written these words.
+            // The marker is ours, so no live run has written these words.
             let _ = unlinkat(to.folder, to.path, AtFlags::empty());
             created = create(to, UNUSUAL);
         }
@@ -69,7 +69,7 @@ impl<'a> Claim<'a> {
         }
         let mut renamed = renameat(from.folder, from.path, to.folder, to.path);
         if renamed == Err(Errno::EXIST) {
-            // A file system that replaces nothing by any rename needs no claim.
+            // A file system whose rename never replaces needs no claim.
             let _ = unlinkat(to.folder, to.path, AtFlags::empty());
             renamed = renameat(from.folder, from.path, to.folder, to.path);
         }
@@ -85,7 +85,7 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Removes the claim, if it is still there, and its marker.
+    /// Removes the claim, if it still exists, and its marker.
     fn release(&self) {
         if read_words(self.to).is_some_and(|words| WORDS.starts_with(&words)) {
             let _ = unlinkat(self.to.folder, self.to.path, AtFlags::empty());
@@ -94,7 +94,7 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// What is there while a run claims the name of an output.
+/// The marker file that exists while a run claims a name.
 struct Marker<'a> {
     to: At<'a>,
     path: PathBuf,
@@ -102,15 +102,16 @@ struct Marker<'a> {
 }
 
 impl<'a> Marker<'a> {
-    /// Waits for another run that claims the name: then the name is taken, or that run has failed.
+    /// Creates the marker. Waits while another run claims the name: afterwards it is taken, or that
+    /// run has failed.
     fn create(to: At<'a>) -> Result<Self, PublishError> {
         let path = marker_path(to);
         for _ in 0..WAITS {
             match create(At { path: &path, ..to }, PRIVATE) {
                 Ok(file) => {
-                    // A file system without locks never takes a marker for a killed run's.
+                    // Without locks, a marker never counts as left over.
                     let _ = file.lock();
-                    // Before it was locked, it looked like a killed run's, and another run may have
+                    // Before it was locked, another run may have taken it for a leftover and
                     // removed it.
                     if is_still_at(&file, At { path: &path, ..to }) {
                         return Ok(Self { to, path, file });
@@ -124,7 +125,7 @@ impl<'a> Marker<'a> {
         Err(PublishError::new(CLAIMING, Errno::BUSY))
     }
 
-    /// What is removed while it is written comes back on some mounts when it is closed.
+    /// On some mounts a file that is removed before it is closed reappears.
     fn remove(&self) {
         let _ = filesystem::flush(&self.file);
         let _ = unlinkat(self.to.folder, &self.path, AtFlags::empty());
@@ -134,7 +135,7 @@ impl<'a> Marker<'a> {
 /// What an earlier run left at a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Leftover {
-    /// Nothing that is still there.
+    /// No leftover any more.
     None,
     /// A marker that another run may still need.
     Busy,
@@ -146,7 +147,7 @@ pub(crate) fn recover(to: At<'_>) -> Leftover {
     let marker = match openat(to.folder, &path, OFlags::RDONLY | FLAGS, Mode::empty()) {
         Ok(marker) => File::from(marker),
         Err(Errno::NOENT) => return Leftover::None,
-        // On some mounts, what is being written cannot be opened to be read.
+        // Some mounts cannot open a file for reading while it is written.
         Err(_) => return Leftover::Busy,
     };
     let Ok(found) = marker.metadata() else { return Leftover::Busy };
@@ -164,7 +165,7 @@ pub(crate) fn recover(to: At<'_>) -> Leftover {
     }
 }
 
-/// Whether a length is one that a claim may have.
+/// Returns whether a file of this length may be a claim.
 pub(crate) fn may_be_claim(len: u64) -> bool {
     len == 0 || usize::try_from(len) == Ok(WORDS.len())
 }
@@ -174,18 +175,18 @@ fn marker_path(to: At<'_>) -> PathBuf {
     to.path.with_file_name(name)
 }
 
-/// Creates a file that nobody else has.
+/// Creates a file exclusively.
 fn create(at: At<'_>, mode: u32) -> Result<File, Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | FLAGS;
     openat(at.folder, at.path, flags, Mode::from_bits_truncate(wide(mode))).map(File::from)
 }
 
-/// Whether a claim lies there, in its words.
+/// Returns whether the file at a name is a claim, by its text.
 fn is_claim(to: At<'_>) -> bool {
     read_words(to).is_some_and(|words| words == WORDS)
 }
 
-/// The first bytes of the regular file at a name: no more than show that it is no claim.
+/// Reads the start of the regular file at a name, enough to tell whether it is a claim.
 fn read_words(to: At<'_>) -> Option<Vec<u8>> {
     let (file, _) = open(to)?;
     let mut words = Vec::with_capacity(WORDS.len() + 1);
@@ -194,8 +195,8 @@ fn read_words(to: At<'_>) -> Option<Vec<u8>> {
     Some(words)
 }
 
-/// Whether an empty file was created by the run that this marker was left by. A marker that is not
-/// empty says that its claim had its words.
+/// Returns whether an empty file was created by the run that left this marker. A marker that is not
+/// empty states that the claim was written.
 fn is_begun_claim(to: At<'_>, marker: &Metadata) -> bool {
     let Some((_, found)) = open(to) else { return false };
     if found.len() > 0 || marker.len() > 0 || found.uid() != marker.uid() {
@@ -209,7 +210,7 @@ fn is_begun_claim(to: At<'_>, marker: &Metadata) -> bool {
     times.and_then(|(found, marker)| found.duration_since(marker).ok()).is_some_and(|d| d <= SOON)
 }
 
-/// The regular file at a name; a link is not followed.
+/// Opens the regular file at a name without following a link.
 fn open(at: At<'_>) -> Option<(File, Metadata)> {
     let file = openat(at.folder, at.path, OFlags::RDONLY | FLAGS, Mode::empty()).ok()?;
     let file = File::from(file);
@@ -218,16 +219,16 @@ fn open(at: At<'_>) -> Option<(File, Metadata)> {
 }
 
 const FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-/// What a claim says, to people too.
+/// The text of a claim, which users may read.
 const WORDS: &[u8] = b"keystead was stopped before it could put a file here. Run the same command \
 again, or remove this one.\n";
-/// What a marker says once its claim has these words.
+/// The text of a marker once its claim is written.
 const CLAIMED: &[u8] = b"claimed\n";
-/// Permissions of a claim, which nothing else makes an empty file with.
+/// Permissions of a claim, which no other program gives to an empty file.
 const UNUSUAL: u32 = 0o500;
-/// So long after its marker a claim is created.
+/// The most that a claim is younger than its marker.
 const SOON: Duration = Duration::from_secs(2);
-/// How long another run that claims the name is waited for.
+/// Pause between attempts while another run claims the name.
 const WAIT: Duration = Duration::from_millis(20);
 const WAITS: usize = 500;
 const CLAIMING: &str = "claiming its name by an exclusive file";

@@ -1,5 +1,5 @@
-//! What the environment and the configuration file say in place of flags. Nothing is read from the
-//! directory that is worked on, and nothing here is ever run.
+//! Reads settings from the environment and the configuration file. Nothing is read from the working
+//! directory, and nothing here is ever executed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -19,7 +19,7 @@ use crate::report::shown;
 const KEY_VARIABLE: &str = "KEYSTEAD_KEY";
 const CONFIG_VARIABLE: &str = "KEYSTEAD_CONFIG";
 const STATE_VARIABLE: &str = "KEYSTEAD_STATE";
-/// The file in the configuration directory, and what it may have.
+/// The file in the configuration directory and the settings that it may have.
 const FILE: &str = "config.toml";
 const NAMES: &str = "a configuration has `key`, `threads` and `passphrase-memory`";
 
@@ -32,7 +32,7 @@ pub(crate) enum Origin {
     Default,
 }
 
-/// What was found of the configuration file.
+/// Whether the configuration file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Read,
@@ -41,7 +41,7 @@ pub(crate) enum Found {
     NotReadable,
 }
 
-/// What is in force where no flag says otherwise.
+/// The settings in force without flags.
 #[derive(Debug)]
 pub(crate) struct Config {
     /// The configuration file, whether it is there or not; absent where no home is known.
@@ -59,7 +59,7 @@ pub(crate) struct Config {
 /// The default keys of this run, and where they come from.
 static DEFAULT_KEYS: OnceLock<(Vec<OsString>, Origin)> = OnceLock::new();
 
-/// Puts what is configured where a flag was left out.
+/// Fills in configured values for omitted flags.
 pub(crate) fn apply(cli: &mut Cli) -> Result<()> {
     let (keys, memory): (_, Option<&mut Option<u32>>) = match &mut cli.verb {
         Verb::Encrypt(args) => {
@@ -95,13 +95,14 @@ pub(crate) fn apply(cli: &mut Cli) -> Result<()> {
     Ok(())
 }
 
-/// A verb that opens needs a key unless it gets a passphrase.
+/// Returns the places for a default key and memory limit. A verb that opens needs a key unless it
+/// gets a passphrase.
 fn opening(args: &mut OpenKeys) -> (Option<&mut Vec<OsString>>, Option<&mut Option<u32>>) {
     let needs_key = !args.passphrase;
     (needs_key.then_some(&mut args.keys), Some(&mut args.passphrase_memory))
 }
 
-/// Says who named a key file that no argument names.
+/// Returns a hint on where a default key file comes from.
 pub(crate) fn named_by(path: &Path) -> Option<&'static str> {
     let (keys, from) = DEFAULT_KEYS.get()?;
     keys.iter().any(|key| key == path.as_os_str()).then_some(match from {
@@ -181,7 +182,8 @@ impl Config {
                     let Some(keys) = texts(value) else {
                         return wrong("takes the name of a key file, or a list of them");
                     };
-                    // A relative name is not looked for in the directory that is worked on.
+                    // A relative name is resolved against the configuration directory, not the
+                    // working directory.
                     self.keys = keys.map(|key| directory.join(key).into_os_string()).collect();
                     self.keys_from = Origin::File;
                 }
@@ -206,13 +208,14 @@ impl Config {
     }
 }
 
-/// What is wrong with the file, and at which byte.
+/// An error in the file, and its byte offset.
 struct ConfigError {
     at: usize,
     what: String,
 }
 
-/// A directory that a variable names. A relative one would depend on where one works.
+/// Returns the directory that a variable names. Fails on a relative path, which would depend on the
+/// working directory.
 fn directory(variable: &str) -> Result<Option<PathBuf>> {
     let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
         return Ok(None);
@@ -229,7 +232,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// One text, or a list of them; none may be empty.
+/// Parses one text or a list of texts, none of them empty.
 fn texts<'a>(value: &'a Spanned<DeValue<'_>>) -> Option<impl Iterator<Item = &'a OsStr>> {
     let texts: Option<Vec<&str>> = match value.get_ref() {
         DeValue::String(text) => Some(vec![&**text]),

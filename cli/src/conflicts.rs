@@ -1,5 +1,5 @@
-//! Keeps what a run reads apart from what it writes: an output is never an input, a key file or a
-//! file with a secret key in it, whatever name leads there; and what can be read once is read once.
+//! Detects conflicts between what a run reads and what it writes: an output is never an input, a
+//! key file or a file with a secret key, under any name; and a pipe or stdin is read only once.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -38,7 +38,7 @@ impl Role {
 
 /// Files that this run reads, and which no output of it replaces.
 static READ_FILES: LazyLock<Mutex<HashMap<FileId, (Role, String)>>> = LazyLock::new(Mutex::default);
-/// Folders that this run reads, by their real paths.
+/// Directories that this run reads, by their real paths.
 static INPUT_DIRS: Mutex<Vec<(PathBuf, FileId)>> = Mutex::new(Vec::new());
 /// Pipes that were opened.
 static OPENED_PIPES: LazyLock<Mutex<HashSet<FileId>>> = LazyLock::new(Mutex::default);
@@ -50,7 +50,7 @@ pub(crate) fn register(role: Role, name: &str, id: FileId) {
     lock(&READ_FILES).entry(id).or_insert_with(|| (role, name.to_owned()));
 }
 
-/// Remembers the inputs that were named: one of them may lie where the output of another goes.
+/// Remembers the named inputs: one of them may be the output path of another.
 pub(crate) fn register_inputs(inputs: &[Input]) {
     for path in inputs.iter().filter_map(Input::path) {
         let Ok(found) = path.metadata() else { continue };
@@ -62,7 +62,8 @@ pub(crate) fn register_inputs(inputs: &[Input]) {
     }
 }
 
-/// Fails where an output goes into a folder that this run reads. `real` is its path without links.
+/// Fails where an output goes into a directory that this run reads. `real` is its path without
+/// links.
 pub(crate) fn check_outside(path: &Path, real: &Path) -> Result<()> {
     match lock(&INPUT_DIRS).iter().any(|(tree, _)| real.starts_with(tree)) {
         true => Err(output_in_input(path)),
@@ -70,16 +71,16 @@ pub(crate) fn check_outside(path: &Path, real: &Path) -> Result<()> {
     }
 }
 
-/// Fails where the output with this name goes into a folder that this run reads.
+/// Fails where the output with this name goes into a directory that this run reads.
 pub(crate) fn check_output(path: &Path) -> Result<()> {
     if lock(&INPUT_DIRS).is_empty() {
         return Ok(());
     }
-    // Where its folder is not, the output cannot be made.
+    // Without its directory, the output cannot be created.
     output::folder_of(path).canonicalize().map_or(Ok(()), |real| check_outside(path, &real))
 }
 
-/// Fails where a folder for outputs is one that this run reads.
+/// Fails where a directory for outputs is one that this run reads.
 pub(crate) fn check_folder(path: &Path, id: &FileId) -> Result<()> {
     match lock(&INPUT_DIRS).iter().any(|(_, tree)| tree == id) {
         true => Err(output_in_input(path)),
@@ -92,8 +93,8 @@ fn output_in_input(path: &Path) -> Failure {
         .hint("name another place with -o")
 }
 
-/// Fails where stdout or stderr is written to one of the inputs that were named. That is known
-/// before the first message, which would change the input.
+/// Fails where stdout or stderr is written to one of the inputs that were named. Checked before the
+/// first message, which would change the input.
 pub(crate) fn check_inputs(inputs: &[Input]) -> Result<()> {
     if stdio::file(Stream::Stdout).is_none() && stdio::file(Stream::Stderr).is_none() {
         return Ok(());
@@ -112,8 +113,8 @@ pub(crate) fn check_inputs(inputs: &[Input]) -> Result<()> {
     Ok(())
 }
 
-/// Fails where stderr is written to an object in this folder. What is said of the files before it
-/// would change it.
+/// Fails where stderr is written to an object in this directory. Messages about earlier files would
+/// change it.
 fn check_stderr_below(folder: &Path) -> Result<()> {
     let Some(_) = stdio::file(Stream::Stderr).filter(|_| folder.is_dir()) else { return Ok(()) };
     let Some(written) = stdio::path(Stream::Stderr).filter(|path| is_object(path)) else {
@@ -131,8 +132,8 @@ fn is_object(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("ks"))
 }
 
-/// Fails where stdout or stderr is written to a file that is found in a folder. What is said of a log
-/// goes into the log, but nothing goes into an object.
+/// Fails where stdout or stderr is written to a file that is found in a directory. A log may
+/// receive messages about itself, but an object may not.
 pub(crate) fn check_found(path: &Path, id: &FileId) -> Result<()> {
     check_streams_apart(&shown(path), id, !is_object(path))
 }
@@ -180,8 +181,7 @@ pub(crate) fn check_streams() -> Result<()> {
     Ok(())
 }
 
-/// Fails where an output must not have this name: it would be taken for the side file of a rewrap
-/// of the object beside it.
+/// Fails where an output would be taken for the side file of a rewrap.
 pub(crate) fn check_name(path: &Path) -> Result<()> {
     if !is_side_file(path) || path.with_extension("").symlink_metadata().is_err() {
         return Ok(());
@@ -212,7 +212,7 @@ pub(crate) fn check_replaced(
             return Err(Failure::usage(what).hint("choose another output"));
         }
     }
-    // What cannot be read holds no key that anybody uses here.
+    // A file that cannot be read holds no key in use.
     if open().is_ok_and(|mut file| keys::holds_secret(&mut file, len)) {
         let what = format!("{}: the output would replace a secret key", shown(path));
         return Err(Failure::usage(what).hint(
@@ -222,8 +222,7 @@ pub(crate) fn check_replaced(
     Ok(())
 }
 
-/// Fails where a pipe was opened before: its bytes are gone, and nobody may ever write more. To be
-/// asked before it is opened.
+/// Fails where a pipe was opened before, since its bytes are gone. Call this before opening it.
 pub(crate) fn check_once(path: &Path) -> Result<()> {
     let Ok(found) = path.metadata() else { return Ok(()) };
     match id_of(path, &found) {
@@ -244,7 +243,7 @@ pub(crate) fn take_stdin(purpose: &'static str) -> Result<()> {
     }
 }
 
-/// One stdin cannot be read for two purposes.
+/// Returns the failure for reading stdin for two purposes.
 pub(crate) fn stdin_conflict(one: &str, other: &str) -> Failure {
     let what = match one == other {
         true => format!("stdin can be read only once, and is named twice as {one}"),

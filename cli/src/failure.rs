@@ -1,5 +1,4 @@
-//! What ends a verb: a class (the exit code), one message, and what to do about it where that can
-//! be known.
+//! The error of the command line: a class (the exit code), one message and, where possible, a hint.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +8,7 @@ use keystead::{Error, ErrorKind};
 use crate::filesystem;
 use crate::report::shown;
 
-/// Result of everything in the command line.
+/// Result of every fallible function in the command line.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 /// An error as the user sees it.
@@ -18,7 +17,7 @@ pub(crate) struct Failure {
     pub(crate) class: ErrorKind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    /// Whoever read our output went away: there is nobody to tell.
+    /// The reader of our output is gone, so nothing is printed.
     pub(crate) silent: bool,
 }
 
@@ -43,13 +42,13 @@ impl Failure {
         self
     }
 
-    /// A library error about the thing called `name`, already escaped.
+    /// Makes a failure of a library error about `name`, which is already escaped.
     pub(crate) fn at(name: &str, error: Error) -> Self {
         let failure = Self::from(error);
         Self { message: format!("{name}: {}", failure.message), ..failure }
     }
 
-    /// An error of one step on the way to a file, which by itself would not say what was tried.
+    /// Makes a failure that names the step that failed on the way to a file.
     pub(crate) fn step(path: &Path, step: &str, error: io::Error) -> Self {
         let failure = Self::from(Error::from_io(error));
         let system = filesystem::file_system(path);
@@ -58,7 +57,7 @@ impl Failure {
         Self { message, ..failure }.hint(ELSEWHERE)
     }
 
-    /// An I/O error about a path.
+    /// Makes a failure of an I/O error about a path.
     pub(crate) fn io(path: &Path, error: io::Error) -> Self {
         Self::at(&shown(path), Error::from_io(error))
     }
@@ -68,7 +67,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let class = error.kind();
         let hint = match &error {
-            // One text, whatever it was.
+            // All authentication errors have the same text.
             Error::Auth => Some(AUTH.to_owned()),
             error => error.hint().map(str::to_owned),
         };
@@ -89,7 +88,7 @@ system, and copy the file from there";
 const AUTH: &str =
     "get the object again from its source; `keystead inspect` shows who should open it";
 
-/// The system's text without its number.
+/// Returns the system's text without its number.
 fn system_message(error: &io::Error) -> String {
     let text = error.to_string();
     match text.rfind(" (os error ") {

@@ -1,5 +1,5 @@
-//! What differs between file systems: not all of them sync folders, lock, take a file in any order
-//! or rename a folder, and some store a file only when it is closed.
+//! Handles differences between file systems: not all of them sync directories, lock, accept writes
+//! in any order or rename a directory, and some store a file only when it is closed.
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,7 @@ mod unix {
     use super::*;
     use crate::output::folder_of;
 
-    /// What the file system at a path is called, where the system tells.
+    /// Returns the name of the file system at a path, where the system knows it.
     pub(crate) fn file_system(path: &Path) -> Option<String> {
         let folder = folder_of(path);
         let device = rustix::fs::stat(folder).ok()?.st_dev;
@@ -35,8 +35,7 @@ mod unix {
         found.split(' ').next().map(str::to_owned)
     }
 
-    /// Closes a file. On some mounts this is when what was written is stored, and where that fails,
-    /// nothing else says so.
+    /// Closes a file. Some mounts store written bytes only now, and report failure only here.
     pub(crate) fn close(file: File) -> io::Result<()> {
         match nix::unistd::close(file) {
             Err(nix::errno::Errno::EINTR) => Ok(()),
@@ -49,15 +48,14 @@ mod unix {
         file.try_clone().and_then(close)
     }
 
-    /// Waits until a file is on disk. A file system that has no such call is believed to need
-    /// none.
+    /// Waits until a file is on disk. A file system without that call is assumed to need none.
     pub(crate) fn sync_file(file: &File) -> io::Result<()> {
         unless_unsupported(file.sync_all())
     }
 
-    /// Waits until the names in a folder are on disk, as far as that can be done: some file systems
-    /// sync no folder, and one that may be written but not read cannot be opened. The files in it
-    /// are on disk then, and nobody could do more.
+    /// Waits until the names in a directory are on disk, as far as possible: some file systems sync
+    /// no directories, and one that is not readable cannot be opened. The files in it are on disk
+    /// by then.
     pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
         let synced = unless_unsupported(File::open(dir).and_then(|dir| dir.sync_all()));
         match synced.as_ref().err().and_then(Errno::from_io_error) {
@@ -66,12 +64,12 @@ mod unix {
         }
     }
 
-    /// A call that this file system does not have is no error.
+    /// Ignores an error of a call that this file system does not have.
     fn unless_unsupported(done: io::Result<()>) -> io::Result<()> {
         done.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) })
     }
 
-    /// Whether an error says that a file system does not have a call, or has no locks.
+    /// Returns whether an error says that a file system does not have a call, or has no locks.
     pub(crate) fn is_unsupported(error: &io::Error) -> bool {
         matches!(
             Errno::from_io_error(error),
@@ -79,29 +77,28 @@ mod unix {
         )
     }
 
-    /// Whether a file may be written in any order. Programs serve some file systems, and of those
-    /// that pass on to a cloud what they get, some take it from the first byte to the last alone.
+    /// Returns whether a file may be written in any order. Some FUSE file systems stream to a cloud
+    /// and accept writes only in order.
     #[cfg(target_os = "linux")]
     pub(crate) fn takes_any_order(file: &File) -> bool {
         rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type != FUSE_MAGIC)
     }
 
-    /// Elsewhere nobody has seen such a file system.
+    /// No such file system is known elsewhere.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn takes_any_order(_file: &File) -> bool {
         true
     }
 
-    /// Whether the time of a file may change though nobody writes to it: of the same file systems,
-    /// some set it anew for a file that they have not stored yet whenever it is opened.
+    /// Returns whether the time of a file may change without a write: some FUSE file systems reset
+    /// it whenever a file that is not stored yet is opened.
     #[cfg(target_os = "linux")]
     pub(crate) fn may_move_times(file: &File) -> bool {
         !takes_any_order(file)
     }
 
-    /// Whether a folder may be given another name together with what was just written in it. Of
-    /// the same file systems, some cannot, some copy each file, and some do not find for a while
-    /// what is in it.
+    /// Returns whether a directory can be renamed together with files just written in it. Some FUSE
+    /// file systems cannot, some copy each file, and some lose sight of the files for a while.
     #[cfg(target_os = "linux")]
     pub(crate) fn renames_folders(folder: &Path) -> bool {
         rustix::fs::statfs(folder).is_ok_and(|found| found.f_type != FUSE_MAGIC)
@@ -130,7 +127,7 @@ mod other {
         None
     }
 
-    /// Closing stores nothing here.
+    /// Closes a file, which stores nothing on this system.
     pub(crate) fn close(file: File) -> io::Result<()> {
         drop(file);
         Ok(())
@@ -145,7 +142,7 @@ mod other {
         file.sync_all()
     }
 
-    /// A rename is as durable as this system makes it.
+    /// Does nothing: directories cannot be synced on this system.
     pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -162,7 +159,7 @@ mod other {
         false
     }
 
-    /// What is open in a folder keeps it from getting another name.
+    /// Returns false: an open file in a directory prevents its rename.
     pub(crate) fn renames_folders(_folder: &Path) -> bool {
         false
     }

@@ -1,23 +1,22 @@
-//! Plaintext that is held back in memory until all of it has verified.
+//! Holds plaintext back in memory until all of it has verified.
 
 use std::io::{self, Write};
 
 use keystead::{Detail, Error};
 
-/// What `--buffer` takes.
+/// Limit of `--buffer`.
 const MOST: u64 = 256 * 1024 * 1024;
-/// So much is taken at a time where the length is not known.
+/// Bytes allocated at a time where the length is not known.
 const PART: usize = 1_048_576;
 
-/// Bytes in the order in which they came. Parts are never copied to make room, so the peak is
-/// their length.
+/// Plaintext in order. Parts are never copied to grow, so peak memory is their length.
 #[derive(Default)]
 pub(crate) struct PlaintextBuffer {
     parts: Vec<Part>,
     len: u64,
 }
 
-/// A part, wiped when dropped: at once, where `Zeroizing` writes byte after byte.
+/// A part, wiped when dropped. One fill is faster than `Zeroizing`, which writes byte by byte.
 struct Part(Vec<u8>);
 
 impl Drop for Part {
@@ -29,8 +28,8 @@ impl Drop for Part {
 }
 
 impl PlaintextBuffer {
-    /// Takes memory for `len` bytes, where that is known. Fails with LIMIT where it is more than may
-    /// be held, or more than there is.
+    /// Allocates `len` bytes, where that is known. Fails with LIMIT above the maximum or without
+    /// enough memory.
     pub(crate) fn new(len: Option<u64>) -> keystead::Result<Self> {
         let mut held = Self::default();
         if let Some(len) = len {

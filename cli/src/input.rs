@@ -1,4 +1,4 @@
-//! Where bytes come from: a file or stdin.
+//! Opens inputs: files and stdin.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,12 +18,12 @@ use crate::tree::Entry;
 pub(crate) enum Input {
     Stdin,
     File(PathBuf),
-    /// Found in a folder.
+    /// Found in a directory.
     Entry(Entry),
 }
 
 impl Input {
-    /// Returns the inputs with these names; `-`, and nothing at all, is stdin.
+    /// Returns the inputs with these names. `-` and an empty list mean stdin.
     pub(crate) fn list(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let inputs: Vec<_> = paths.iter().map(|path| Self::of(path)).collect();
         if inputs.iter().filter(|input| **input == Self::Stdin).count() > 1 {
@@ -34,8 +34,8 @@ impl Input {
         Ok(inputs)
     }
 
-    /// [`list`](Self::list) for verbs that write: a file that is named twice is worked on once, for
-    /// the second time would find the output of the first.
+    /// Returns each input once, for verbs that write. The second time would find the output of the
+    /// first.
     pub(crate) fn list_once(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let mut seen = HashSet::new();
         let mut inputs = Self::list(paths)?;
@@ -47,7 +47,7 @@ impl Input {
         if path == Path::new("-") { Self::Stdin } else { Self::File(path.to_owned()) }
     }
 
-    /// Its name for people.
+    /// Its name in messages.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Stdin => "stdin".to_owned(),
@@ -56,7 +56,7 @@ impl Input {
         }
     }
 
-    /// Where it lies, if it is a file.
+    /// Returns its path, if it is a file.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,
@@ -112,10 +112,10 @@ pub(crate) struct OpenInput {
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// The bytes.
+/// A source of bytes.
 pub(crate) enum Reader {
     Stdin(ReadOnce<io::Stdin>),
-    /// A regular file: it has a length and can be sought in.
+    /// A regular file, which has a length and can seek.
     Regular(File),
     /// A FIFO or device.
     Pipe(ReadOnce<File>),
@@ -139,8 +139,7 @@ impl Read for Reader {
     }
 }
 
-/// A reader that ends once: the end of a terminal or a FIFO is an event, and whoever reads on waits
-/// for more.
+/// A reader that ends once. After the end of a terminal or a FIFO, another read would block.
 pub(crate) struct ReadOnce<R> {
     reader: R,
     ended: bool,
@@ -206,12 +205,12 @@ fn describe_file(path: &Path, file: File) -> Result<OpenInput> {
     Ok(OpenInput { reader: Reader::Pipe(ReadOnce::new(file)), len: None, id, mode, modified: None })
 }
 
-/// The path without steps that lead nowhere.
+/// Returns the path without `.` components.
 fn normalized(path: &Path) -> PathBuf {
     path.components().filter(|component| *component != Component::CurDir).collect()
 }
 
-/// Fills `out` as far as the input goes.
+/// Fills `out` or reads to the end of the input. Returns the number of bytes.
 pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < out.len() {

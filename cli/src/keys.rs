@@ -1,5 +1,5 @@
-//! Loads the keys that options name: `-k`, `-R`, `-p`, `--add`, `--set`, `--remove`. A secret is read from a file, never from the
-//! arguments.
+//! Loads the keys that options name: `-k`, `-R`, `-p`, `--add`, `--set`, `--remove`. Secrets are
+//! read from files, never from the arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -30,14 +30,14 @@ const STDIN: &str = "-";
 /// SPEC R44, and one byte to see that there is more.
 const MAX_READ: usize = 1_048_577;
 
-/// What an encryption is for: keys, recipients files, a passphrase.
+/// The keys that an encryption is asked to use.
 pub(crate) struct KeyArgs<'a> {
     pub(crate) keys: &'a [OsString],
     pub(crate) recipients: &'a [PathBuf],
     pub(crate) passphrase: bool,
 }
 
-/// The keys that were named, as they encrypt and as they open: a public key opens nothing.
+/// Loaded keys, for encrypting and for opening. A public key opens nothing.
 pub(crate) struct LoadedKeys {
     pub(crate) recipients: Recipients,
     pub(crate) keys: Keys,
@@ -75,7 +75,7 @@ pub(crate) fn to_change(args: &OpenKeys) -> Result<(LoadedKeys, Passphrases)> {
     Ok((LoadedKeys { recipients, keys }, passphrases))
 }
 
-/// The keys of a new object.
+/// Returns the keys of a new object.
 pub(crate) fn to_encrypt(wanted: &KeyArgs<'_>, passphrases: &Passphrases) -> Result<LoadedKeys> {
     let mut file = load(wanted.keys, passphrases)?;
     for path in wanted.recipients {
@@ -120,7 +120,7 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<KeyF
     Ok(keys)
 }
 
-/// One stdin cannot be passphrases, a key and data at a time. Known before any of it is read.
+/// Fails where stdin would be several of passphrases, a key and data, before any of it is read.
 pub(crate) fn check_apart<'a>(
     keys: impl IntoIterator<Item = &'a OsStr>,
     fd: Option<u32>,
@@ -140,26 +140,26 @@ pub(crate) fn check_apart<'a>(
     }
 }
 
-/// Keys with commas between them, as other programs take them.
+/// Returns whether a name is a comma-separated list of keys, as other programs take.
 fn is_list(name: &OsStr) -> bool {
     name.as_encoded_bytes().contains(&b',')
         && !Path::new(name).exists()
         && refuse_secret(name).is_ok()
 }
 
-/// One key file, plain or encrypted, or a file of public keys.
+/// Reads one key file, plain or encrypted, or a file of public keys.
 pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
     refuse_secret(path.as_os_str())?;
     parse(path, &read(path)?, passphrases)
 }
 
-/// The keys in the bytes of a key file.
+/// Parses the bytes of a key file.
 pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<KeyFile> {
     let mut asked = None;
     let keys = KeyFile::open(bytes, || {
         let asked_for = format!("the key file {}", name(path));
         passphrases.ask(&asked_for).map(|key| passphrases.limited(key.into())).map_err(|failure| {
-            // The library's error takes its place; ours is kept.
+            // The library returns its own error, so ours is kept here.
             asked = Some(failure);
             Error::Cancelled
         })
@@ -175,7 +175,8 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Res
     })
 }
 
-/// A file of public keys only: a secret in it is a mistake that someone would share.
+/// Reads a file of public keys. Fails if it holds a secret key, which someone might share by
+/// mistake.
 pub(crate) fn public_keys(path: &Path, option: &str) -> Result<KeyFile> {
     refuse_secret(path.as_os_str())?;
     let bytes = read(path)?;
@@ -189,7 +190,7 @@ pub(crate) fn public_keys(path: &Path, option: &str) -> Result<KeyFile> {
     Ok(keys)
 }
 
-/// The bytes of a key file, read once; `-` is stdin.
+/// Reads a key file once; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if path == Path::new(STDIN) {
         return read_stdin();
@@ -245,8 +246,8 @@ fn read_stdin() -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// Returns the name and the identity of the public half beside a secret key, which others encrypt
-/// with: no output takes its place.
+/// Returns the name and the identity of the public half next to a secret key. No output may replace
+/// it.
 fn public_half(path: &Path) -> Option<(String, FileId)> {
     let mut half = path.as_os_str().to_owned();
     half.push(".pub");
@@ -255,8 +256,8 @@ fn public_half(path: &Path) -> Option<(String, FileId)> {
     Some((shown(half), platform::file_id(half, &found).ok()?))
 }
 
-/// Whether a file of `len` bytes holds a secret key: as text, on paper, or under a passphrase. What
-/// cannot be read holds none.
+/// Returns whether a file of `len` bytes holds a secret key: as text, on paper, or under a
+/// passphrase. An unreadable file holds none.
 pub(crate) fn holds_secret(file: &mut impl Read, len: u64) -> bool {
     let Some(len) = usize::try_from(len).ok().filter(|len| *len < MAX_READ) else { return false };
     let Ok(mut start) = object::read_start(file) else { return false };
@@ -275,14 +276,14 @@ pub(crate) fn holds_secret(file: &mut impl Read, len: u64) -> bool {
     has_key_text(&text) || std::str::from_utf8(&text).is_ok_and(paper::is_paper)
 }
 
-/// Whether an object is a key file under a passphrase (SPEC R44).
+/// Returns whether an object is a key file under a passphrase (SPEC R44).
 pub(crate) fn is_key_object(start: &[u8]) -> bool {
     keystead::inspect(start, None).is_ok_and(|found| {
         found.context.iter().any(|(name, value)| name == "keystead.type" && value == "key-file")
     })
 }
 
-/// Whether the text of a secret key is anywhere in these bytes, in UTF-8 or in UTF-16.
+/// Returns whether the text of a secret key is anywhere in these bytes, in UTF-8 or in UTF-16.
 fn has_key_text(bytes: &[u8]) -> bool {
     // Reserved at once, so that no grown buffer leaves a copy of a secret behind.
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
@@ -296,17 +297,18 @@ fn has_key_text(bytes: &[u8]) -> bool {
     })
 }
 
-/// The name of a key file for people.
+/// Returns the name of a key file for people.
 fn name(path: &Path) -> String {
     if path == Path::new(STDIN) { "stdin".to_owned() } else { shown(path) }
 }
 
-/// Whether it is the text of a public key.
+/// Returns whether it is the text of a public key.
 pub(crate) fn is_public(name: &OsStr) -> bool {
     name.to_str().is_some_and(|text| text.starts_with("age1"))
 }
 
-/// Arguments are seen by every process, so a secret among them is refused, and not said again.
+/// Fails where an argument is a secret key, since every process sees arguments. The message does
+/// not repeat it.
 fn refuse_secret(name: &OsStr) -> Result<()> {
     let Some(text) = name.to_str() else { return Ok(()) };
     let upper = text.trim().get(..64).unwrap_or(text.trim()).to_ascii_uppercase();
@@ -318,7 +320,7 @@ fn refuse_secret(name: &OsStr) -> Result<()> {
     Ok(())
 }
 
-/// A public key given as text.
+/// Parses a public key given as text.
 fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
     refuse_secret(name)?;
     let Some(text) = name.to_str() else { return Ok(None) };

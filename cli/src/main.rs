@@ -1,4 +1,4 @@
-//! The command line of keystead: parses, runs one verb, and turns its end into an exit code.
+//! The command line of keystead: parses the arguments, runs one verb and returns its exit code.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let watched = cancel::block()
         .and_then(|()| if quick_run::is_quick(&args.verb) { Ok(()) } else { cancel::listen() });
     let ready = watched.and_then(|()| conflicts::check_streams()).and_then(|()| match args.json {
-        // Results that nobody gets are not worth the work.
+        // Without stdout, the results would be lost.
         true => stdio::check_stdout(),
         false => Ok(()),
     });
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// Help and version go to stdout and are no error.
+/// Prints help or version to stdout.
 fn show(text: &str) -> ExitCode {
     let report = Report::new(false, false);
     let end = report.print(text).map(|()| 0);

@@ -1,5 +1,4 @@
-//! An object to be opened: from a file, a pipe or armor, with what can be said when it does not
-//! open.
+//! Opens objects from files, pipes and armor, and explains why one does not open.
 
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read, Seek};
@@ -20,23 +19,23 @@ use crate::report::shown;
 use crate::sidefile;
 use crate::sniff;
 
-/// White space and a begin line (SPEC R45).
+/// Bytes for white space and a begin line (SPEC R45).
 const ARMOR_START: usize = 1_100;
 /// Armor is checked whole before it is opened, so it is held in memory.
 pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
 /// How an object begins (SPEC R4), and how its text does (R45).
 pub(crate) const MAGIC: &[u8] = b"\x8bKST";
 const ARMOR: &[u8] = b"-----BEGIN KEYSTEAD OBJECT-----";
-/// Salt and commitment, behind the header.
+/// Length of salt and commitment, which follow the header.
 pub(crate) const BODY_PREFIX: usize = 56;
 
-/// Bytes that can be read at any place.
+/// A reader that can seek.
 pub(crate) trait ReadSeek: Read + Seek + ReadAt {}
 impl<T: Read + Seek + ReadAt> ReadSeek for T {}
 
 /// An object that nobody has opened yet.
 pub(crate) struct Object {
-    /// Its name for people.
+    /// Its name in messages.
     pub(crate) name: String,
     /// Length of the binary object, where it is known.
     pub(crate) len: Option<u64>,
@@ -44,7 +43,7 @@ pub(crate) struct Object {
     /// When its file was last written.
     pub(crate) modified: Option<SystemTime>,
     pub(crate) armored: bool,
-    /// Its first bytes: the header and what is behind it, as far as they are there.
+    /// Its first bytes: the header, salt and commitment, as far as they exist.
     pub(crate) prefix: Vec<u8>,
     bytes: Bytes,
 }
@@ -52,7 +51,7 @@ pub(crate) struct Object {
 enum Bytes {
     File(PathBuf, File),
     Memory(Vec<u8>),
-    /// What is behind the prefix.
+    /// The bytes after the prefix.
     Stream(Reader),
 }
 
@@ -79,7 +78,8 @@ impl Plaintext {
         }
     }
 
-    /// All of it, in order; gives its length when the end has verified.
+    /// Passes the whole plaintext to `take`, in order. Returns its length when the end has
+    /// verified.
     pub(crate) fn copy_to(
         &mut self,
         threads: Threads,
@@ -97,19 +97,19 @@ impl Object {
         Self::of(input, Self::open_input(input)?)
     }
 
-    /// The input, of which nothing is read yet.
+    /// Opens an input without reading from it.
     pub(crate) fn open_input(input: &Input) -> Result<OpenInput> {
         input.open().map_err(|failure| suggest_object(input, failure))
     }
 
-    /// What an input holds that was opened.
+    /// Reads the start of an opened input.
     pub(crate) fn of(input: &Input, opened: OpenInput) -> Result<Self> {
         let name = input.shown();
         let OpenInput { mut reader, len, id, modified, .. } = opened;
         let failed = |error| Failure::at(&name, Error::from_io(error));
         let mut prefix = read_start(&mut reader).map_err(failed)?;
         if keystead::is_armored(&prefix) {
-            // All of it is read.
+            // Armor is read whole before it is parsed.
             cancel::listen()?;
             let start = prefix.clone();
             let object = read_armor(&mut prefix, &mut reader, len);
@@ -134,13 +134,12 @@ impl Object {
         Ok(Self { name, len, id, modified, armored: false, prefix, bytes })
     }
 
-    /// Whether it is no object at all: it does not begin as one.
+    /// Returns whether the input does not begin like an object.
     pub(crate) fn is_foreign(&self) -> bool {
         !self.armored && !self.prefix.starts_with(MAGIC)
     }
 
-    /// A key file under a passphrase is no object to be given other keys: nothing would take it
-    /// for a key file any more.
+    /// Fails for a key file under a passphrase. With other keys it would no longer be a key file.
     pub(crate) fn refuse_key_file(&self) -> Result<()> {
         if !keys::is_key_object(&self.prefix) {
             return Ok(());
@@ -149,12 +148,12 @@ impl Object {
             .hint("`keystead key passphrase FILE` gives it another passphrase"))
     }
 
-    /// Whether any place of it can be read.
+    /// Returns whether it can be read at any offset.
     pub(crate) const fn is_seekable(&self) -> bool {
         !matches!(self.bytes, Bytes::Stream(_))
     }
 
-    /// The plaintext, with a side header where that is needed.
+    /// Opens the plaintext, using the side header where needed.
     pub(crate) fn plaintext(self, keys: &Keys, expected: Expected<'_>) -> Result<Plaintext> {
         if self.is_seekable() {
             return self.range_reader(keys, expected).map(Plaintext::Seekable);
@@ -169,7 +168,8 @@ impl Object {
             .map_err(|error| explain_open_failure(&name, error, &start, keys))
     }
 
-    /// The plaintext at any place. Only for what [`is_seekable`](Self::is_seekable).
+    /// Opens the plaintext for reads at any offset. Only for objects that are
+    /// [`is_seekable`](Self::is_seekable).
     pub(crate) fn range_reader(
         self,
         keys: &Keys,
@@ -192,7 +192,7 @@ impl Object {
         opened.map_err(|error| explain_open_failure(&name, error, &prefix, keys))
     }
 
-    /// Where it lies, and the file; nothing for pipes and armor.
+    /// Returns its path and file; nothing for pipes and armor.
     pub(crate) fn into_file(self) -> Option<(PathBuf, File)> {
         match self.bytes {
             Bytes::File(path, file) => Some((path, file)),
@@ -200,7 +200,7 @@ impl Object {
         }
     }
 
-    /// The binary object that armor held.
+    /// Returns the binary object from armor.
     pub(crate) fn into_memory(self) -> Option<Vec<u8>> {
         match self.bytes {
             Bytes::Memory(object) => Some(object),
@@ -209,7 +209,7 @@ impl Object {
     }
 }
 
-/// The plaintext's name given in place of the object's.
+/// Adds a hint where the name of the plaintext was given instead of the object's.
 fn suggest_object(input: &Input, failure: Failure) -> Failure {
     let Input::File(path) = input else { return failure };
     let mut object = path.as_os_str().to_owned();
@@ -224,7 +224,7 @@ fn seekable(reader: impl ReadSeek + 'static) -> Box<dyn ReadSeek> {
     Box::new(reader)
 }
 
-/// What tells an object, armored or not, from anything else.
+/// Reads enough bytes to tell an object, armored or not, from anything else.
 pub(crate) fn read_start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = vec![0; ARMOR_START];
     let read = read_full(reader, &mut start)?;
@@ -232,7 +232,7 @@ pub(crate) fn read_start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Reads on, to the end of the header and of salt and commitment, as far as they are there.
+/// Reads on to the end of the header, salt and commitment, as far as they exist.
 pub(crate) fn read_header(reader: &mut impl Read, start: &mut Vec<u8>) -> io::Result<()> {
     let (have, wanted) = (start.len(), prefix_len(start));
     if wanted > have {
@@ -243,13 +243,13 @@ pub(crate) fn read_header(reader: &mut impl Read, start: &mut Vec<u8>) -> io::Re
     Ok(())
 }
 
-/// How many bytes the header and the start of the body take.
+/// Returns the length of the header, salt and commitment.
 fn prefix_len(start: &[u8]) -> usize {
     sidefile::stated_len(start).map_or(0, |len| len + BODY_PREFIX)
 }
 
-/// The object in a text of which `text` is the start, and which has `len` bytes where that is known.
-/// Text and object share their memory.
+/// Reads armor that starts with `text` and has `len` bytes, where that is known. Returns the
+/// object, which reuses the memory of the text.
 fn read_armor(
     text: &mut Vec<u8>,
     rest: &mut Reader,
@@ -290,10 +290,10 @@ fn reserve_memory(text: &mut Vec<u8>, more: usize) -> keystead::Result<()> {
 }
 
 const BINARY: &str = "large objects are kept binary, without --armor";
-/// So much text is read at a time.
+/// Bytes of text read at a time.
 const ARMOR_PART: usize = 1_048_576;
 
-/// Adds to an error of opening what is known: who could open it, or what it is instead.
+/// Adds a hint to an error of opening: which keys open the object, or what the input is instead.
 pub(crate) fn explain_open_failure(
     name: &str,
     error: Error,
@@ -308,7 +308,7 @@ pub(crate) fn explain_open_failure(
     }
 }
 
-/// Adds to an error of parsing what the input is instead.
+/// Adds a hint to an error of parsing: what the input is instead.
 pub(crate) fn explain_parse_failure(name: &str, error: Error, start: &[u8]) -> Failure {
     let failure = Failure::at(name, error);
     let armor = start.trim_ascii_start().starts_with(ARMOR);
@@ -322,7 +322,7 @@ pub(crate) fn explain_parse_failure(name: &str, error: Error, start: &[u8]) -> F
     }
 }
 
-/// The ways in, for someone whose keys are others.
+/// Describes the keys that open an object, for a user who gave other keys.
 fn describe_keys(prefix: &[u8], keys: &Keys) -> String {
     let Ok(inspection) = keystead::inspect(prefix, None) else {
         return "try another key".to_owned();
@@ -343,7 +343,7 @@ fn describe_keys(prefix: &[u8], keys: &Keys) -> String {
         |key: &&MasterKey| inspection.records.iter().any(|record| record.key_id == Some(key.id()));
     let given = keys.iter().find(is_named);
     match given {
-        // Only a demand that it be held lets a key that fits be passed over.
+        // A key that fits is skipped only because of --require-holder.
         Some(key) => format!(
             "{} opens it, but anyone with its public key can have made it (--require-holder)",
             key.id()

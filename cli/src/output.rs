@@ -1,5 +1,5 @@
-//! Where bytes go. A file appears at its name complete and synced, or not at all; what was there
-//! before stays until then.
+//! Writes outputs. A file appears under its name complete and synced, or not at all; an old file
+//! stays until then.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Seek as _, Write};
@@ -33,22 +33,22 @@ pub(crate) enum Target {
 
 /// How an output is written.
 pub(crate) struct OutputOptions {
-    /// Replace what is there.
+    /// Whether to replace an existing file.
     pub(crate) force: bool,
-    /// Sync file and folder before it is called done.
+    /// Whether to sync the file and its directory before reporting success.
     pub(crate) sync: bool,
     /// Permissions of the finished file.
     pub(crate) mode: u32,
-    /// A file that the output must not be, by any of its names.
+    /// A file that the output must not be, under any of its names.
     pub(crate) not: Option<FileId>,
-    /// When it was last written, as it is to say; without, now.
+    /// The modification time to set; now, where there is none.
     pub(crate) modified: Option<SystemTime>,
-    /// Whether a terminal may show it.
+    /// Whether it is text that a terminal may show.
     pub(crate) text: bool,
 }
 
 impl Target {
-    /// `-o`, or a name made of the input's; stdin goes to stdout.
+    /// Returns the target of `-o`, or one named after the input. Stdin goes to stdout.
     pub(crate) fn of(
         explicit: Option<&Path>,
         input: &Input,
@@ -75,16 +75,16 @@ pub(crate) enum Output {
     Stream {
         out: Box<dyn Write + Send>,
         name: String,
-        /// All of it, until it is complete.
+        /// The whole output, until it is complete.
         held: Option<PlaintextBuffer>,
     },
     File(Box<AtomicFile>),
-    /// In the mirror of a folder.
+    /// A file in an output tree.
     InTree(Box<OutputFile>),
 }
 
 impl Output {
-    /// The output of a file that was found in a folder.
+    /// Creates the output of a file that was found in a directory.
     pub(crate) fn create_in_tree(output_path: &OutputPath, options: FileOptions) -> Result<Self> {
         conflicts::check_name(&output_path.path)?;
         if options.force
@@ -112,7 +112,7 @@ impl Output {
                 return Err(failure.hint("name a file in it with -o"));
             }
             if !metadata.is_file() {
-                // It may wait for a reader.
+                // A FIFO may block until someone reads.
                 cancel::listen()?;
                 let file = std::fs::OpenOptions::new().write(true).open(path);
                 let out = Box::new(file.map_err(|error| Failure::io(path, error))?);
@@ -127,14 +127,15 @@ impl Output {
         AtomicFile::create(path, options).map(|file| Self::File(Box::new(file)))
     }
 
-    /// The new content of a key file that this run has read: the one key that may be replaced.
+    /// Opens the replacement of a key file that this run has read: the only key that may be
+    /// replaced.
     pub(crate) fn replace(path: &Path, options: OutputOptions) -> Result<Self> {
         staging::sweep(path);
         AtomicFile::create(path, options).map(|file| Self::File(Box::new(file)))
     }
 
-    /// Holds a stream back until [`commit`](Self::commit), which may be of `len` bytes; a file
-    /// appears no earlier in any case.
+    /// Holds a stream of about `len` bytes back until [`commit`](Self::commit). A file never
+    /// appears earlier anyway.
     pub(crate) fn hold_back(&mut self, len: Option<u64>) -> keystead::Result<()> {
         if let Self::Stream { held, .. } = self {
             *held = Some(PlaintextBuffer::new(len)?);
@@ -142,7 +143,7 @@ impl Output {
         Ok(())
     }
 
-    /// The file that only this process sees yet; a stream has none.
+    /// Returns the file, which only this process sees yet. A stream has none.
     pub(crate) fn file(&self) -> Option<&File> {
         match self {
             Self::Stream { .. } => None,
@@ -151,7 +152,7 @@ impl Output {
         }
     }
 
-    /// Leaves a hole of so many bytes in that file, and goes on after it.
+    /// Leaves a hole of `len` bytes in the file and continues after it.
     pub(crate) fn skip(&mut self, len: usize) -> io::Result<usize> {
         let Some(mut file) = self.file() else { return Err(io::ErrorKind::NotSeekable.into()) };
         file.seek_relative(i64::try_from(len).map_err(io::Error::other)?)?;
@@ -159,13 +160,12 @@ impl Output {
         Ok(len)
     }
 
-    /// Whether others see what is written before all of it is.
+    /// Returns whether others see the output before it is complete.
     pub(crate) const fn shows_at_once(&self) -> bool {
         matches!(self, Self::Stream { held: None, .. })
     }
 
-    /// The file that only this process sees yet, if it is one that can be written at any place, for
-    /// so many bytes.
+    /// Returns a writer for `len` bytes at any offset, where the output supports that.
     pub(crate) fn positional_writer(&mut self, len: u64) -> Option<PositionalWriter<'_>> {
         match self {
             Self::Stream { .. } => None,
@@ -174,7 +174,8 @@ impl Output {
         }
     }
 
-    /// Gives a file the attributes of the one whose name it takes; returns what could not be kept.
+    /// Sets the attributes of the file that the output replaces. Returns those that could not be
+    /// kept.
     pub(crate) fn keep(&mut self, attributes: &Attributes) -> Vec<String> {
         match self {
             Self::Stream { .. } => Vec::new(),
@@ -192,7 +193,7 @@ impl Output {
         self.finish().map(drop)
     }
 
-    /// [`commit`](Self::commit), but in the mirror of a folder it may have to wait for others.
+    /// Commits the output. In an output tree, it may have to wait for others to be published.
     pub(crate) fn finish(self) -> Result<Option<Staged>> {
         match self {
             Self::InTree(made) => return made.finish(),
@@ -255,8 +256,8 @@ impl AtomicFile {
         Ok(Self { temp, path: path.to_owned(), options })
     }
 
-    /// Permissions, time, sync, rename, sync of the folder. Before all that the file is complete:
-    /// on some mounts it has nothing that could be set until it is stored.
+    /// Sets permissions and time, syncs, renames, and syncs the directory. The file is flushed
+    /// first: on some mounts nothing can be set until it is stored.
     fn commit(self) -> Result<()> {
         let Self { temp, path, options } = self;
         let failed = |error| Failure::io(&path, error);
@@ -280,7 +281,7 @@ impl AtomicFile {
     }
 }
 
-/// The folder that a path lies in.
+/// Returns the directory that contains a path.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -295,7 +296,7 @@ fn no_folder(folder: &Path) -> Failure {
         .hint("make it, or name an output elsewhere")
 }
 
-/// No input is ever its own output, whatever it is called.
+/// Fails where the output is the input under another name.
 fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) -> Result<()> {
     let id = platform::file_id(path, metadata).map_err(|error| Failure::io(path, error))?;
     if not != Some(&id) {
@@ -304,7 +305,7 @@ fn check_alias(path: &Path, metadata: &std::fs::Metadata, not: Option<&FileId>) 
     Err(is_input(path))
 }
 
-/// Another process gave the name to another file.
+/// Returns the failure for an output that another process replaced.
 pub(crate) fn is_replaced(path: &Path) -> Failure {
     let what = format!("{}: another process replaced it", shown(path));
     Failure::new(ErrorKind::Io, what).hint("what it wrote was left alone; run it again")
@@ -335,7 +336,7 @@ fn to_terminal(hint: &str) -> Failure {
     Failure::usage("binary output is not written to a terminal").hint(hint)
 }
 
-/// Lets text pass and refuses what would steer the terminal.
+/// Passes text through and refuses control characters.
 struct Terminal<W>(W);
 
 impl<W: Write> Write for Terminal<W> {

@@ -1,11 +1,9 @@
-//! A key on paper: its text in short lines that a person types. Each line and the whole have a
-//! Bech32 checksum (BIP 173), and the number
-//! of the line goes into it, so that a wrong letter and a line in the wrong place are found where
-//! they are.
+//! Prints and reads a key on paper: its text in short lines that a person types. Each line and the
+//! whole have a Bech32 checksum (BIP 173), which covers the line number, so a wrong letter or a
+//! misplaced line is found where it is.
 //!
 //! `P1  QPZR Y9X8 GF2T VDW0  S3JN54`: kind and number, up to 16 letters of the key's own text, 6
-//! check letters. `E4  …` is the last line,
-//! its letters check all lines before it.
+//! check letters. `E4  …` is the last line; its letters check all lines before it.
 
 use bech32::primitives::iter::Fe32IterExt as _;
 use bech32::{Bech32, Fe32, Hrp};
@@ -19,15 +17,15 @@ use crate::report::escaped;
 const KINDS: [(char, &str); 2] = [('P', "AGE-SECRET-KEY-PQ-1"), ('S', "KEYSTEAD-SYMMETRIC-KEY-1")];
 /// The last line.
 const END: char = 'E';
-/// Letters of a key's text behind its beginning: 32 bytes and Bech32's own checksum.
+/// Letters of a key's text after its prefix: 32 bytes and Bech32's own checksum.
 const KEY: usize = 58;
 const LINE: usize = 16;
 const GROUP: usize = 4;
-/// Of a full line in its groups.
+/// Width of a full line in its groups.
 const WIDTH: usize = LINE + LINE / GROUP - 1;
 const CHECK: usize = 6;
 
-/// The lines to be printed.
+/// Returns the lines to print.
 pub(crate) fn lines(keys: &Keys) -> Result<Vec<Zeroizing<String>>> {
     let mut lines = Vec::new();
     let mut all = Zeroizing::new(String::new());
@@ -61,7 +59,7 @@ fn line(kind: char, number: usize, letters: &str) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(format!("{label:<4}{:<WIDTH$}  {check}", groups.as_str())))
 }
 
-/// Whether a text is a key on paper and not a key file.
+/// Returns whether a text is a key on paper and not a key file.
 pub(crate) fn is_paper(text: &str) -> bool {
     let first = text.lines().map(str::trim).find(|line| is_typed(line));
     first.and_then(|line| line.split_whitespace().next()).is_some_and(|label| {
@@ -69,7 +67,7 @@ pub(crate) fn is_paper(text: &str) -> bool {
     })
 }
 
-/// Warnings and empty lines are not typed.
+/// Returns whether a line carries letters: comments and empty lines do not.
 fn is_typed(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
@@ -83,8 +81,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Takes one line; the keys come with the last one. The first wrong line is an error that names
-    /// it.
+    /// Takes one line. Returns the keys after the last one. A wrong line is an error that names it.
     pub(crate) fn take(&mut self, typed: &str) -> Result<Option<Keys>> {
         let typed = typed.trim();
         if !is_typed(typed) {
@@ -108,7 +105,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// What is told where the typing ends too early.
+    /// Returns the failure for input that ends too early.
     pub(crate) fn missing(&self) -> Failure {
         if self.lines == 0 {
             return wrong("no line of a key on paper").hint("they begin with P1 or S1");
@@ -117,7 +114,7 @@ impl Reader {
             .hint("it is the last one of the paper; all lines before it are right")
     }
 
-    /// The kind that this line has to be of, from its label.
+    /// Returns the kind of key that the label of this line states.
     fn kind(&self, label: &str) -> Result<char> {
         let number = self.lines + 1;
         let unfinished = self.keys.last().filter(|(_, key)| key.len() < KEY).map(|(kind, _)| *kind);
@@ -134,7 +131,7 @@ impl Reader {
         }
     }
 
-    /// The letters of a line whose check letters fit.
+    /// Returns the letters of a line after checking them.
     fn checked(&self, kind: char, label: &str, rest: &str) -> Result<Zeroizing<String>> {
         if let Some(other) = rest.chars().find(|letter| Fe32::from_char(*letter).is_err()) {
             return Err(wrong(format!("line {label}: {:?} is no letter of a key on paper", other))
@@ -173,7 +170,7 @@ impl Reader {
     }
 }
 
-/// Bech32's checksum over a line, as six letters.
+/// Returns Bech32's checksum over a line, as six letters.
 fn check(kind: char, number: usize, letters: &str) -> Result<String> {
     let prefix = Hrp::parse(&format!("keystead-paper-{kind}{number}").to_ascii_lowercase());
     let prefix = prefix.map_err(|_| wrong("too many lines"))?;
@@ -197,7 +194,7 @@ fn wrong(what: impl Into<String>) -> Failure {
     Failure::new(ErrorKind::KeyFile, what)
 }
 
-/// What a key is called on paper.
+/// Returns what a key is called on paper.
 pub(crate) fn named(key: &MasterKey) -> String {
     match key.kind() {
         RecordKind::Symmetric => format!("symmetric key {}", key.id()),

@@ -1,4 +1,4 @@
-//! From the arguments to a verb, or to one line and one hint of what is wrong with them.
+//! Parses the arguments to a verb, or to one error line and one hint.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::args::Cli;
 use crate::failure::Failure;
 use crate::report::shown;
 
-/// What the command line asks for.
+/// What the command line requests.
 pub(crate) enum Parsed {
     Run(Box<Cli>),
     /// Help or version.
@@ -24,7 +24,7 @@ pub(crate) fn parse() -> Parsed {
     }
 }
 
-/// One line and one hint of what clap has to say.
+/// Converts an error of clap to one line and one hint.
 fn refused(error: &clap::Error) -> Parsed {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -73,8 +73,8 @@ fn refused(error: &clap::Error) -> Parsed {
     })
 }
 
-/// What is said of an error that is about an option of passphrases: never the value given, for it
-/// may be one.
+/// Returns the failure for an error about a passphrase option. It never repeats the value, which
+/// may be a passphrase.
 fn near_passphrase(error: &clap::Error) -> Option<&'static str> {
     let Some(ContextValue::String(about)) = error.get(ContextKind::InvalidArg) else { return None };
     let option = about.split(['=', ' ']).next().unwrap_or(about);

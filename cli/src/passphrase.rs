@@ -18,19 +18,19 @@ use crate::conflicts::{self, Role};
 use crate::failure::{Failure, Result};
 use crate::platform;
 
-/// Twenty passphrases of the longest kind.
+/// Bytes of twenty passphrases of maximum length.
 const MAX_INPUT: u64 = 81_920;
-/// The same, reserved at once, so that no grown buffer leaves a copy behind.
+/// The capacity for it, reserved at once, so that a growing buffer leaves no copy.
 const MAX_INPUT_LEN: usize = 81_952;
 
-/// For those who say where a passphrase is, but not that they want to use one.
+/// Hint where the source of a passphrase is given but -p is not.
 pub(crate) const NOT_ASKED: &str =
     "add -p: --passphrase-fd and --passphrase-command only say where a passphrase comes from";
 const COMMAND: &str = "--passphrase-command";
-/// What tells a command which passphrase is asked for.
+/// Environment variable that tells a command which passphrase is wanted.
 const ASKED_FOR: &str = "KEYSTEAD_PASSPHRASE_FOR";
 
-/// Where passphrases come from, and the most that one may cost to try.
+/// The source of passphrases and the maximum cost of trying one.
 pub(crate) struct Passphrases {
     origin: Origin,
     used: Cell<bool>,
@@ -56,7 +56,7 @@ impl Passphrases {
         Ok(Self { origin, used: Cell::new(false), ceiling: PassphraseCosts::CEILING })
     }
 
-    /// A passphrase that was given and asked for by nothing protects nothing.
+    /// Fails where a passphrase was given but never needed: it would protect nothing.
     pub(crate) fn check_used(&self) -> Result<()> {
         if self.are_given() && !self.used.get() {
             let option = match self.origin {
@@ -69,7 +69,7 @@ impl Passphrases {
         Ok(())
     }
 
-    /// Whether the arguments say where they come from.
+    /// Returns whether the arguments say where they come from.
     pub(crate) const fn are_given(&self) -> bool {
         !matches!(self.origin, Origin::Terminal)
     }
@@ -98,7 +98,7 @@ impl Passphrases {
         MasterKey::passphrase(&*passphrase).map_err(Failure::from)
     }
 
-    /// A new passphrase: twice on a terminal, for a typing error would lock its owner out.
+    /// Asks for a new passphrase, twice on a terminal: a typing error would lock its owner out.
     pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
         self.used.set(true);
         let passphrase = match &self.origin {
@@ -119,7 +119,7 @@ impl Passphrases {
 }
 
 impl Origin {
-    /// One passphrase a line.
+    /// Reads one passphrase per line.
     fn read(fd: u32) -> Result<Self> {
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN));
         let read = if fd == 0 {
@@ -144,7 +144,7 @@ impl Origin {
     }
 }
 
-/// Opens the file of a descriptor; no output takes its place.
+/// Opens the file of a descriptor and protects it from being an output.
 fn open(path: &Path, name: &str) -> Result<io::Result<File>> {
     let file = File::open(path);
     let found = file.as_ref().ok().and_then(|file| file.metadata().ok());
@@ -166,7 +166,7 @@ fn next(lines: &RefCell<VecDeque<Zeroizing<Vec<u8>>>>, what: &str) -> Result<Zer
 fn run(command: &OsStr, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut shell = shell(command);
     shell.env(ASKED_FOR, what).stdout(Stdio::piped());
-    // Our input is data, unless a person types it.
+    // Our stdin is data unless it is a terminal.
     if !io::stdin().is_terminal() {
         shell.stdin(Stdio::null());
     }

@@ -1,5 +1,5 @@
-//! The permissions of outputs. Not every file system keeps those that a file is given, so they are
-//! read back where they keep a secret.
+//! Sets the permissions of outputs. Not every file system keeps them, so they are read back where
+//! they protect a secret.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use crate::platform;
 use crate::report::{Report, shown};
 
-/// Sets the permissions of an output; `path` is the name that it will get. A file system that
-/// cannot is no error: a file is created private, or shown as that file system shows all files.
+/// Sets the permissions of an output; `path` is the name that it will get. A failure is no error:
+/// the file was created private, or has the permissions that its file system shows for all files.
 pub(crate) fn set(file: &File, path: &Path, mode: u32) {
     let _ = platform::set_mode(file, mode);
     check(file, path, mode);
 }
 
-/// Remembers an output that more people may read than its permissions say.
+/// Remembers an output that is readable by more users than its permissions say.
 pub(crate) fn check(file: &File, path: &Path, mode: u32) {
     if mode & OTHERS != 0 {
         return;
@@ -27,7 +27,7 @@ pub(crate) fn check(file: &File, path: &Path, mode: u32) {
     }
 }
 
-/// Warns of a secret key or a plaintext that others may read, once a run.
+/// Warns once per run of a secret key or a plaintext that others may read.
 pub(crate) fn warn_of_exposed(report: &Report) {
     let exposed = EXPOSED.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((path, mode)) = exposed {
@@ -40,5 +40,5 @@ pub(crate) fn warn_of_exposed(report: &Report) {
 }
 
 static EXPOSED: Mutex<Option<(PathBuf, u32)>> = Mutex::new(None);
-/// What the group and all others may do.
+/// Permissions of group and others.
 const OTHERS: u32 = 0o077;

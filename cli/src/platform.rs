@@ -1,5 +1,5 @@
-//! What differs between operating systems: the identity of a file, its permissions, syncing a
-//! folder, opening without following.
+//! Handles differences between operating systems: the identity of a file, its permissions, opening
+//! without following links.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSliceMut};
@@ -26,7 +26,7 @@ pub(crate) use other::{
     start_writing, stdout_file,
 };
 
-/// Permissions that nobody but the owner has.
+/// Permissions for the owner only.
 pub(crate) const PRIVATE: u32 = 0o600;
 
 #[cfg(unix)]
@@ -57,7 +57,7 @@ mod unix {
         }
     }
 
-    /// A name, in the working folder or in an open one.
+    /// A name, relative to the working directory or to an open one.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct At<'a> {
         pub(crate) folder: BorrowedFd<'a>,
@@ -74,8 +74,8 @@ mod unix {
         }
     }
 
-    /// Whether an open file is still what has its name. Some file systems number a file by its
-    /// path, so that a new file there has the number of the old one but another time.
+    /// Returns whether an open file still has its name. Some file systems derive the inode number
+    /// from the path, so a new file has the number of the old one but another time.
     pub(crate) fn is_still_at(file: &File, at: At<'_>) -> bool {
         let stamp = |found: Stat| {
             (found.st_dev, found.st_ino, found.st_mtime, found.st_mtime_nsec, found.st_size)
@@ -88,13 +88,13 @@ mod unix {
         Ok(FileId(metadata.dev(), metadata.ino()))
     }
 
-    /// Whether it is a FIFO or a pipe.
+    /// Returns whether it is a FIFO or a pipe.
     pub(crate) fn is_pipe(metadata: &Metadata) -> bool {
         metadata.file_type().is_fifo()
     }
 
-    /// Permissions for an output made of this input: never wider, never executable, readable and
-    /// writable for the owner.
+    /// Returns the permissions for an output of this input: never wider, never executable, readable
+    /// and writable for the owner.
     pub(crate) fn mode(metadata: &Metadata) -> u32 {
         (metadata.mode() & 0o666) | PRIVATE
     }
@@ -103,18 +103,18 @@ mod unix {
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
-    /// The permissions that the file system shows.
+    /// Returns the permissions that the file system shows.
     pub(crate) fn mode_of(file: &File) -> Option<u32> {
         file.metadata().ok().map(|found| found.mode() & 0o777)
     }
 
-    /// When it was last written.
+    /// Returns when it was last written.
     pub(crate) fn modified(metadata: &Metadata) -> Option<SystemTime> {
         time(metadata.mtime(), metadata.mtime_nsec())
     }
 
-    /// The time that a file system states. Some state times before 1970 with negative nanoseconds,
-    /// and some more of them than a second has, where the standard library has no time at all.
+    /// Converts the time that a file system states. Some state negative nanoseconds before 1970, or
+    /// more than a second has, which the standard library rejects.
     pub(crate) fn time(seconds: i64, nanos: i64) -> Option<SystemTime> {
         let moved = |from: SystemTime, by: Duration, back: bool| match back {
             true => from.checked_sub(by),
@@ -125,12 +125,12 @@ mod unix {
         moved(whole, Duration::from_nanos(nanos.unsigned_abs()), nanos < 0)
     }
 
-    /// A folder that only its owner enters.
+    /// Creates a directory that only its owner may enter.
     pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
         std::fs::DirBuilder::new().mode(0o700).create(path)
     }
 
-    /// A new private file; one that exists is left alone.
+    /// Creates a private file. Fails if it exists.
     pub(crate) fn create_side(path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
     }
@@ -141,19 +141,18 @@ mod unix {
         Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
-    /// What is locked as long as somebody works in a folder: the folder itself.
+    /// Opens the file to lock while working in a directory: the directory itself.
     pub(crate) fn folder_lock(path: &Path) -> io::Result<File> {
         open_side(path)
     }
 
-    /// Whether it is this folder that was locked.
+    /// Returns whether the locked directory is still at this path.
     pub(crate) fn is_locked_by(lock: &File, path: &Path) -> bool {
         is_still_at(lock, At::path(path))
     }
 
-    /// Gives a folder another name that is free. Where the system has no such call, a plain rename
-    /// does it: a folder replaces no file, and no other folder unless that is empty, in which case
-    /// nothing is lost.
+    /// Renames a directory to a free name. Without a system call for that, a plain rename is used:
+    /// a directory replaces no file, and only an empty directory, so nothing is lost.
     pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         {
@@ -170,31 +169,31 @@ mod unix {
         std::fs::rename(from, to)
     }
 
-    /// What the system tells has other types on other systems.
+    /// Converts a number whose type differs between systems.
     pub(crate) fn wide<T: Default>(number: impl TryInto<T>) -> T {
         number.try_into().unwrap_or_default()
     }
 
-    /// Permissions that this process does not give to what it makes.
+    /// Returns the umask of this process.
     pub(crate) fn umask() -> u32 {
         static UMASK: OnceLock<u32> = OnceLock::new();
         *UMASK.get_or_init(|| {
-            // It can only be read by setting it: for this moment to the strictest.
+            // The umask can only be read by setting it; the strictest value is used for that
+            // moment.
             let mask = rustix::process::umask(Mode::RWXU | Mode::RWXG | Mode::RWXO);
             rustix::process::umask(mask);
             wide(mask.bits())
         })
     }
 
-    /// Whether no more files can be opened, by this process or by the system.
+    /// Returns whether the limit of open files is reached, for this process or the system.
     pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
         use rustix::io::Errno;
         let errno = Errno::from_io_error(error);
         errno.is_some_and(|errno| errno == Errno::MFILE || errno == Errno::NFILE)
     }
 
-    /// Lets this run hold as many files open as it may: a deep tree holds each of its levels.
-    /// Returns how many that are.
+    /// Raises the limit of open files, since a deep tree keeps every level open. Returns the limit.
     pub(crate) fn open_many() -> u64 {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -202,12 +201,12 @@ mod unix {
         getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
     }
 
-    /// Whether it belongs to the user who runs this.
+    /// Returns whether it belongs to our user.
     pub(crate) fn is_mine(metadata: &Metadata) -> bool {
         metadata.uid() == rustix::process::geteuid().as_raw()
     }
 
-    /// Whether this process was started to ignore a signal; known on Linux only.
+    /// Returns whether this process was started to ignore a signal; known on Linux only.
     #[allow(clippy::as_conversions, reason = "the number that a signal is")]
     pub(crate) fn is_ignored(signal: Signal) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -231,12 +230,12 @@ mod unix {
         }
     }
 
-    /// Stdout without a buffer of its own.
+    /// Returns stdout without a buffer.
     pub(crate) fn stdout_file() -> io::Result<File> {
         Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
     }
 
-    /// One system call for all slices.
+    /// Reads at an offset, with one system call for all slices.
     pub(crate) fn read_at(
         file: &File,
         out: &mut [IoSliceMut<'_>],
@@ -245,14 +244,14 @@ mod unix {
         Ok(rustix::io::preadv(file, out, offset)?)
     }
 
-    /// Whether taking room before writing pays. A file system in memory looks up each page twice then,
-    /// and writes into one file are serial there: a third of the time.
+    /// Returns whether reserving space before writing pays off. On tmpfs each page is then looked
+    /// up twice, and writes to one file are serial there: it costs a third of the time.
     #[cfg(target_os = "linux")]
     pub(crate) fn room_pays(file: &File) -> bool {
         rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type != TMPFS_MAGIC)
     }
 
-    /// Elsewhere it is not done.
+    /// Returns false: other systems do not reserve.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn room_pays(_file: &File) -> bool {
         false
@@ -272,19 +271,19 @@ mod unix {
         match seek(file, SeekFrom::Data(from)) {
             Ok(start) => Ok(Some(start..seek(file, SeekFrom::Hole(start))?)),
             Err(Errno::NXIO) => Ok(None),
-            // A file system that knows no holes.
+            // The file system has no holes.
             Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(Some(from..len)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Elsewhere all of it is read.
+    /// Returns the rest of the file: other systems read all of it.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn next_data(_file: &File, from: u64, len: u64) -> io::Result<Option<Range<u64>>> {
         Ok((from < len).then_some(from..len))
     }
 
-    /// Gives back the room of a part of a file; a system that cannot leaves it.
+    /// Releases the space of a part of a file, where the system can.
     pub(crate) fn punch(file: &File, offset: u64, len: u64) {
         #[cfg(target_os = "linux")]
         {
@@ -296,20 +295,20 @@ mod unix {
         let _ = (file, offset, len);
     }
 
-    /// Whether the file system of a file has room for so many bytes. One that does not say has.
+    /// Returns whether the file system has space for so many bytes; true where unknown.
     #[cfg(target_os = "linux")]
     pub(crate) fn has_room(file: &File, bytes: u64) -> bool {
         rustix::fs::fstatvfs(file)
             .map_or(true, |found| found.f_bavail.saturating_mul(found.f_frsize) >= bytes)
     }
 
-    /// Elsewhere nobody asks.
+    /// Returns true: unused on other systems.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn has_room(_file: &File, _bytes: u64) -> bool {
         true
     }
 
-    /// Takes the room for a part of a file before it is written; a system that cannot says nothing.
+    /// Reserves space for a part of a file, where the system can.
     pub(crate) fn reserve(file: &File, offset: u64, len: u64) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
@@ -324,7 +323,7 @@ mod unix {
         Ok(())
     }
 
-    /// Lets the system begin to write a finished part to disk, so that a sync finds less to do.
+    /// Starts write-back of a finished part, so that a later sync has less to do.
     pub(crate) fn start_writing(file: &File, offset: u64, len: NonZeroU64) {
         // On Linux this starts writing back what is dirty, without waiting for it.
         #[cfg(target_os = "linux")]
@@ -348,12 +347,12 @@ mod other {
         path.canonicalize().map(FileId)
     }
 
-    /// Not known here.
+    /// Unknown on this system.
     pub(crate) fn is_pipe(_metadata: &Metadata) -> bool {
         false
     }
 
-    /// A name, by its whole path.
+    /// A name, by its full path.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct At<'a> {
         pub(crate) path: &'a Path,
@@ -385,7 +384,7 @@ mod other {
         metadata.modified().ok()
     }
 
-    /// Nobody is told by numbers here who may read a file.
+    /// Returns nothing: this system has no permission bits.
     pub(crate) fn mode_of(_file: &File) -> Option<u32> {
         None
     }
@@ -405,7 +404,7 @@ mod other {
         File::open(path)
     }
 
-    /// A folder cannot be locked here, but a file in it can.
+    /// Opens a file in the directory to lock, since directories cannot be locked on this system.
     pub(crate) fn folder_lock(path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create(true).truncate(false).open(path.join("lock"))
     }
@@ -418,12 +417,12 @@ mod other {
         std::fs::rename(from, to)
     }
 
-    /// Not known here.
+    /// Unknown on this system.
     pub(crate) fn is_out_of_files(_error: &io::Error) -> bool {
         false
     }
 
-    /// A limit that no run here reaches.
+    /// Returns a limit that no run reaches.
     pub(crate) fn open_many() -> u64 {
         u64::MAX
     }
@@ -432,7 +431,7 @@ mod other {
         true
     }
 
-    /// The system restores what a console was.
+    /// Does nothing: the system restores the console.
     pub(crate) struct Terminal;
 
     impl Terminal {

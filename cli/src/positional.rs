@@ -1,4 +1,4 @@
-//! Large files, read and written at any place by several threads.
+//! Reads and writes large files at any offset, from several threads.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -22,24 +22,24 @@ impl ReadAt for PositionalReader<'_> {
     }
 }
 
-/// A file to write to, which nobody else sees yet.
+/// A file to write to that nobody else sees yet.
 pub(crate) struct PositionalWriter<'a> {
     file: &'a File,
     /// Bytes that will be written.
     len: u64,
-    /// It will be synced, so that writing to disk begins with the first finished part.
+    /// Whether it will be synced, so that write-back starts early.
     sync: bool,
     written: AtomicU64,
-    /// Where the room that was taken ends, or all of it where no more is to be taken.
+    /// End of the reserved space, or the maximum once no more is reserved.
     reserved: AtomicU64,
-    /// The same without what was not taken; locked while room is taken.
+    /// End of the space that was really reserved; locked during a reservation.
     taken: Mutex<u64>,
     holes: Option<Holes>,
     failed: AtomicBool,
 }
 
 impl<'a> PositionalWriter<'a> {
-    /// Nothing where a file is written from its first byte to its last alone.
+    /// Returns nothing where the file system accepts writes only in order.
     pub(crate) fn new(file: &'a File, len: u64, sync: bool) -> Option<Self> {
         if !filesystem::takes_any_order(file) {
             return None;
@@ -52,18 +52,18 @@ impl<'a> PositionalWriter<'a> {
         Some(Self { file, len, sync, written, reserved, taken, holes: None, failed })
     }
 
-    /// Leaves holes for zeros.
+    /// Sets where to leave holes for zeros.
     pub(crate) fn with_holes(mut self, holes: Option<Holes>) -> Self {
         self.holes = holes;
         self
     }
 
-    /// All is written: the file has its length, whatever it ends in.
+    /// Sets the length of a file that ends in a hole.
     pub(crate) fn finish(&self) -> io::Result<()> {
         if self.holes.is_some() { sparse::set_len(self.file, self.len) } else { Ok(()) }
     }
 
-    /// Whether it was writing that failed.
+    /// Returns whether a write failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
@@ -87,9 +87,8 @@ impl<'a> PositionalWriter<'a> {
         Ok(written)
     }
 
-    /// Takes room in steps, for the length is what somebody else said. A file that may have holes
-    /// may need less: then room is taken where there is plenty, and writing finds out whether there
-    /// is enough.
+    /// Reserves space in steps, since the length is unauthenticated. A file with holes may need
+    /// less, so space is reserved only where there is plenty.
     fn reserve(&self, offset: u64) -> io::Result<()> {
         let start = offset / STEP * STEP;
         let end = self.len.min(start + STEP);
@@ -109,7 +108,8 @@ impl<'a> PositionalWriter<'a> {
         if self.holes.is_some() { Ok(()) } else { reserved }
     }
 
-    /// Leaves a hole. PositionalReader the first one on no more room is taken; what was is given back.
+    /// Leaves a hole. From the first one on, no more space is reserved, and reserved space is
+    /// released.
     fn skip(&self, len: usize, offset: u64) -> usize {
         self.reserved.store(u64::MAX, Ordering::Relaxed);
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,9 +127,9 @@ impl WriteAt for PositionalWriter<'_> {
     }
 }
 
-/// So much is given to the disk at a time.
+/// Bytes handed to the disk at a time.
 const PART: NonZeroU64 = NonZeroU64::new(8 * 1_048_576).expect("not zero");
-/// So much room is taken at a time.
+/// Bytes reserved at a time.
 const STEP: u64 = 64 * 1_048_576;
-/// So much that taking some of it ahead fails nobody.
+/// Free space from which reserving does no harm.
 const PLENTY: u64 = 16 * STEP;

@@ -1,33 +1,33 @@
-//! Names of private files and folders. They are made from the name of the output, so that the next
-//! run that writes the same output finds what a killed one left by opening a few names, however
-//! many files the folder holds.
+//! Names private files and directories. The names derive from the name of the output, so that the
+//! next run that writes it finds leftovers by a few lookups, however many files the directory
+//! holds.
 
 use std::ffi::OsStr;
 
 use blake2::{Blake2b512, Digest as _};
 
-/// What a private name ends with before its suffix: which of an output's private names it is.
+/// The end of a private name before its suffix: which of an output's private names it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The file or folder that takes the output's name when it is complete. Several runs may write
-    /// one output at a time, each under its own number.
+    /// The file or directory that takes the output's name when it is complete. Several runs may
+    /// write one output at a time, each under its own number.
     Attempt(u8),
-    /// The marker that is there while a run claims the name of the output.
+    /// The marker that exists while a run claims the name of the output.
     Marker,
 }
 
-/// Attempts that have a name of their own.
+/// Number of attempts with a fixed name.
 pub(crate) const ATTEMPTS: u8 = 10;
 
-/// What stands for a folder's name where a private folder in it belongs to no single output. No
-/// file can be called so.
+/// Replaces the name of an output for a private directory that belongs to no single output. No file
+/// can have this name.
 pub(crate) const FOLDER_ITSELF: &str = ".";
 
-/// The private name for the output that is called `output` in its folder.
+/// Returns the private name for the output that is called `output` in its directory.
 pub(crate) fn private_name(output: &OsStr, part: Part) -> String {
     let hash = Blake2b512::digest(output.as_encoded_bytes());
     let mut name = PREFIX.to_owned();
-    // Lower case alone: some file systems see no difference.
+    // Only lower case: some file systems ignore case.
     name.extend(hash.iter().take(HASHED).map(|byte| char::from(ALPHABET[usize::from(byte & 31)])));
     name.push(match part {
         Part::Attempt(number) => char::from(b'0' + number % ATTEMPTS),
@@ -36,7 +36,7 @@ pub(crate) fn private_name(output: &OsStr, part: Part) -> String {
     name + SUFFIX
 }
 
-/// Whether a name is one of ours.
+/// Returns whether a name is one of ours.
 pub(crate) fn is_private(name: &OsStr) -> bool {
     let middle = name
         .to_str()
@@ -51,7 +51,7 @@ pub(crate) const PREFIX: &str = ".keystead-";
 pub(crate) const SUFFIX: &str = ".tmp";
 /// Letters and digits between the two.
 pub(crate) const MIDDLE: usize = 12;
-/// Those of them that say which output it is, five bits each.
+/// Those of them that identify the output, five bits each.
 const HASHED: usize = MIDDLE - 1;
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 

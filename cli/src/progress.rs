@@ -1,5 +1,5 @@
-//! The progress bar: bytes done, their rate, the remaining time. On a terminal, for work over about
-//! a second.
+//! Draws the progress bar: bytes done, rate and remaining time, on a terminal, for work of more
+//! than about a second.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -14,7 +14,7 @@ use crate::demo::{format_count, format_rate, format_size};
 /// Bytes written, or read by verbs that write nothing.
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static FILES: AtomicU64 = AtomicU64::new(0);
-/// Nothing is drawn any more.
+/// Whether drawing has ended.
 static HIDDEN: AtomicBool = AtomicBool::new(false);
 /// What is drawn at the moment.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -23,7 +23,7 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Total {
     pub(crate) bytes: Option<u64>,
-    /// Told for folders.
+    /// Known for directories.
     pub(crate) files: Option<u64>,
 }
 
@@ -37,12 +37,12 @@ pub(crate) fn add_file() {
     FILES.fetch_add(1, Ordering::Relaxed);
 }
 
-/// A terminal shows the output itself, and no bar across it.
+/// Stops drawing, because the terminal shows the output itself.
 pub(crate) fn hide() {
     HIDDEN.store(true, Ordering::Relaxed);
 }
 
-/// Takes the bar away for good.
+/// Removes the bar for good.
 pub(crate) fn clear() {
     hide();
     if let Some(bar) = bar().take() {
@@ -65,7 +65,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins to draw after a second, if it is not done by then; only then it is asked for the total.
+    /// Starts drawing after a second, if the work is not done by then. Only then `total` is called.
     pub(crate) fn start(total: impl FnOnce() -> Total + Send + 'static) -> Self {
         let (end, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {

@@ -1,6 +1,5 @@
-//! How a complete private file takes the name of a new output: in one step that replaces nothing
-//! where the file system has one, by a hard link where it has those, and else over an exclusive
-//! file of ours, for mounts of cloud storage have neither.
+//! Renames a complete private file to a new output without replacing anything: by an atomic rename,
+//! else by a hard link, else by a claim, since cloud mounts have neither.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +15,7 @@ pub(crate) use unix::{is_answer, rename_new};
 /// Why a complete file did not get its name.
 #[derive(Debug)]
 pub(crate) struct PublishError {
-    /// What was tried last, where the error does not say it.
+    /// The step that failed, where the error does not say it.
     step: Option<&'static str>,
     pub(crate) error: io::Error,
 }
@@ -32,7 +31,7 @@ impl PublishError {
         Self { step: Some(step), error: error.into() }
     }
 
-    /// What the user is told. A name that is taken is for the caller to tell.
+    /// Converts the error to a failure. The caller handles a name that is taken.
     pub(crate) fn failure(self, path: &Path) -> Failure {
         let Self { step, error } = self;
         match step {
@@ -42,7 +41,7 @@ impl PublishError {
     }
 }
 
-/// Errors that say what to do whatever was tried.
+/// Returns whether an error needs no step to be understood.
 fn explains_itself(error: &io::Error) -> bool {
     use io::ErrorKind as RecordKind;
     matches!(
@@ -62,7 +61,7 @@ mod unix {
     use super::*;
     use crate::claim::Claim;
 
-    /// Gives a complete file its name, unless that is taken.
+    /// Renames a complete file to its final name, unless that is taken.
     pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), PublishError> {
         match rename_at_once(from, to) {
             Ok(()) => return Ok(()),
@@ -92,8 +91,8 @@ mod unix {
         Err(Errno::NOSYS)
     }
 
-    /// Whether an error says how things are, so that no other way is worth a try. A file system
-    /// that lacks a call says so by nearly any number: EINVAL, ENOSYS, EPERM and EIO were seen.
+    /// Returns whether an error is final, so that no other method can succeed. File systems report
+    /// a missing call by nearly any error: EINVAL, ENOSYS, EPERM and EIO were seen.
     pub(crate) const fn is_answer(error: Errno) -> bool {
         matches!(
             error,
@@ -119,7 +118,7 @@ mod unix {
 mod other {
     use super::*;
 
-    /// Gives a complete file its name, unless that is taken.
+    /// Renames a complete file to its final name, unless that is taken.
     pub(crate) fn rename_new(from: At<'_>, to: At<'_>) -> Result<(), PublishError> {
         let failed = |error| PublishError::new("renaming the finished file", error);
         let temp = tempfile::TempPath::try_from_path(from.path).map_err(failed)?;

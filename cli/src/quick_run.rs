@@ -1,6 +1,6 @@
-//! Which runs are over before anybody could want to stop them: one small file becomes one file, or
-//! one header another. What on the way can take long all the same says so: a prompt, an output
-//! that is no regular file, armor, a copy, what a killed run left.
+//! Recognizes runs that are too short to need a signal thread: one small file to one file, or one
+//! header to another. Steps that may still take long start the thread themselves: a prompt, an
+//! output that is no regular file, armor, a copy, leftovers.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::args::{OpenKeys, Verb};
 use crate::small_file::SMALL;
 
-/// Whether such a run is asked for. When in doubt it is not.
+/// Returns whether the run is quick. In doubt it is not.
 pub(crate) fn is_quick(verb: &Verb) -> bool {
     match verb {
         Verb::Encrypt(args) => {
@@ -42,7 +42,7 @@ const fn asks(keys: &OpenKeys) -> bool {
     keys.passphrase || keys.source.is_given()
 }
 
-/// Regular files, a key's text, or names of nothing at all; not a stream.
+/// Returns whether all names are regular files, keys as text or missing; never a stream.
 fn are_at_hand<'a>(mut names: impl Iterator<Item = &'a OsStr>) -> bool {
     let is_at_hand = |name| Path::new(name).metadata().map_or(true, |found| is_file(&found));
     names.all(|name| name != "-" && is_at_hand(name))
@@ -53,7 +53,8 @@ fn is_one(inputs: &[PathBuf], suits: fn(&Metadata) -> bool) -> bool {
     input.metadata().is_ok_and(|found| is_file(&found) && suits(&found))
 }
 
-/// What claims to be empty may be a file of the system's own, and wait.
+/// Returns whether it is a regular file. One that claims to be empty may be a system file that
+/// blocks.
 fn is_file(found: &Metadata) -> bool {
     found.is_file() && found.len() > 0
 }

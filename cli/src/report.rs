@@ -1,5 +1,5 @@
-//! The one place that writes to stderr, and that prints results to stdout. Nothing that a name or a
-//! provider says can steer the terminal.
+//! Writes all messages to stderr and all results to stdout. Nothing in a name or from a provider
+//! can control the terminal.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,15 +16,15 @@ use crate::failure::{Failure, Result};
 use crate::progress;
 use crate::stdio::{self, Stream};
 
-/// Hints that are remembered: a run over a million files does not keep a million of them.
+/// Maximum number of remembered hints.
 const MAX_GIVEN: usize = 1_000;
 
-/// How much is said, and in which form.
+/// What is printed, and in which form.
 pub(crate) struct Report {
     quiet: bool,
     /// Results as JSON, one object a line.
     pub(crate) json: bool,
-    /// The hints that were given: many files that fail alike get theirs once.
+    /// Hints already printed: files that fail alike share one.
     given: Mutex<BTreeSet<String>>,
 }
 
@@ -33,21 +33,21 @@ impl Report {
         Self { quiet, json, given: Mutex::new(BTreeSet::new()) }
     }
 
-    /// Something worth knowing that is no error; nothing with `-q`.
+    /// Prints a hint; nothing with `-q`.
     pub(crate) fn hint(&self, hint: &str) {
         if !self.quiet && self.is_new(hint) {
             say("hint", hint);
         }
     }
 
-    /// A key that opens an object after a change; nothing with `-q` or `--json`.
+    /// Prints a key that opens an object after a change; nothing with `-q` or `--json`.
     pub(crate) fn opens(&self, what: &str, record: &str) {
         if !self.quiet && !self.json {
             say(what, record);
         }
     }
 
-    /// A question, whose answer stays on its line.
+    /// Prints a question, whose answer is typed on the same line.
     pub(crate) fn ask(&self, question: &str) -> io::Result<()> {
         let text = format!("keystead: {} [y/N] ", escaped(question));
         progress::beside(|| {
@@ -56,14 +56,14 @@ impl Report {
         })
     }
 
-    /// Something that was not worked on, and why; nothing with `-q`.
+    /// Prints a skipped input and the reason; nothing with `-q`.
     pub(crate) fn skipped(&self, what: &str) {
         if !self.quiet {
             say("skipped", what);
         }
     }
 
-    /// An error and its hint, on two lines.
+    /// Prints an error and its hint, on two lines.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.silent {
             return;
@@ -74,7 +74,7 @@ impl Report {
         }
     }
 
-    /// Whether it is the first time that this hint is to be given.
+    /// Returns whether this hint is new.
     fn is_new(&self, hint: &str) -> bool {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if given.len() >= MAX_GIVEN {
@@ -83,12 +83,12 @@ impl Report {
         given.insert(hint.to_owned())
     }
 
-    /// Whether there is somebody to see how far the work is.
+    /// Returns whether to draw progress.
     pub(crate) fn has_progress(&self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
-    /// The exit code of a finished verb.
+    /// Returns the exit code of a finished verb.
     pub(crate) fn end(&self, end: Result<u8>) -> ExitCode {
         ExitCode::from(end.unwrap_or_else(|failure| {
             self.failure(&failure);
@@ -96,7 +96,7 @@ impl Report {
         }))
     }
 
-    /// Text to stdout, whatever the form.
+    /// Prints text to stdout, whatever the form.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
         stdio::check_stdout()?;
         let written = progress::beside(|| {
@@ -106,29 +106,28 @@ impl Report {
         written.map_err(|error| Failure::at("stdout", Error::Io(error)))
     }
 
-    /// A line of text to stdout; nothing with `-q` or `--json`.
+    /// Prints a line to stdout; nothing with `-q` or `--json`.
     pub(crate) fn line(&self, text: &str) -> Result<()> {
         if self.is_silent() { Ok(()) } else { self.print(&format!("{}\n", escaped(text))) }
     }
 
-    /// Text to stdout that was escaped already and has colours of ours; nothing with `-q` or
-    /// `--json`.
+    /// Prints escaped text with colours to stdout; nothing with `-q` or `--json`.
     pub(crate) fn styled(&self, text: &str) -> Result<()> {
         if self.is_silent() { Ok(()) } else { self.print(text) }
     }
 
-    /// Whether lines for people are left away. Who closes stdout asks for none.
+    /// Returns whether to omit lines for the user, as when stdout is closed.
     fn is_silent(&self) -> bool {
         self.quiet || self.json || Stream::Stdout.was_closed()
     }
 
-    /// A result object to stdout; nothing without `--json`.
+    /// Prints a result object to stdout; nothing without `--json`.
     pub(crate) fn result(&self, value: &Value) -> Result<()> {
         if self.json { self.print(&format!("{}\n", escaped_json(value))) } else { Ok(()) }
     }
 }
 
-/// An error as a JSON object.
+/// Returns an error as a JSON object.
 pub(crate) fn failure_json(failure: &Failure) -> Value {
     json!({
         "class": failure.class.name(),
@@ -138,8 +137,8 @@ pub(crate) fn failure_json(failure: &Failure) -> Value {
     })
 }
 
-/// A path for people: control characters, invalid UTF-8 and, where it is part of names, the
-/// backslash are escaped, so that two names never look alike.
+/// Escapes a path for messages: control characters, invalid UTF-8 and, where names may contain it,
+/// the backslash, so that two names never look alike.
 pub(crate) fn shown(path: &Path) -> String {
     let mut out = String::new();
     for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -152,7 +151,7 @@ pub(crate) fn shown(path: &Path) -> String {
     out
 }
 
-/// On Windows it stands between names.
+/// On Windows it separates names.
 fn escaped_backslash(text: &str) -> Cow<'_, str> {
     match cfg!(unix) && text.contains('\\') {
         true => text.replace('\\', "\\\\").into(),
@@ -160,7 +159,7 @@ fn escaped_backslash(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Text in which nothing steers a terminal or reorders what is seen.
+/// Escapes text so that nothing controls a terminal or reorders what is seen.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -176,7 +175,7 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// JSON in which nothing steers a terminal: serde escapes only what is below a space.
+/// Escapes JSON so that nothing controls a terminal: serde escapes only characters below space.
 fn escaped_json(value: &Value) -> String {
     let mut out = String::new();
     for character in value.to_string().chars() {
@@ -191,7 +190,8 @@ fn escaped_json(value: &Value) -> String {
     out
 }
 
-/// C1 controls, line separators, bidirectional overrides and marks, byte order marks.
+/// Returns whether a character can mislead a terminal: C1 controls, line separators, bidirectional
+/// overrides and marks, byte order marks.
 fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -202,12 +202,12 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-/// One line; a stderr that is gone is nobody to tell.
+/// Writes one line to stderr and ignores a closed one.
 fn say(what: &str, text: &str) {
     let line = format!("keystead: {what}: {}\n", escaped(text));
     let _ = progress::beside(|| match stdio::is_stderr_muted() {
         false => io::stderr().lock().write_all(line.as_bytes()),
-        // Somebody may look at stdout all the same.
+        // Stdout may still be a terminal.
         true if io::stdout().is_terminal() => io::stdout().lock().write_all(line.as_bytes()),
         true => Ok(()),
     });

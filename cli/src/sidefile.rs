@@ -1,5 +1,5 @@
-//! The side file of a rewrap that was interrupted (SPEC R48): a header that counts only after a key
-//! has proved it.
+//! Reads and writes the side file of a rewrap (SPEC R48): a header that counts only after a key has
+//! proved it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,22 +22,21 @@ use crate::times;
 /// Bytes of the preamble, the length of the header in its last two (SPEC section 2).
 const PREAMBLE: usize = 9;
 
-/// `NAME.ks-rewrap`, beside the file itself where `path` is a link.
+/// Returns `NAME.ks-rewrap`, next to the target where `path` is a link.
 pub(crate) fn side_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     name.push(".ks-rewrap");
     PathBuf::from(name)
 }
 
-/// Whether a rewrap of the object at `path` has left a side file.
+/// Returns whether a rewrap of the object at `path` has left a side file.
 pub(crate) fn exists(path: &Path) -> bool {
     side_path(path).symlink_metadata().is_ok()
 }
 
-/// Opens the object in `file` with its own header, and where that fails before the first chunk,
-/// with a side header that proves itself. `start` is what was read of the file already, and is not
-/// read again.
-/// Says whether it was the side header. Nothing is written.
+/// Opens the object in `file` with its own header or, where that fails before the first chunk, with
+/// the side header. `start` holds the bytes of the file that were read already. Returns the side
+/// header if it was used. Writes nothing.
 pub(crate) fn open<T>(
     path: &Path,
     file: &File,
@@ -66,8 +65,7 @@ pub(crate) fn open<T>(
     attempt(overlay(now)?).map(|opened| (opened, None)).map_err(|_| first)
 }
 
-/// The header in the side file, if it could be one of this object: everything that R48 demands
-/// before a key is used.
+/// Returns the header in the side file, if it passes every check of R48 that needs no key.
 fn candidate(path: &Path, file: &File) -> Option<Vec<u8>> {
     let len = header_len(file)?;
     let mut side = platform::open_side(&side_path(path)).ok()?;
@@ -83,8 +81,8 @@ fn candidate(path: &Path, file: &File) -> Option<Vec<u8>> {
         .then_some(header)
 }
 
-/// Whether a side header cannot verify over this body, for it is of another object: then it is not
-/// worth what trying a passphrase costs. Where the object's own header is torn, nobody knows.
+/// Returns whether a side header belongs to another object, so that trying a passphrase on it would
+/// be wasted. Unknown where the object's own header is torn.
 fn is_of_another(side: &[u8], file: &File) -> bool {
     let mut own = vec![0; side.len()];
     let read = file.try_clone().and_then(|file| {
@@ -97,7 +95,7 @@ fn is_of_another(side: &[u8], file: &File) -> bool {
     }
 }
 
-/// What the object's own preamble says, for a rewrap in place never changes that.
+/// Returns the header length in the object's own preamble, which a rewrap in place never changes.
 fn header_len(file: &File) -> Option<usize> {
     let mut file = HeaderOverlay::new(file.try_clone().ok()?, None).ok()?;
     let mut preamble = [0; PREAMBLE];
@@ -105,15 +103,14 @@ fn header_len(file: &File) -> Option<usize> {
     stated_len(&preamble)
 }
 
-/// The header length that the first bytes of an object state.
+/// Returns the header length that the first bytes of an object state.
 pub(crate) fn stated_len(start: &[u8]) -> Option<usize> {
     let preamble = start.first_chunk::<PREAMBLE>()?;
     SealedHeader::stated_len(preamble).ok()
 }
 
-/// Before a rewrap: writes a proven side header over the object's own, or removes a side file that
-/// the object does not need. Nothing
-/// changes where neither header opens. Tells which key opened.
+/// Writes a proven side header over the object's own, or removes a side file that the object does
+/// not need. Changes nothing where neither header opens. Returns the key that opened.
 pub(crate) fn restore(
     path: &Path,
     file: &File,
@@ -129,7 +126,7 @@ pub(crate) fn restore(
         Err(Error::Format(_) | Error::NoKey(_) | Error::Auth) => return Ok(None),
         Err(error) => return Err(Failure::at(&shown(path), error)),
     };
-    // A signal waits until the object is whole again.
+    // Signals wait until the object is whole again.
     let _hold = cancel::hold();
     // Where the header was written and the time was not, the side file still has it.
     let time = time(path, file, header.as_deref());
@@ -142,15 +139,15 @@ pub(crate) fn restore(
     Ok(Some(by))
 }
 
-/// Another header of the same length, written so that one of the two is whole at every moment (SPEC
-/// R48).
+/// Replaces the header by another one of the same length. At every moment one of the two is whole
+/// (SPEC R48).
 pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool) -> Result<()> {
     let side = side_path(path);
     let failed = |error| Failure::io(&side, error);
     let modified = file.metadata().ok().and_then(|metadata| platform::modified(&metadata));
     let modified = times::after_change(modified);
     let folder = folder_of(&side);
-    // A signal waits: this takes a few writes, whatever the size of the object.
+    // Signals wait: this takes a few writes, whatever the size of the object.
     let _hold = cancel::hold();
     let mut out = platform::create_side(&side).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => failed(error)
@@ -166,7 +163,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         }
     });
     if let Err(error) = written {
-        // The object was not touched by now.
+        // The object has not been touched yet.
         let _ = std::fs::remove_file(&side);
         return Err(failed(error));
     }
@@ -187,8 +184,8 @@ fn overwrite(
     if sync { filesystem::sync_file(file) } else { Ok(()) }
 }
 
-/// The time of an object that its side header makes whole, or whose own header is that one
-/// already: the side file has it, for whoever was stopped before the object got it.
+/// Returns the modification time of an object whose rewrap was interrupted, from the side file. The
+/// run may have been stopped before the object got it.
 pub(crate) fn time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<SystemTime> {
     let written = |side: &Vec<u8>| {
         let mut own = vec![0; side.len()];
@@ -200,7 +197,7 @@ pub(crate) fn time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<Sy
     platform::modified(&side_path(path).symlink_metadata().ok()?)
 }
 
-/// The side file stays: it is what makes the object whole.
+/// Adds the hint to keep the side file, which makes the object whole.
 fn interrupted(path: &Path, error: io::Error) -> Failure {
     let side = side_path(path);
     Failure::io(path, error).hint(format!(
@@ -235,12 +232,12 @@ pub(crate) struct HeaderOverlay {
 }
 
 impl HeaderOverlay {
-    /// The first bytes, as far as they are not the file's.
+    /// Returns the first bytes, where they replace the file's.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// From the start of `file`; `head` covers as many of its first bytes.
+    /// Reads `file` from its start; `head` replaces its first bytes.
     pub(crate) fn new(mut file: File, head: Option<Vec<u8>>) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         Ok(Self { file, head: head.unwrap_or_default(), position: 0 })
@@ -254,7 +251,7 @@ impl Read for HeaderOverlay {
             Some(head) => {
                 let taken = head.len().min(out.len());
                 out[..taken].copy_from_slice(&head[..taken]);
-                // The file keeps step, so that it goes on behind the head.
+                // The file moves along, so that reading continues after the head.
                 self.file.seek_relative(i64::try_from(taken).map_err(io::Error::other)?)?;
                 taken
             }

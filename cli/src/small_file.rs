@@ -1,5 +1,5 @@
-//! Small files: read whole, worked on in memory, written in one go. Each thread uses its buffers
-//! for one file after the other, and wipes them in the end.
+//! Encrypts and decrypts small files in memory. Each thread reuses its buffers for one file after
+//! another and wipes them at the end.
 
 use std::io::{self, Read, Seek as _};
 use std::ops::{Deref, DerefMut};
@@ -14,11 +14,11 @@ use crate::object::explain_open_failure;
 use crate::platform;
 use crate::sidefile;
 
-/// A file is small below this.
+/// Files below this length are small.
 pub(crate) const SMALL: usize = 1_048_576;
 
-/// Plaintext whose length stays, wiped when dropped: at once, where `Zeroizing` writes byte after
-/// byte.
+/// Plaintext of fixed length, wiped when dropped. One fill is faster than `Zeroizing`, which writes
+/// byte by byte.
 #[derive(Default)]
 pub(crate) struct WipedBytes(Vec<u8>);
 
@@ -48,39 +48,39 @@ impl Drop for WipedBytes {
 pub(crate) struct Buffers {
     /// The input.
     read: WipedBytes,
-    /// An object; what is in it nobody has to hide.
+    /// An object, which is not secret.
     made: Vec<u8>,
 }
 
-/// What was read of an input.
+/// What was read of an input into the buffer.
 pub(crate) struct InputStart {
-    /// Bytes of it in the buffer.
+    /// Length in the buffer.
     pub(crate) len: usize,
-    /// There is no more.
+    /// Whether it is the whole input.
     pub(crate) whole: bool,
 }
 
 impl Buffers {
-    /// Reads a small input whole; of one that is not known to be small, the start. What claims to
-    /// be empty may be a file of the system's own, as in /proc, and is not believed.
+    /// Reads a small input whole, or the start of one whose length is unknown. A length of zero is
+    /// not believed: files in /proc claim it.
     pub(crate) fn read(&mut self, reader: &mut Reader, len: Option<u64>) -> io::Result<InputStart> {
         let len = len.filter(|len| *len > 0).map(usize::try_from);
-        // One byte more shows that it grew.
+        // One more byte shows whether it grew.
         let most = match len {
             None => SMALL,
             Some(Ok(len)) if len < SMALL => len + 1,
             Some(_) => return Ok(InputStart { len: 0, whole: false }),
         };
         if self.read.len() < most {
-            // The old one is wiped, where growing would leave it behind.
+            // Dropping the old buffer wipes it; growing would leave a copy.
             self.read = WipedBytes(vec![0; most]);
         }
         let read = read_once(reader, &mut self.read[..most], len.is_some())?;
         Ok(InputStart { len: read, whole: read < most && len.is_none_or(|len| len == Ok(read)) })
     }
 
-    /// Decrypts a small object in a file. Returns nothing for what has to be opened in another way:
-    /// what is not small, armor, and an object that a side file may open; the file is as it was.
+    /// Decrypts a small object in a file. Returns nothing for a large file, armor, or an object
+    /// that may need its side file; the file is then rewound.
     pub(crate) fn decrypt(
         &mut self,
         input: &Input,
@@ -89,7 +89,7 @@ impl Buffers {
         expected: Expected<'_>,
     ) -> Result<Option<(WipedBytes, ObjectInfo)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
-        // A second attempt would cost a second derivation.
+        // A second attempt would derive the key a second time.
         if !is_file || keys.iter().any(|key| key.kind() == RecordKind::Passphrase) {
             return Ok(None);
         }
@@ -103,7 +103,7 @@ impl Buffers {
                 Err(_) if input.path().is_some_and(sidefile::exists) => {}
                 Err(error) => {
                     let failure = explain_open_failure(&name, error, object, keys);
-                    // A rewrap in place that is over by now has changed the header and the time.
+                    // A rewrap in place may have changed the header and the time meanwhile.
                     let now = match &opened.reader {
                         Reader::Regular(file) => file.metadata().map_err(failed)?,
                         _ => return Err(failure),
@@ -118,7 +118,7 @@ impl Buffers {
         Ok(None)
     }
 
-    /// Whether what comes next in `reader` is `text`.
+    /// Returns whether the next bytes of `reader` are `text`.
     pub(crate) fn is_next(&mut self, reader: &mut Reader, text: &[u8]) -> io::Result<bool> {
         if self.read.len() < text.len() {
             // As above.
@@ -132,7 +132,7 @@ impl Buffers {
         &self.read[..head.len]
     }
 
-    /// The object of what was read.
+    /// Encrypts what was read and returns the object.
     pub(crate) fn encrypt(
         &mut self,
         head: &InputStart,
@@ -150,12 +150,12 @@ impl Buffers {
     }
 }
 
-/// Begins again with a regular file.
+/// Rewinds a regular file.
 fn rewind(reader: &mut Reader) -> io::Result<()> {
     if let Reader::Regular(file) = reader { file.rewind() } else { Ok(()) }
 }
 
-/// A regular file ends where one read ends early.
+/// Reads once from a regular file, which ends where a read is short, and fully from others.
 fn read_once(reader: &mut Reader, out: &mut [u8], regular: bool) -> io::Result<usize> {
     if !regular {
         return read_full(reader, out);

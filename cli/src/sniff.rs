@@ -1,7 +1,7 @@
-//! What an input is that is no object, where its first bytes tell: the hint of "not a keystead
+//! Recognizes inputs that are not objects by their first bytes, for the hint of "not a keystead
 //! object".
 
-/// What it is, and what to do about it.
+/// Returns a hint: what the input is and what to do about it.
 pub(crate) fn hint_for(start: &[u8]) -> &'static str {
     let text = start.trim_ascii_start();
     let known = |(mark, hint): &(&[u8], &'static str)| {
@@ -11,7 +11,7 @@ pub(crate) fn hint_for(start: &[u8]) -> &'static str {
     MARKS.iter().find_map(known).unwrap_or_else(|| hint_for_unknown(start))
 }
 
-/// Bytes of many kinds begin like nothing in particular; text can be told.
+/// Returns a hint for an input without a known prefix: text, zeros or anything else.
 fn hint_for_unknown(start: &[u8]) -> &'static str {
     let printable = |c: char| !c.is_control() || c.is_ascii_whitespace();
     let is_text = start.utf8_chunks().next().is_none_or(|chunk| {
@@ -27,7 +27,7 @@ fn hint_for_unknown(start: &[u8]) -> &'static str {
     }
 }
 
-/// The first bytes of what people take for an object, white space in front aside.
+/// Prefixes of files that people mistake for objects, after leading white space.
 const MARKS: &[(&[u8], &str)] = &[
     (b"-----BEGIN AGE ENCRYPTED FILE-----", "it is an age file: `age --decrypt` opens it"),
     (b"-----BEGIN PGP ", "it is OpenPGP: `gpg --decrypt` opens it"),

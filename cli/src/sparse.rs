@@ -1,5 +1,4 @@
-//! Holes where plaintext is zero: a file that was sparse when it was encrypted takes no more room
-//! when it is decrypted.
+//! Writes holes where plaintext is zero, so that a sparse file stays sparse after decryption.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
@@ -20,14 +19,14 @@ pub(crate) struct Holes {
 /// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Blocks of zeros, so many bytes.
+    /// Blocks of zeros, with their length in bytes.
     Zeros(usize),
     Data(&'a [u8]),
 }
 
 impl Holes {
-    /// Returns where `file` may have holes. Programs serve some file systems, which may take a file
-    /// from its first byte to its last alone: there holes are left only on request.
+    /// Returns where `file` may have holes. FUSE file systems may accept writes only in order:
+    /// there holes are left only on request.
     pub(crate) fn of(asked: Sparse, file: &File) -> Option<Self> {
         let holes = Self::wanted(asked)?;
         (asked == Sparse::Always || filesystem::takes_any_order(file)).then_some(holes)
@@ -63,10 +62,10 @@ pub(crate) struct Writer<'a> {
     out: &'a mut Output,
     asked: Sparse,
     holes: Option<Holes>,
-    /// The file system was asked: most files have no zeros, and their file system is never asked.
+    /// Whether the file system was asked. Most files have no zeros, so it never is.
     is_asked: bool,
     position: u64,
-    /// The last byte is in a hole.
+    /// Whether the last byte is in a hole.
     ends_in_hole: bool,
 }
 
@@ -88,7 +87,7 @@ impl<'a> Writer<'a> {
         if self.holes.is_some() { piece } else { Piece::Data(bytes) }
     }
 
-    /// The file has its length, whatever it ends in.
+    /// Sets the length of a file that ends in a hole.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self.out.file() {
             Some(file) if self.ends_in_hole => set_len(file, self.position),
@@ -114,7 +113,7 @@ impl Write for Writer<'_> {
     }
 }
 
-/// Makes a file that ends in a hole as long as it is to be.
+/// Extends a file that ends in a hole to its length.
 pub(crate) fn set_len(file: &File, len: u64) -> io::Result<()> {
     if file.metadata()?.len() == len {
         return Ok(());
@@ -124,7 +123,7 @@ pub(crate) fn set_len(file: &File, len: u64) -> io::Result<()> {
         return Ok(());
     }
     match set {
-        // A file system that makes no file longer but by writing to it, or says that it did.
+        // Some file systems extend a file only by a write, even if they report success.
         Ok(()) => {}
         Err(error) if is_unable(error.kind()) => {}
         Err(error) => return Err(error),
@@ -164,7 +163,7 @@ fn wide(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
-/// A hole parts what lies together, and costs a step of its own: below this it is not worth that.
+/// Smallest hole by default. A hole fragments the file and costs a system call.
 const WORTH: usize = 65_536;
 /// The block of most file systems.
 const SMALLEST: usize = 4_096;
@@ -174,7 +173,7 @@ static ZEROS: [u8; WORTH] = [0; WORTH];
 mod tests {
     use super::*;
 
-    /// The pieces of bytes at an offset: lengths, zeros below zero.
+    /// Returns the pieces of bytes at an offset: lengths, zeros below zero.
     fn pieces(holes: Holes, mut bytes: &[u8], mut offset: u64) -> Vec<i64> {
         let mut found = Vec::new();
         while !bytes.is_empty() {

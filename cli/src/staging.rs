@@ -1,6 +1,6 @@
-//! Private files and folders beside an output that take its name when they are complete. The run
-//! that owns one holds a lock on it; one without a lock is a killed run's, and the next run that
-//! writes the same output removes it.
+//! Creates private files and directories next to an output. They take its name when they are
+//! complete. The run that owns one holds a lock on it; one without a lock is left over from a
+//! killed run, and the next run that writes the same output removes it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,12 +18,12 @@ use crate::publish::{PublishError, rename_new};
 pub(crate) struct PrivateFile {
     file: File,
     path: PathBuf,
-    /// Nothing once it has another name.
+    /// `None` once it has its final name.
     pending: Option<Pending>,
 }
 
 impl PrivateFile {
-    /// The private file for an output.
+    /// Creates the private file for an output.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
         for path in candidate_names(folder_of(output), name_of(output)) {
             let hold = cancel::hold();
@@ -31,10 +31,10 @@ impl PrivateFile {
                 Ok(file) => {
                     let temp = Self::new(file, path);
                     drop(hold);
-                    // A file system without locks has no sweeping either.
+                    // Without file locks there is no cleanup either.
                     let _ = temp.file.lock();
-                    // Before it was locked, it looked like a killed run's, and another run may have
-                    // swept it, and one more may have made its own there.
+                    // Before it was locked, another run may have taken it for a leftover and
+                    // removed it, and a third one may have created its own there.
                     if is_still_at(&temp.file, At::path(&temp.path)) {
                         return Ok(temp);
                     }
@@ -56,7 +56,8 @@ impl PrivateFile {
         Self { file, path, pending }
     }
 
-    /// Leaves what lies there, if anything does, for it may be another run's.
+    /// Gives the path up without removing the file, which may be another run's. Returns whether one
+    /// exists.
     fn abandon(mut self) -> bool {
         self.pending = None;
         self.path.symlink_metadata().is_ok()
@@ -70,7 +71,7 @@ impl PrivateFile {
         &mut self.file
     }
 
-    /// Stores what was written, as far as closing does that.
+    /// Stores the written bytes, as far as closing does that.
     pub(crate) fn flush(&self) -> io::Result<()> {
         match self.pending.as_ref().and_then(Pending::take_file) {
             Some(file) => filesystem::close(file),
@@ -78,7 +79,7 @@ impl PrivateFile {
         }
     }
 
-    /// Gives it its name, in one step that no signal cuts.
+    /// Renames it to its final name, in one step that no signal interrupts.
     pub(crate) fn persist(mut self, path: &Path, replace: bool) -> Result<(), PublishError> {
         let _hold = cancel::hold();
         if replace {
@@ -95,29 +96,30 @@ impl PrivateFile {
 impl Drop for PrivateFile {
     fn drop(&mut self) {
         if self.pending.is_some() {
-            // What is removed while it is written comes back on some mounts when it is closed.
+            // On some mounts a file that is removed before it is closed reappears.
             let _ = self.flush();
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// A private folder, and all that is in it. Dropped without [`PrivateDir::persist`], it is removed.
+/// A private directory and everything in it. Dropped without [`PrivateDir::persist`], it is
+/// removed.
 pub(crate) struct PrivateDir {
     path: PathBuf,
-    /// Nothing once it has another name.
+    /// `None` once it has its final name.
     pending: Option<Pending>,
-    /// Nothing where a folder cannot be opened, or was swept by another run.
+    /// `None` where a directory cannot be opened, or another run removed it.
     lock: Option<File>,
 }
 
 impl PrivateDir {
-    /// The private folder for a folder that is an output.
+    /// Creates the private directory for an output that is a directory.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
         Self::create_as(folder_of(output), name_of(output))
     }
 
-    /// The private folder in a folder, for outputs in it.
+    /// Creates a private directory inside a directory, for outputs in it.
     pub(crate) fn create_in(folder: &Path) -> io::Result<Self> {
         Self::create_as(folder, OsStr::new(FOLDER_ITSELF))
     }
@@ -129,7 +131,7 @@ impl PrivateDir {
                 Ok(()) => {
                     let temp = Self::new(path)?;
                     drop(hold);
-                    // See above. A file system on which no folder can be opened has no sweeping.
+                    // As above. Where directories cannot be opened, there is no cleanup.
                     let is_ours = match &temp.lock {
                         Some(lock) => {
                             let _ = lock.lock();
@@ -165,7 +167,8 @@ impl PrivateDir {
         Ok(Self { path, pending, lock })
     }
 
-    /// Leaves what lies there, if anything does, for it may be another run's.
+    /// Gives the path up without removing the file, which may be another run's. Returns whether one
+    /// exists.
     fn abandon(mut self) -> bool {
         self.pending = None;
         self.path.symlink_metadata().is_ok()
@@ -175,7 +178,7 @@ impl PrivateDir {
         &self.path
     }
 
-    /// Gives it its name, unless that is taken.
+    /// Renames it to its final name, unless that is taken.
     pub(crate) fn persist(mut self, path: &Path) -> Result<(), PublishError> {
         let _hold = cancel::hold();
         let renamed = platform::rename_folder(&self.path, path);
@@ -193,21 +196,22 @@ impl Drop for PrivateDir {
     }
 }
 
-/// Removes what killed runs left of an output: its private files and folders, and its claim.
-/// Failing is no error: the next run tries again.
+/// Removes leftovers of killed runs for an output: private files and directories, and a claim. A
+/// failure is ignored: the next run tries again.
 pub(crate) fn sweep(output: &Path) {
     sweep_names(folder_of(output), name_of(output));
     #[cfg(unix)]
     crate::claim::recover(At::path(output));
 }
 
-/// Removes what killed runs left in a folder that they filled; says whether one did.
+/// Removes leftovers of killed runs in a directory that they filled. Returns whether there were
+/// any.
 pub(crate) fn sweep_in(folder: &Path) -> bool {
     sweep_names(folder, OsStr::new(FOLDER_ITSELF))
 }
 
-/// Most outputs have no leftover, and on a mount of cloud storage each look costs a request: after
-/// some free names the others are taken to be free.
+/// Removes leftovers under the private names. Each lookup costs a request on cloud mounts, so a few
+/// free names in a row end the search.
 fn sweep_names(folder: &Path, name: &OsStr) -> bool {
     let (mut free, mut found) = (0, false);
     for number in 0..ATTEMPTS {
@@ -222,7 +226,7 @@ fn sweep_names(folder: &Path, name: &OsStr) -> bool {
     found
 }
 
-/// The names to try, each twice: what a killed run left under it is removed.
+/// Returns the names to try, each twice: a leftover is removed before the second attempt.
 fn candidate_names(folder: &Path, name: &OsStr) -> impl Iterator<Item = PathBuf> {
     (0..ATTEMPTS).flat_map(move |number| {
         let path = folder.join(private_name(name, Part::Attempt(number)));
@@ -234,12 +238,12 @@ fn candidate_names(folder: &Path, name: &OsStr) -> impl Iterator<Item = PathBuf>
     })
 }
 
-/// A name that nobody finds again, where all others are taken.
+/// Creates something under a random name, where all others are taken.
 fn create_random<T>(
     folder: &Path,
     mut make: impl FnMut(&Path) -> io::Result<T>,
 ) -> io::Result<(T, PathBuf)> {
-    // tempfile's error hides the system's.
+    // The error of `tempfile` hides the system's.
     let mut number = None;
     let mut builder = tempfile::Builder::new();
     builder
@@ -253,8 +257,8 @@ fn create_random<T>(
     Ok((made, path))
 }
 
-/// Removes a regular file or folder of our own user that nobody has locked; links are not followed.
-/// Says whether something was there.
+/// Removes an unlocked regular file or directory of our own user, without following links. Returns
+/// whether something was there.
 fn remove_leftover(path: &Path) -> bool {
     let found = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
@@ -269,7 +273,7 @@ fn remove_leftover(path: &Path) -> bool {
         return true;
     }
     if is_dir && platform::is_locked_by(&lock, path) {
-        // A folder may be large. Without a thread it is removed all the same.
+        // A directory may be large, so a signal thread is started if possible.
         let _ = cancel::listen();
         let _ = std::fs::remove_dir_all(path);
     } else if is_still_at(&lock, At::path(path)) {
@@ -282,7 +286,7 @@ fn name_of(output: &Path) -> &OsStr {
     output.file_name().unwrap_or_default()
 }
 
-/// So many free names in a row, and no more is looked at.
+/// Free names in a row that end the search for leftovers.
 const MAX_FREE_NAMES: u8 = 3;
 
 #[cfg(all(test, unix))]

@@ -33,8 +33,8 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// Returns what a stream leads to, as it was at the first call. Nothing where the system does not
-/// tell.
+/// Returns what a stream leads to, as it was at the first call. Returns nothing where the system
+/// does not say.
 pub(crate) fn target(stream: Stream) -> Option<&'static Target> {
     static STDIN: OnceLock<Option<Target>> = OnceLock::new();
     static STDOUT: OnceLock<Option<Target>> = OnceLock::new();
@@ -57,7 +57,7 @@ pub(crate) fn path(stream: Stream) -> Option<PathBuf> {
     system::name(stream).read_link().ok()
 }
 
-/// Fails where stdin gives no bytes: an input that nobody gave is not an empty one.
+/// Fails where stdin cannot be read. A missing input is not an empty one.
 pub(crate) fn check_stdin() -> Result<()> {
     let hint = "name a file, or give a pipe; `< /dev/null` is an empty input";
     if Stream::Stdin.was_closed() {
@@ -70,7 +70,7 @@ pub(crate) fn check_stdin() -> Result<()> {
     Ok(())
 }
 
-/// Fails where nobody gets what is written to stdout, or where it would go into a secret key.
+/// Fails where stdout is not writable, or leads to a file with a secret key.
 pub(crate) fn check_stdout() -> Result<()> {
     static CHECKED: OnceLock<Option<Failure>> = OnceLock::new();
     let checked = CHECKED.get_or_init(|| {
@@ -97,14 +97,14 @@ pub(crate) fn is_stderr_muted() -> bool {
     MUTED.load(Ordering::Relaxed) || *INTO_SECRET.get_or_init(|| leads_to_secret(Stream::Stderr))
 }
 
-/// From now on nothing is written to stderr.
+/// Writes nothing more to stderr from now on.
 pub(crate) fn mute_stderr() {
     MUTED.store(true, Ordering::Relaxed);
 }
 
 static MUTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether a stream writes into a file that holds a secret key.
+/// Returns whether a stream writes into a file that holds a secret key.
 fn leads_to_secret(stream: Stream) -> bool {
     file(stream).is_some_and(|target| {
         target.writes
@@ -158,7 +158,7 @@ mod system {
 
     use super::{Stream, Target};
 
-    /// Not known here.
+    /// Unknown on this system.
     pub(super) fn target(_stream: Stream) -> Option<Target> {
         None
     }

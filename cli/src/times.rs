@@ -1,6 +1,5 @@
-//! The time of an output beside that of its input, which it was given when it was made, and what a
-//! change of an object makes of it. Not every file system keeps the times that it is given, so they
-//! are read back.
+//! Compares the modification time of an output with that of its input, and sets it. Not every file
+//! system keeps the times that it is given, so they are read back.
 
 use std::collections::BTreeMap;
 use std::fs::{File, FileTimes};
@@ -10,16 +9,16 @@ use std::time::{Duration, SystemTime};
 
 use crate::platform;
 
-/// The time of an output beside that of its input.
+/// The time of an output compared with that of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
     Same,
     Older,
-    /// Later, or nobody knows.
+    /// Later, or unknown.
     Other,
 }
 
-/// An object beside its plaintext, of which it was made.
+/// Compares the time of an object with that of its plaintext.
 pub(crate) fn of_object(object: Option<SystemTime>, plaintext: Option<SystemTime>) -> Age {
     match age(object, plaintext) {
         Age::Other if is_changed(object, plaintext) => Age::Same,
@@ -27,7 +26,7 @@ pub(crate) fn of_object(object: Option<SystemTime>, plaintext: Option<SystemTime
     }
 }
 
-/// A plaintext beside its object, of which it was made.
+/// Compares the time of a plaintext with that of its object.
 pub(crate) fn of_plaintext(plaintext: Option<SystemTime>, object: Option<SystemTime>) -> Age {
     match age(plaintext, object) {
         Age::Older if is_changed(object, plaintext) => Age::Same,
@@ -35,18 +34,17 @@ pub(crate) fn of_plaintext(plaintext: Option<SystemTime>, object: Option<SystemT
     }
 }
 
-/// What a rewrap or a reencrypt sets: a time that others see to be another one, and that says
-/// nothing of when the plaintext was written but what it said before.
+/// Returns the time after a rewrap or reencrypt: other programs see that it changed, and the
+/// plaintext's time can still be recognized.
 pub(crate) fn after_change(before: Option<SystemTime>) -> Option<SystemTime> {
     before?.checked_add(CHANGE)
 }
 
 /// Sets when a file was last written; `path` is the name that it has, or will get. Only its owner
-/// may, and not every file system can: that is no error, for the content is there all the same, but
-/// [`unkept`] tells it.
+/// may, and not every file system can. A failure is no error, but [`unkept`] reports it.
 ///
-/// The access time is set too, to what it is: some FUSE file systems take a time that is left out
-/// for the present, and set both to it.
+/// The access time is set too, to what it is: some FUSE file systems read an omitted time as now,
+/// and set both to it.
 pub(crate) fn set(file: &File, path: &Path, time: Option<SystemTime>) {
     let Some(time) = time else { return };
     let accessed = file.metadata().and_then(|metadata| metadata.accessed()).ok();
@@ -65,7 +63,7 @@ pub(crate) fn set(file: &File, path: &Path, time: Option<SystemTime>) {
     }
 }
 
-/// Takes a file back that did not get its name: what lies there is another one.
+/// Forgets a file that did not get its name, since another file has it.
 pub(crate) fn forget(path: &Path) {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     given.sample.remove(path);
@@ -119,7 +117,7 @@ fn date(days: i128) -> (i128, i128, i128) {
     (year, month, day - (153 * from_march + 2) / 5 + 1)
 }
 
-/// Whether an object has the time of its plaintext but for changes.
+/// Returns whether an object has the time of its plaintext plus that of changes.
 fn is_changed(object: Option<SystemTime>, plaintext: Option<SystemTime>) -> bool {
     let times = object.zip(plaintext);
     let later = times.and_then(|(object, plaintext)| object.duration_since(plaintext).ok());
@@ -139,7 +137,7 @@ fn age(output: Option<SystemTime>, source: Option<SystemTime>) -> Age {
     }
 }
 
-/// The coarsest clock that this time can be of: file systems round the times that they are given.
+/// Returns the coarsest resolution that this time can have, since file systems round times.
 fn resolution(time: SystemTime) -> Duration {
     let distance = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => after,
@@ -152,23 +150,24 @@ fn resolution(time: SystemTime) -> Duration {
     Duration::from_nanos(step.unwrap_or(0))
 }
 
-/// What this run gave times to.
+/// The files whose times this run set.
 static GIVEN: Mutex<AssignedTimes> =
     Mutex::new(AssignedTimes { unkept: None, sample: BTreeMap::new() });
 
 struct AssignedTimes {
-    /// One that did not take its time.
+    /// One that did not keep its time.
     unkept: Option<PathBuf>,
-    /// The first ones, to be looked at again at the end of the run.
+    /// The first ones, to be checked again at the end of the run.
     sample: BTreeMap<PathBuf, SystemTime>,
 }
 
-/// Whether times are kept is a property of a file system, so not every output is looked at again.
+/// Number of outputs checked again. Keeping times is a property of the file system, so a sample is
+/// enough.
 const SAMPLE: usize = 1_000;
 const DAY: i128 = 86_400;
-/// One rewrap or reencrypt.
+/// What one rewrap or reencrypt adds to the time.
 const CHANGE: Duration = Duration::from_secs(1);
-/// So many of them; more are another time.
+/// The most that counts as changes; a later time is another one.
 const MAX_CHANGES: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Works on many things at a time and hands the results over in their order.
+//! Runs jobs in parallel and delivers their results in order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use keystead::{ErrorKind, Threads};
 use crate::failure::{Failure, Result};
 
 /// Runs `work` on every job in `threads` threads, this one among them, each with an `S` of its own;
-/// `done` gets the results in the order of the jobs, one at a time. So many jobs only are taken in
-/// advance that memory stays small. An error of `done` ends it. So does a panic anywhere, which
-/// comes back to the caller when `done` has had the results of all earlier jobs; at the first two
-/// of the iterator, before any work begins.
+/// `done` gets the results in the order of the jobs, one at a time. Few jobs are taken in advance,
+/// so that memory stays small. An error of `done` ends it. So does a panic anywhere, which comes
+/// back to the caller when `done` has had the results of all earlier jobs; at the first two of the
+/// iterator, before any work begins.
 ///
-/// A worker takes its jobs and hands over its results itself: a thread between them would have to
-/// be woken for every one.
+/// Returns a worker takes its jobs and hands over its results itself: a thread between them would
+/// have to be woken for every one.
 pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     threads: Threads,
     jobs: impl Iterator<Item = T> + Send,
@@ -23,7 +23,7 @@ pub(crate) fn in_order<T: Send, R: Send, S: Default>(
     done: impl FnMut(R) -> Result<()> + Send,
 ) -> Result<()> {
     let mut jobs = jobs.peekable();
-    // One job needs no second thread.
+    // A single job needs no second thread.
     let first = jobs.next();
     let threads = if jobs.peek().is_some() { threads.get() } else { 1 };
     let queue = WorkQueue {
@@ -71,7 +71,7 @@ struct Results<R, F> {
     /// Index of the result that `done` gets next.
     next: usize,
     waiting: BTreeMap<usize, R>,
-    /// Workers that wait for it to move on: waking nobody is a system call, too.
+    /// Workers that wait for it to move on: even waking nobody costs a system call.
     sleepers: usize,
     done: F,
     /// The first job whose result `done` does not take, and why.
@@ -91,7 +91,7 @@ impl<R, F> Results<R, F> {
         Self { next: 0, waiting: BTreeMap::new(), sleepers: 0, done, end: None }
     }
 
-    /// Whether `done` takes results up to this one, as far as is known.
+    /// Returns whether `done` takes results up to this one, as far as is known.
     fn reaches(&self, index: usize) -> bool {
         self.end.as_ref().is_none_or(|(end, _)| index < *end)
     }
@@ -120,7 +120,7 @@ impl<I: Iterator, R, F: FnMut(R) -> Result<()>> WorkQueue<I, R, F> {
         Some((ticket, job))
     }
 
-    /// One job after the other until there are no more.
+    /// Runs one job after another until there are no more.
     fn run_worker<S: Default>(&self, work: impl Fn(&mut S, I::Item) -> R) {
         let mut own = S::default();
         while let Some((mut ticket, job)) = self.take() {
@@ -136,7 +136,7 @@ impl<I: Iterator, R, F: FnMut(R) -> Result<()>> WorkQueue<I, R, F> {
         }
     }
 
-    /// Waits until a result has a place; says whether `done` may take it.
+    /// Waits until a result may be stored. Returns whether `done` may still take it.
     fn wait_for_turn(&self, index: usize) -> bool {
         let mut results = self.results();
         while results.reaches(index) && index - results.next >= self.ahead {
@@ -147,7 +147,7 @@ impl<I: Iterator, R, F: FnMut(R) -> Result<()>> WorkQueue<I, R, F> {
         results.reaches(index)
     }
 
-    /// Gives `done` this result and those that waited for it; says whether there may be more.
+    /// Passes this result and those that waited for it to `done`. Returns whether more may follow.
     fn hand_over(&self, index: usize, result: R) -> bool {
         let mut results = self.results();
         results.waiting.insert(index, result);
@@ -190,7 +190,7 @@ fn broken() -> Failure {
         .hint("this is a bug; please report it with what `keystead --version` prints")
 }
 
-/// Jobs for each thread that are taken in advance.
+/// Jobs taken in advance, per thread.
 const AHEAD: usize = 16;
 
 #[cfg(test)]

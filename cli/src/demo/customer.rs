@@ -35,13 +35,13 @@ pub(crate) fn make_keys(stage: &Sandbox) -> Result<StepResult> {
     .line(format!("vault.key  {}  symmetric (XAES-256-GCM)", ids.1)))
 }
 
-/// The keys as any program reads them: from their files.
+/// Reads the keys from their files, as any program does.
 pub(crate) fn keys(stage: &Sandbox) -> Result<KeyFile> {
     let keys = read_key(&stage.keys().join("home.key"))?;
     Ok(keys.and(read_key(&stage.keys().join("vault.key"))?))
 }
 
-/// The key that takes the place of both.
+/// Makes the key that replaces both.
 pub(crate) fn new_key(stage: &Sandbox) -> Result<KeyFile> {
     let path = stage.keys().join("new.key");
     write_key(&path, MasterKey::generate_pair()?)?;
@@ -58,7 +58,7 @@ fn read_key(path: &Path) -> Result<KeyFile> {
     KeyFile::parse(&bytes).map_err(|error| Failure::at(&shown(path), error))
 }
 
-/// A file that appears complete; not synced, for it is a scratch file.
+/// Writes a file that appears complete. It is not synced, since it is temporary.
 fn write(
     path: &Path,
     mode: u32,
@@ -100,7 +100,7 @@ pub(crate) fn encrypt(stage: &Sandbox, recipients: &Recipients) -> Result<StepRe
     ))
 }
 
-/// The context of a file: where it belongs.
+/// Returns the context of a file: its path.
 pub(crate) fn place(item: &DemoFile) -> Context {
     Context::from([("path", item.name.as_str())])
 }
@@ -238,12 +238,12 @@ fn into_error(failure: Failure) -> Error {
     Error::Io(io::Error::other(failure.message))
 }
 
-/// The largest file, which is never empty: the demo has one of its own.
+/// Returns the largest file, which is never empty: the demo adds one of its own.
 pub(crate) fn largest(stage: &Sandbox) -> Result<&DemoFile> {
     stage.files.first().ok_or_else(|| surprise("there are no files"))
 }
 
-/// Counts what is asked of the provider.
+/// Counts the bytes that are read from the provider.
 struct CountingReader<R> {
     inner: R,
     bytes: u64,

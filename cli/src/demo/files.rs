@@ -1,4 +1,4 @@
-//! Collects the files of the story: copies of what lies at PATH, and two of its own.
+//! Collects the files of the demo: copies of the files at PATH, and two of its own.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,11 +9,11 @@ use super::step_printer::{StepResult, format_count, format_size};
 use crate::failure::{Failure, Result};
 use crate::report::shown;
 
-/// More would not prove more.
+/// Maximum bytes to copy; more would not prove more.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// See [`MAX_BYTES`].
 const MAX_FILES: usize = 2_000;
-/// What builds make, and what other tools keep.
+/// Directories of builds and of other tools.
 const SKIPPED: [&str; 4] = ["target", "node_modules", "__pycache__", "venv"];
 
 struct Walk {
@@ -75,8 +75,8 @@ pub(crate) fn collect(stage: &mut Sandbox, path: &Path) -> Result<StepResult> {
 }
 
 impl Walk {
-    /// In order of names; links, devices, hidden folders and what builds make are left out, and so
-    /// is what cannot be read.
+    /// Collects files in order of names. Skips links, devices, hidden directories, build outputs
+    /// and unreadable files.
     fn folder(&mut self, base: &Path, below: &Path) -> Result<()> {
         let folder = base.join(below);
         let entries = match fs::read_dir(&folder) {
@@ -108,7 +108,7 @@ impl Walk {
     }
 }
 
-/// A secret that is easy to search for, and a file large enough for a range.
+/// Returns a file with a searchable secret and one large enough for a range.
 fn own_files() -> [(&'static str, Vec<u8>); 2] {
     let minutes = "CANARY: the board agreed on 17 March to buy the other company.\n";
     let mut ledger = String::from("number,account,amount\n");

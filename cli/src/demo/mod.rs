@@ -1,5 +1,5 @@
-//! `demo`: the whole story on real files, each step measured and saying what it proves. Any
-//! surprise ends it.
+//! `demo`: runs the whole cycle on real files. Each step is measured and says what it proves; any
+//! surprise ends the demo.
 
 mod customer;
 mod files;

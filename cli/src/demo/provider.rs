@@ -60,7 +60,7 @@ fn row(stage: &Sandbox, item: &DemoFile) -> Result<String> {
     ))
 }
 
-/// At most `width` characters, the end left out.
+/// Shortens text to `width` characters by cutting the end.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -68,7 +68,7 @@ fn cut(text: &str, width: usize) -> String {
     text.chars().take(width - 1).chain(['…']).collect()
 }
 
-/// At most `width` characters, the start left out: the end of a path says more.
+/// Shortens text to `width` characters by cutting the start: the end of a path says more.
 pub(crate) fn short(text: &str, width: usize) -> String {
     let len = text.chars().count();
     if len <= width {
@@ -77,8 +77,8 @@ pub(crate) fn short(text: &str, width: usize) -> String {
     ['…'].into_iter().chain(text.chars().skip(len - (width - 1))).collect()
 }
 
-/// Looks for plaintext in everything that the provider holds; the same search in the customer's
-/// files shows that it finds.
+/// Searches for plaintext in everything that the provider holds. The same search in the customer's
+/// files proves that it works.
 pub(crate) fn search(stage: &Sandbox) -> Result<StepResult> {
     let snippets = snippets(stage)?;
     let made = snippets.sorted.len();
@@ -109,15 +109,15 @@ pub(crate) fn search(stage: &Sandbox) -> Result<StepResult> {
     .line(format!("the same search in the customer's own files: all {} found", number(in_clear))))
 }
 
-/// Pieces of plaintext to look for.
+/// Pieces of plaintext to search for.
 struct Snippets {
     sorted: Vec<[u8; SNIPPET]>,
-    /// Which first two bytes occur, so that most places cost one look.
+    /// Which first two bytes occur, so that most offsets cost one lookup.
     starts: Vec<bool>,
 }
 
 impl Snippets {
-    /// Marks those that stand somewhere in `bytes`.
+    /// Marks those that occur in `bytes`.
     fn mark(&self, bytes: &[u8], found: &mut [bool]) {
         for window in bytes.windows(SNIPPET) {
             if self.starts[start(window[0], window[1])]
@@ -129,8 +129,8 @@ impl Snippets {
     }
 }
 
-/// One piece from the middle of each file. Too even a piece may stand anywhere, and paths are in
-/// sight anyway.
+/// Takes one piece from the middle of each file. Pieces with few distinct bytes may occur anywhere,
+/// and paths are public.
 fn snippets(stage: &Sandbox) -> Result<Snippets> {
     let paths: Vec<_> = stage.files.iter().map(|item| item.name.as_str()).collect();
     let paths = paths.join("\n");

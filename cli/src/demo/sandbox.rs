@@ -1,4 +1,4 @@
-//! The stage: a customer's folder, a provider's folder, and the files of the story.
+//! The sandbox: a customer's directory, a provider's directory and the files of the demo.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::platform;
 use crate::report::shown;
 
-/// A file of the story.
+/// A file of the demo.
 pub(crate) struct DemoFile {
     /// Below the customer's files.
     pub(crate) path: PathBuf,
@@ -27,7 +27,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// A scratch folder, or one that stays.
+    /// Creates a temporary directory, or one that stays.
     pub(crate) fn new(keep: Option<&Path>) -> Result<Self> {
         let (root, temp) = match keep {
             Some(dir) => {
@@ -50,39 +50,39 @@ impl Sandbox {
         Ok(stage)
     }
 
-    /// The folder of the customer's keys.
+    /// Returns the directory of the customer's keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("customer/keys")
     }
 
-    /// A file as the customer has it.
+    /// Returns the path of a customer's file.
     pub(crate) fn clear(&self, item: &DemoFile) -> PathBuf {
         self.root.join(CLEAR).join(&item.path)
     }
 
-    /// Where the customer's files go.
+    /// Returns the directory of the customer's files.
     pub(crate) fn clear_root(&self) -> PathBuf {
         self.root.join(CLEAR)
     }
 
-    /// Where the provider keeps the object of a file.
+    /// Returns the path of a file's object at the provider.
     pub(crate) fn object(&self, item: &DemoFile) -> PathBuf {
         let mut name = self.root.join(PROVIDER).join(&item.path).into_os_string();
         name.push(".ks");
         PathBuf::from(name)
     }
 
-    /// A file as the customer got it back.
+    /// Returns the path of a restored file.
     pub(crate) fn restored(&self, item: &DemoFile) -> PathBuf {
         self.root.join("customer/restored").join(&item.path)
     }
 
-    /// Bytes of all files.
+    /// Returns the bytes of all files.
     pub(crate) fn total(&self) -> u64 {
         self.files.iter().map(|item| item.len).sum()
     }
 
-    /// Removes the stage unless it was asked for.
+    /// Removes the sandbox unless it was asked for.
     pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
         match self.temp {
             Some((temp, _pending)) => {
@@ -95,12 +95,12 @@ impl Sandbox {
     }
 }
 
-/// Reads a whole file of the story.
+/// Reads a whole file of the demo.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| Failure::io(path, error))
 }
 
-/// Makes the folder that a file of the story lies in.
+/// Creates the parent directory of a file of the demo.
 pub(crate) fn make_parent(path: &Path) -> Result<()> {
     match path.parent() {
         Some(parent) => fs::create_dir_all(parent)

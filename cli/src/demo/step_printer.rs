@@ -1,4 +1,4 @@
-//! Prints the story: a number, a title, what was measured, what it proves.
+//! Prints the steps of the demo: number, title, measurement and what it proves.
 
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Result};
 use crate::report::{Report, escaped};
 
-/// What a step has to say.
+/// The result of a step.
 pub(crate) struct StepResult {
     pub(crate) measured: Vec<String>,
     pub(crate) proves: &'static str,
@@ -20,7 +20,7 @@ impl StepResult {
         Self { measured: vec![measured.into()], proves }
     }
 
-    /// Another line under the first.
+    /// Adds another line.
     pub(crate) fn line(mut self, line: impl Into<String>) -> Self {
         self.measured.push(line.into());
         self
@@ -43,7 +43,7 @@ impl<'a> StepPrinter<'a> {
         self.report.styled(&format!("{}\n\n", lines.join("\n")))
     }
 
-    /// Runs a step; a failure names it and is never anything but a surprise.
+    /// Runs a step and prints it. A failure names the step.
     pub(crate) fn step(
         &mut self,
         title: &str,
@@ -97,12 +97,12 @@ impl<'a> StepPrinter<'a> {
     }
 }
 
-/// Characters of a line beside the indent: 99 in all.
+/// Characters of a line after the indent: 99 in all.
 const WIDTH: usize = 78;
-/// Under the first word of what was measured.
+/// Indent to the first word of the measurement.
 const INDENT: &str = "                     ";
 
-/// Lines of at most [`WIDTH`] characters, broken at spaces; a line that fits keeps its own.
+/// Wraps text at spaces to lines of at most [`WIDTH`] characters. Text that fits keeps its spaces.
 fn wrapped(text: &str) -> Vec<String> {
     if text.chars().count() <= WIDTH {
         return vec![text.to_owned()];
@@ -123,13 +123,13 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-/// Something that must not happen did.
+/// Returns the failure for something that must not happen.
 pub(crate) fn surprise(what: impl Into<String>) -> Failure {
     Failure::new(ErrorKind::Io, what)
         .hint("this is a bug; please report it with what `keystead --version` prints")
 }
 
-/// Bytes for people, decimal.
+/// Formats bytes with a decimal unit.
 pub(crate) fn format_size(bytes: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit / (unit / 10));
     match bytes {
@@ -140,7 +140,7 @@ pub(crate) fn format_size(bytes: u64) -> String {
     }
 }
 
-/// A number with separators.
+/// Formats a number with separators.
 pub(crate) fn format_count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -153,7 +153,7 @@ pub(crate) fn format_count(number: u64) -> String {
     out
 }
 
-/// Bytes a second.
+/// Formats bytes per second.
 pub(crate) fn format_rate(bytes: u64, took: Duration) -> String {
     let micros = took.as_micros().max(1);
     let rate = u128::from(bytes) * 1_000_000 / micros;

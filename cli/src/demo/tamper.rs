@@ -30,7 +30,7 @@ pub(crate) fn flip(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
 pub(crate) fn cut(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let item = largest(stage)?;
     let object = read(&stage.object(item))?;
-    // Behind a whole chunk, where a cut is hardest to see; and one byte.
+    // After a whole chunk, where a cut is hardest to see; and one byte from the end.
     let seen = keystead::inspect(&object, None).map_err(|e| Failure::at(&item.name, e))?;
     let body = seen.header_len + BODY_PREFIX;
     let whole = (object.len() - body) / SEALED_CHUNK * SEALED_CHUNK;
@@ -67,7 +67,7 @@ pub(crate) fn swap(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
 /// A chunk with its tag (SPEC R31).
 const SEALED_CHUNK: usize = 16_400;
 
-/// The bytes must not open, with this class, and leave no file behind.
+/// Checks that the bytes are refused with this class and leave no file behind.
 fn refused(
     stage: &Sandbox,
     object: &[u8],

@@ -1,5 +1,5 @@
-//! One open folder, read and written. On Unix everything in it is reached through the open folder
-//! itself, so that a folder that somebody swaps for a link in the meantime is not followed.
+//! Reads and writes one open directory. On Unix every access goes through the open directory, so a
+//! directory that is swapped for a link meanwhile is not followed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,14 +12,14 @@ use crate::platform::FileId;
 /// What the system says about a name.
 #[derive(Debug)]
 pub(crate) struct Status {
-    /// Of a regular file, which a link is not.
+    /// Length of a regular file, which a link is not.
     pub(crate) len: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
     pub(crate) id: FileId,
     pub(crate) is_dir: bool,
 }
 
-/// A name in an open folder, and its path. Only one of the two is used, depending on the system.
+/// A name in an open directory, and its path. Only one of the two is used, depending on the system.
 #[derive(Clone, Copy)]
 pub(super) struct DirEntry<'a> {
     pub(super) name: &'a OsStr,
@@ -27,14 +27,14 @@ pub(super) struct DirEntry<'a> {
     pub(super) path: &'a Path,
 }
 
-/// A name in a folder, and its kind where the folder has it.
+/// A name in a directory, and its kind where the directory has it.
 pub(super) type Name = (OsString, Option<Kind>);
 
 /// What lies under a name.
 pub(super) enum Kind {
     File,
     Folder,
-    /// Nothing to be read as a file, and why.
+    /// Neither a file nor a directory, with the reason why it is skipped.
     Other(&'static str),
 }
 
@@ -61,23 +61,23 @@ mod unix {
     pub(in super::super) struct DirHandle(OwnedFd);
 
     impl DirHandle {
-        /// The folder that the user named, by a link perhaps.
+        /// Opens a directory that the user named, possibly through a link.
         pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
             Ok(Self(rustix::fs::open(path, FOLDER, Mode::empty())?))
         }
 
-        /// A folder that this run has made: a link there is somebody else's.
+        /// Opens a directory that this run has made, without following a link.
         pub(in super::super) fn own(path: &Path) -> io::Result<Self> {
             Ok(Self(rustix::fs::open(path, FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
         }
 
-        /// A folder in it.
+        /// Opens a subdirectory.
         pub(in super::super) fn folder(&self, name: &OsStr, _path: &Path) -> io::Result<Self> {
             let flags = FOLDER | OFlags::NOFOLLOW;
             Ok(Self(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
         }
 
-        /// A file in it; a FIFO is not waited for.
+        /// Opens a file in it without blocking on a FIFO.
         pub(in super::super) fn file(&self, name: &OsStr, _path: &Path) -> io::Result<File> {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
@@ -89,7 +89,7 @@ mod unix {
             Ok(kind.unwrap_or(Kind::Other("neither a file nor a directory")))
         }
 
-        /// Nothing where the name is free.
+        /// Returns the status of a name, or nothing where it is free.
         pub(in super::super) fn status(
             &self,
             name: &OsStr,
@@ -109,13 +109,14 @@ mod unix {
             }))
         }
 
-        /// Permissions that a folder made like this one has: its owner may do everything in it.
+        /// Returns the permissions for a copy of this directory, in which the owner may do
+        /// everything.
         pub(in super::super) fn mode(&self, _path: &Path) -> io::Result<u32> {
             let found = rustix::fs::fstat(&self.0)?.st_mode;
             Ok(wide((Mode::from_raw_mode(found) & RIGHTS | Mode::RWXU).bits()))
         }
 
-        /// Makes a folder in it, with these permissions whatever the umask.
+        /// Creates a subdirectory with these permissions, whatever the umask.
         pub(in super::super) fn make(
             &self,
             name: &OsStr,
@@ -129,12 +130,12 @@ mod unix {
             Ok(made)
         }
 
-        /// As far as the file system can.
+        /// Sets the permissions, as far as the file system can.
         pub(in super::super) fn set_mode(&self, _path: &Path, mode: u32) {
             let _ = rustix::fs::fchmod(&self.0, mode_of(mode));
         }
 
-        /// Makes a file in it; a name that is taken is left alone.
+        /// Creates a file in it, unless the name is taken.
         pub(in super::super) fn create(
             &self,
             name: &OsStr,
@@ -145,13 +146,13 @@ mod unix {
             let flags = flags | OFlags::CLOEXEC;
             let file = File::from(rustix::fs::openat(&self.0, name, flags, mode_of(mode))?);
             if mode & platform::umask() != 0 {
-                // It was created private: not every file system has more to set.
+                // The file was created private, so a failure here is harmless.
                 let _ = platform::set_mode(&file, mode);
             }
             Ok(file)
         }
 
-        /// Gives a file of this folder a name in another one.
+        /// Renames a file of this directory into another one.
         pub(in super::super) fn rename(
             &self,
             from: DirEntry<'_>,
@@ -172,7 +173,7 @@ mod unix {
             claim::recover(At::entry(&self.0, name));
         }
 
-        /// Whether a file of this length may be a claim.
+        /// Returns whether a file of this length may be a claim.
         pub(in super::super) fn may_be_claim(len: u64) -> bool {
             claim::may_be_claim(len)
         }
@@ -181,11 +182,11 @@ mod unix {
             Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
         }
 
-        /// Waits until everything on the file system of this folder is on disk.
+        /// Waits until everything on the file system of this directory is on disk.
         #[cfg(target_os = "linux")]
         pub(in super::super) fn sync_fs(&self) -> io::Result<()> {
             match rustix::fs::syncfs(&self.0) {
-                // One that cannot be synced by itself is synced with all others.
+                // Without `syncfs`, everything is synced.
                 Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {
                     rustix::fs::sync();
                     Ok(())
@@ -194,7 +195,7 @@ mod unix {
             }
         }
 
-        /// The names in it, in the order of their bytes.
+        /// Returns the names in it, in byte order.
         pub(in super::super) fn names(&self, _path: &Path) -> io::Result<Vec<Name>> {
             let mut names = Vec::new();
             for entry in Dir::read_from(&self.0)? {
@@ -235,7 +236,7 @@ mod other {
     use crate::platform::At;
     use crate::publish::{self, PublishError};
 
-    /// Here a folder is a path, and a link is looked for before each step.
+    /// A directory is a path on this system; each step checks for a link first.
     #[derive(Debug)]
     pub(in super::super) struct DirHandle;
 
@@ -318,7 +319,7 @@ mod other {
             publish::rename_new(At::path(from.path), At::path(to.path))
         }
 
-        /// Nothing is claimed here.
+        /// Does nothing: there are no claims on this system.
         pub(in super::super) fn recover(&self, _name: &OsStr) {}
 
         pub(in super::super) fn may_be_claim(_len: u64) -> bool {

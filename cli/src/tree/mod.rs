@@ -1,4 +1,4 @@
-//! Folders: walking one without following a link, and mirroring it.
+//! Walks a directory without following links, and writes the tree of its outputs.
 
 mod dir_handle;
 mod output_file;

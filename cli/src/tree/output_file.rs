@@ -1,5 +1,5 @@
-//! The place of an output in the mirror of a folder, and how a file gets there: complete and, where
-//! that is wanted, on disk before it has its name.
+//! Writes an output file in an output tree. It gets its name only when it is complete and, with
+//! sync, on disk.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -24,31 +24,31 @@ use crate::sparse;
 use crate::staging::PrivateFile;
 use crate::times;
 
-/// A name in a folder of a mirror.
+/// The path of an output in an output tree.
 #[derive(Clone)]
 pub(crate) struct OutputPath {
     pub(super) tree: Arc<OutputTree>,
     pub(super) folder: Arc<DirHandle>,
     pub(super) name: OsString,
-    /// For people.
+    /// The path in messages.
     pub(crate) path: PathBuf,
 }
 
 /// How a file is made.
 pub(crate) struct FileOptions {
     pub(crate) mode: u32,
-    /// Replace what is there.
+    /// Whether to replace an existing file.
     pub(crate) force: bool,
-    /// About its length, where that is known.
+    /// The approximate length, where known.
     pub(crate) len: Option<u64>,
-    /// When it was last written, as it is to say.
+    /// The modification time to set.
     pub(crate) modified: Option<SystemTime>,
-    /// The file whose name it takes, locked: it must still be there then.
+    /// The locked file that it replaces, which must still be there at that time.
     pub(crate) replaces: Option<ReplacedFile>,
 }
 
-/// The file whose name a new one takes, as it was when it was read. It is locked, but not every
-/// program asks for locks.
+/// The file that an output replaces, as it was when it was read. It is locked, but not every
+/// program respects locks.
 #[derive(Debug, Clone)]
 pub(crate) struct ReplacedFile {
     file: Arc<File>,
@@ -63,7 +63,7 @@ impl ReplacedFile {
         Ok(Self { file, len: metadata.len(), modified })
     }
 
-    /// Fails where what lies at a name is another file, or was written to since.
+    /// Fails where the file at a name is another one, or was written to since.
     pub(crate) fn check(&self, path: &Path, found: Option<&FileId>) -> Result<()> {
         let failed = |error| Failure::io(path, error);
         let metadata = self.file.metadata().map_err(failed)?;
@@ -76,7 +76,7 @@ impl ReplacedFile {
 }
 
 impl OutputPath {
-    /// What is there; nothing is where nobody sees the folder yet.
+    /// Returns the status of the existing file. A private tree has none.
     pub(crate) fn status(&self) -> Result<Option<Status>> {
         if self.tree.is_private() {
             return Ok(None);
@@ -86,7 +86,7 @@ impl OutputPath {
             status.map_err(|error| Failure::io(&self.path, error))
         };
         let found = status()?;
-        // What a killed run left at this name, if it may have been killed here.
+        // A killed run may have left a claim at this name.
         let len = found.as_ref().and_then(|found| found.len);
         if self.tree.is_shared || len.is_some_and(DirHandle::may_be_claim) {
             self.folder.recover(&self.name);
@@ -95,12 +95,12 @@ impl OutputPath {
         Ok(found)
     }
 
-    /// The file there, to be read.
+    /// Returns the existing file as an input.
     pub(crate) fn entry(&self) -> Entry {
         Entry::new(Arc::clone(&self.folder), self.name.clone(), self.path.clone())
     }
 
-    /// A file that will be there.
+    /// Creates the output file, still without its name.
     pub(crate) fn create(&self, options: FileOptions) -> Result<OutputFile> {
         let target = self.tree.choose_target(options.len)?;
         let _hold = cancel::hold();
@@ -125,8 +125,7 @@ impl OutputPath {
         })
     }
 
-    /// Another process may have given the name to another file meanwhile, or written to it: what it
-    /// wrote stays.
+    /// Fails where another process replaced or changed the file meanwhile. What it wrote stays.
     fn check_same(&self, replaced: &ReplacedFile) -> Result<()> {
         let found = self.folder.status(&self.name, &self.path);
         let found = found.map_err(|error| Failure::io(&self.path, error))?;
@@ -143,9 +142,9 @@ impl OutputPath {
 
 /// A file that is being written. Dropped without [`finish`](Self::finish), it is removed.
 pub(crate) struct OutputFile {
-    /// Open until it is complete.
+    /// `None` once it is complete.
     file: Option<File>,
-    /// Nothing once it is finished.
+    /// `None` once it is finished.
     rest: Option<PendingOutput>,
     options: FileOptions,
     written: u64,
@@ -158,7 +157,7 @@ struct PendingOutput {
 
 /// A complete file that waits for its name.
 pub(crate) enum Staged {
-    /// It comes with the folder that it lies in.
+    /// It is published together with its directory.
     Folder(Arc<OutputTree>),
     File(Box<StagedFile>),
 }
@@ -173,7 +172,7 @@ impl Staged {
 }
 
 impl OutputFile {
-    /// Complete: says what it still waits for, if for anything.
+    /// Completes the file. Returns what it still waits for, if anything.
     pub(crate) fn finish(mut self) -> Result<Option<Staged>> {
         let Some(PendingOutput { output_path, target }) = &self.rest else { return Ok(None) };
         let failed = |error| Failure::io(&output_path.path, error);
@@ -213,7 +212,7 @@ impl OutputFile {
 }
 
 impl OutputFile {
-    /// Gives it the attributes of the file whose name it takes; returns what could not be kept.
+    /// Sets the attributes of the file that it replaces. Returns those that could not be kept.
     pub(crate) fn keep(&self, attributes: &Attributes) -> Vec<String> {
         self.file.as_ref().map(|file| attributes.apply(file).lost).unwrap_or_default()
     }
@@ -222,7 +221,7 @@ impl OutputFile {
         self.file.as_ref()
     }
 
-    /// For so many bytes that are written at any place.
+    /// Returns a writer for `len` bytes at any offset, where the file supports that.
     pub(crate) fn positional_writer(&mut self, len: u64) -> Option<PositionalWriter<'_>> {
         let sync = self.rest.as_ref().is_some_and(|rest| rest.output_path.tree.sync);
         let to = PositionalWriter::new(self.file.as_ref()?, len, sync)?;
@@ -247,7 +246,7 @@ impl Write for OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         let Some(PendingOutput { output_path, target }) = &self.rest else { return };
-        // What is removed while it is written comes back on some mounts when it is closed.
+        // On some mounts a file that is removed before it is closed reappears.
         let _ = self.file.take().map(filesystem::close);
         let _ = match target {
             WriteTarget::InPlace(_) => {
@@ -260,7 +259,7 @@ impl Drop for OutputFile {
     }
 }
 
-/// A complete file in the private folder of a public one.
+/// A complete file in the staging directory.
 pub(crate) struct StagedFile {
     output_path: OutputPath,
     staging_dir: Arc<StagingDir>,
@@ -271,7 +270,7 @@ pub(crate) struct StagedFile {
 }
 
 impl StagedFile {
-    /// Gives it its name, in one step that no signal cuts.
+    /// Renames it to its final name, in one step that no signal interrupts.
     pub(crate) fn publish(&self) -> Result<()> {
         self.move_into_place().inspect_err(|_| times::forget(&self.output_path.path))
     }
@@ -289,7 +288,7 @@ impl StagedFile {
         let renamed = staging_dir.folder.rename(entry, &output_path.folder, to, self.force);
         drop(hold);
         match renamed {
-            // Another file system is mounted there.
+            // Another file system is mounted at the destination.
             Err(unnamed) if unnamed.error.kind() == io::ErrorKind::CrossesDevices => {
                 let file = staging_dir.folder.file(name.as_ref(), &from);
                 let file = file.map_err(|error| Failure::io(&output_path.path, error))?;
@@ -303,8 +302,8 @@ impl StagedFile {
     }
 }
 
-/// Copies a file to another file system, with its permissions and its time, through a private file
-/// beside its place.
+/// Copies a file to another file system, with permissions and time, through a private file next to
+/// the destination.
 fn carry_over(
     mut file: File,
     path: &Path,

@@ -1,6 +1,6 @@
-//! The folder that takes the outputs of a folder's files: the same folders, under another name. A
-//! new one is made whole in a private folder that takes its name in one step; one that exists is
-//! filled up file by file.
+//! Writes the outputs of a directory's files to an output tree, with the same subdirectories. A new
+//! tree is built in a private directory that is renamed in one step; an existing one is filled file
+//! by file.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -20,64 +20,64 @@ use crate::publish::PublishError;
 use crate::report::shown;
 use crate::staging::{self, PrivateDir};
 
-/// Where a folder is mirrored to.
+/// A tree of outputs.
 pub(crate) struct OutputTree {
-    /// Its name for people, and once it is public its place.
+    /// Its path, once it is public.
     root: PathBuf,
     pub(super) sync: bool,
     pub(super) limits: PublishLimits,
-    /// Whether it is the folder that is walked: outputs take the names of their inputs.
+    /// Whether it is the input directory itself, so that outputs replace their inputs.
     in_place: bool,
-    /// How many files get their names after one sync.
+    /// Number of files that are published after one sync.
     batch: usize,
     state: Mutex<State>,
     changed: Condvar,
     /// Whether a file was made in it.
     has_files: AtomicBool,
-    /// Whether another run is filling it, or was killed as it did.
+    /// Whether another run is filling it, or was killed while filling it.
     pub(super) is_shared: bool,
 }
 
-/// How much is made before any of it appears: what a killed run loses at most.
+/// How much is written before any of it appears: the most that a killed run loses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PublishLimits {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
-    /// A longer file is not waited for: what is made appears before it is begun.
+    /// Before a longer file is begun, everything that is complete is published.
     pub(crate) file: u64,
 }
 
-/// So many files at most get their names after one sync, which waits for the whole file system.
+/// Maximum number of files published after one sync, which waits for the whole file system.
 const BATCH: usize = 2_048;
 
-/// Of a run.
+/// Limits of every run.
 pub(crate) const LIMITS: PublishLimits =
     PublishLimits { files: 20_000, bytes: 1 << 30, file: 64 << 20 };
 
 struct State {
     phase: Phase,
-    /// Files that are being written under their names in the private folder.
+    /// Number of files being written in the private directory.
     writing: u64,
-    /// Files and bytes that are complete there.
+    /// Complete files there, and their bytes.
     files: u64,
     bytes: u64,
-    /// Something was made since the last sync.
+    /// Whether anything was written since the last sync.
     dirty: bool,
-    /// Folders in which something was made since, where the file system is not synced as a whole.
+    /// Directories written since the last sync, where the file system is not synced as a whole.
     touched: Vec<PathBuf>,
 }
 
 enum Phase {
-    /// All of it is private.
+    /// The whole tree is private, with the mode that it will get.
     Private(PrivateDir, u32),
-    /// It gets its name at this moment.
+    /// The tree is being renamed.
     Publishing,
-    /// It has its name; files are made in a private folder in it.
+    /// The tree has its name. Files are staged in a private directory in it.
     Public(Option<Arc<StagingDir>>),
     Failed(Failure),
 }
 
-/// The private folder in a public one, in which files are made.
+/// The private directory in a public tree in which files are staged.
 pub(super) struct StagingDir {
     pub(super) folder: DirHandle,
     pub(super) temp: PrivateDir,
@@ -86,17 +86,17 @@ pub(super) struct StagingDir {
 
 /// Where a file is written.
 pub(super) enum WriteTarget {
-    /// Under its own name, which nobody sees yet.
+    /// Under its final name, in a private tree.
     InPlace(WriteGuard),
-    /// Under a name of no meaning.
+    /// Under a number in the staging directory.
     Staged(Arc<StagingDir>, String),
 }
 
-/// A file is being written in the private folder; as long as one is, the folder stays private.
+/// Keeps the tree private while a file is being written in it.
 pub(super) struct WriteGuard(Arc<OutputTree>);
 
 impl OutputTree {
-    /// The mirror of `input`, a folder that is to be made like it; one that is there is filled up.
+    /// Creates the output tree of `input` at `root`, or fills an existing one.
     pub(crate) fn new(
         input: &Path,
         mode: u32,
@@ -111,7 +111,7 @@ impl OutputTree {
             return Err(Failure::usage(what).hint("name a directory elsewhere with -o"));
         }
         conflicts::check_outside(root, &place)?;
-        // Without a slash behind it.
+        // Without a trailing slash.
         let root: PathBuf = root.components().collect();
         platform::open_many();
         let failed = |error| Failure::io(&root, error);
@@ -148,20 +148,20 @@ impl OutputTree {
             is_shared,
         };
         if is_shared {
-            // If this run is killed before it makes anything, the next one knows, too.
+            // If this run is killed before it writes anything, the next one still finds a trace.
             tree.state().phase = Phase::Public(Some(Arc::new(tree.create_staging_dir()?)));
         }
         Ok(tree.with_root(folder))
     }
 
-    /// The folder `root` itself: each output takes the name of its input.
+    /// Uses the input directory `root` itself: each output replaces its input.
     pub(crate) fn in_place(
         root: &Path,
         sync: bool,
         limits: PublishLimits,
     ) -> Result<(Arc<Self>, DirStack)> {
         let root: PathBuf = root.components().collect();
-        // Each file that waits for its name holds the lock of the one that it replaces.
+        // Each file that waits for its name holds a lock on the one that it replaces.
         let open = platform::open_many() / 4;
         let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
         staging::sweep_in(&root);
@@ -189,25 +189,25 @@ impl OutputTree {
         (Arc::clone(&tree), DirStack { tree, levels })
     }
 
-    /// Whether this is the first file that is made in it: what a file system does with one, it
-    /// does with all.
+    /// Returns whether this is the first file in the tree. A file system treats all files alike, so
+    /// one check is enough.
     pub(super) fn is_first_file(&self) -> bool {
         !self.has_files.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether nobody sees it yet.
+    /// Returns whether the tree has no name yet.
     pub(crate) fn is_private(&self) -> bool {
         matches!(self.state().phase, Phase::Private(..))
     }
 
-    /// Whether enough is made for it to appear.
+    /// Returns whether enough is written to publish the tree.
     pub(crate) fn is_full(&self) -> bool {
         let state = self.state();
         state.files >= self.limits.files || state.bytes >= self.limits.bytes
     }
 
-    /// Gives a private mirror its name, when what is being written in it is complete. One that has
-    /// its name keeps it.
+    /// Renames a private tree to its name when no file is being written. Does nothing for a public
+    /// one.
     pub(crate) fn publish(&self) -> Result<()> {
         let mut state = self.state();
         let (temp, mode) = match std::mem::replace(&mut state.phase, Phase::Publishing) {
@@ -240,11 +240,12 @@ impl OutputTree {
         published
     }
 
-    /// What is in it is on disk before it has its name, and the name before it is called done.
+    /// Renames a private tree. Its files are on disk before the rename, and the name before success
+    /// is reported.
     fn rename_private(&self, temp: PrivateDir, mode: u32) -> std::result::Result<(), PublishError> {
         let folder = DirHandle::own(temp.path())?;
         folder.set_mode(temp.path(), mode);
-        // What is made from here on is another sync's.
+        // Later writes need another sync.
         self.state().dirty = false;
         #[cfg(target_os = "linux")]
         if self.sync {
@@ -259,17 +260,17 @@ impl OutputTree {
         Ok(())
     }
 
-    /// How many files get their names after one sync.
+    /// Number of files that are published after one sync.
     pub(crate) const fn batch(&self) -> usize {
         self.batch
     }
 
-    /// Its name for people.
+    /// Its name in messages.
     pub(crate) fn shown(&self) -> String {
         shown(&self.root)
     }
 
-    /// Waits until all that was made in it is on disk.
+    /// Waits until everything written to the tree is on disk.
     pub(crate) fn sync(&self) -> Result<()> {
         self.flush().map_err(|error| Failure::io(&self.root, error))
     }
@@ -289,14 +290,14 @@ impl OutputTree {
         touched.iter().try_for_each(|path| filesystem::sync_dir(path))
     }
 
-    /// No more files: the private folder in it goes.
+    /// Removes the staging directory: there are no more files.
     pub(crate) fn close(&self) {
         if let Phase::Public(staging_dir) = &mut self.state().phase {
             *staging_dir = None;
         }
     }
 
-    /// Where the next file is written; `len` is about its length.
+    /// Chooses where the next file of about `len` bytes is written.
     pub(super) fn choose_target(self: &Arc<Self>, len: Option<u64>) -> Result<WriteTarget> {
         if len.is_none_or(|len| len > self.limits.file) && self.is_private() {
             self.publish()?;
@@ -329,12 +330,12 @@ impl OutputTree {
         Ok(StagingDir { folder, temp, names: AtomicU64::new(0) })
     }
 
-    /// A file is complete: the next sync is about it, too.
+    /// Records that a file is complete, so that the next sync covers it.
     pub(super) fn mark_dirty(&self) {
         self.state().dirty = true;
     }
 
-    /// Something was made in this folder.
+    /// Records that something was written in this directory.
     pub(super) fn mark_touched(&self, folder: &Path) {
         let mut state = self.state();
         state.dirty = true;
@@ -349,7 +350,7 @@ impl OutputTree {
 }
 
 impl WriteGuard {
-    /// The file is complete.
+    /// Counts the file as complete.
     pub(super) fn complete(&self, len: u64) {
         let mut state = self.0.state();
         state.files += 1;
@@ -367,14 +368,14 @@ impl Drop for WriteGuard {
     }
 }
 
-/// The folders of a mirror from its root to where the walk is.
+/// The open directories of an output tree, from its root to the current position of the walk.
 pub(crate) struct DirStack {
     tree: Arc<OutputTree>,
     levels: Vec<(PathBuf, Arc<DirHandle>)>,
 }
 
 impl DirStack {
-    /// Where the output of a file goes that lies `below` the input folder.
+    /// Returns the output path of a file at `below`, relative to the input directory.
     pub(crate) fn output_path(&mut self, below: &Path) -> OutputPath {
         let path = self.tree.root.join(below);
         let folder = Arc::clone(self.at(below));
@@ -386,7 +387,7 @@ impl DirStack {
         }
     }
 
-    /// Makes the mirror of a folder; one that is there is taken, a link to one is not.
+    /// Creates an output directory, or opens an existing one. A link is refused.
     pub(crate) fn folder(&mut self, below: &Path, mode: u32) -> Result<()> {
         let path = self.tree.root.join(below);
         let name = below.file_name().unwrap_or_default();
@@ -400,7 +401,7 @@ impl DirStack {
             }
             Err(error) if error.kind() == ErrorKind::NotFound && !self.tree.in_place => {
                 match make_dir(&parent, name, &path, mode) {
-                    // Another run was first.
+                    // Another run created it first.
                     Err(failure) => parent.folder(name, &path).map_err(|_| failure)?,
                     Ok(folder) => folder,
                 }
@@ -415,7 +416,7 @@ impl DirStack {
         Ok(())
     }
 
-    /// The folder that holds what lies at `below`.
+    /// Returns the open directory that contains `below`.
     fn at(&mut self, below: &Path) -> &Arc<DirHandle> {
         let parent = below.parent().unwrap_or(Path::new(""));
         while self.levels.len() > 1 && self.levels[self.levels.len() - 1].0 != parent {
@@ -425,7 +426,7 @@ impl DirStack {
     }
 }
 
-/// A signal waits, so that nothing is made in a folder that was removed.
+/// Creates a directory. Signals wait, so that nothing is created in a directory that was removed.
 fn make_dir(parent: &DirHandle, name: &OsStr, path: &Path, mode: u32) -> Result<DirHandle> {
     let _hold = cancel::hold();
     parent.make(name, path, mode).map_err(|error| Failure::io(path, error))
@@ -436,7 +437,7 @@ fn in_the_way(path: &Path) -> Failure {
     Failure::usage(what).hint("move it away, or name another place with -o")
 }
 
-/// The path without links, as far as it exists.
+/// Returns the path without links, as far as it exists.
 fn resolved(path: &Path) -> Result<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return Ok(real);

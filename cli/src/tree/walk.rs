@@ -1,5 +1,4 @@
-//! Walks a folder: everything in it, in the order of the names' bytes, each folder before what it
-//! holds.
+//! Walks a directory in byte order of the names, each directory before its contents.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,34 +11,34 @@ use crate::failure::{Failure, Result};
 use crate::private_names::is_private;
 use crate::report::shown;
 
-/// A file in a folder that is held open.
+/// A file in a directory that is held open.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     folder: Arc<DirHandle>,
     name: OsString,
-    /// Where it lies, for people and for what is made beside it.
+    /// Its path, for messages and for files next to it.
     pub(crate) path: PathBuf,
-    /// The same below the folder that is walked.
+    /// Its path relative to the root of the walk.
     pub(crate) below: PathBuf,
 }
 
 impl Entry {
-    /// A name in an open folder.
+    /// Makes an entry of a name in an open directory.
     pub(super) fn new(folder: Arc<DirHandle>, name: OsString, path: PathBuf) -> Self {
         Self { folder, below: PathBuf::from(&name), name, path }
     }
 
-    /// What lies there by now, which may be something else than a file.
+    /// Opens it. By now it may be something other than a file.
     pub(crate) fn open(&self) -> Result<File> {
         self.open_file().map_err(|error| Failure::io(&self.path, error))
     }
 
-    /// [`open`](Self::open), with the system's error.
+    /// Opens it like [`open`](Self::open), but returns the system's error.
     pub(crate) fn open_file(&self) -> std::io::Result<File> {
         self.folder.file(&self.name, &self.path)
     }
 
-    /// Its length at this moment.
+    /// Returns its current length.
     pub(crate) fn len(&self) -> Option<u64> {
         self.folder.status(&self.name, &self.path).ok()??.len
     }
@@ -58,22 +57,22 @@ impl PartialEq for Entry {
 
 impl Eq for Entry {}
 
-/// What a walk comes by.
+/// An item of a walk.
 pub(crate) enum Found {
     File(Entry),
-    /// A folder, and its place below the folder that is walked.
+    /// A directory and its path relative to the root of the walk.
     Folder {
         path: PathBuf,
         below: PathBuf,
-        /// Permissions for a folder made like it.
+        /// Permissions for a copy of the directory.
         mode: std::io::Result<u32>,
     },
-    /// Not read, and why.
+    /// Not read, with the reason.
     Skipped {
         path: PathBuf,
         why: &'static str,
     },
-    /// A folder that cannot be read.
+    /// A directory that cannot be read.
     Failed {
         path: PathBuf,
         failure: Failure,
@@ -84,7 +83,7 @@ pub(crate) struct Walk {
     levels: Vec<Level>,
 }
 
-/// A folder, and what is left of it.
+/// A directory and the names in it that are left.
 struct Level {
     folder: Arc<DirHandle>,
     path: PathBuf,
@@ -100,12 +99,12 @@ impl Walk {
         Ok(Self { levels: vec![level] })
     }
 
-    /// Permissions for a folder made like the one that is walked.
+    /// Returns the permissions for a copy of the root.
     pub(crate) fn root_mode(&self) -> std::io::Result<u32> {
         self.levels.first().map_or(Ok(PRIVATE_FOLDER), |level| level.folder.mode(&level.path))
     }
 
-    /// Leaves out what is in the folder that was found last.
+    /// Skips the contents of the directory that was found last.
     pub(crate) fn leave(&mut self) {
         self.levels.pop();
     }

@@ -1,6 +1,5 @@
-//! Many inputs: files one by one, folders with all that is in them. Each gets its result, its
-//! errors and its JSON object, in order;
-//! a failure ends nothing but the exit code is that of the first.
+//! Runs a verb on many inputs: files, and directories with everything in them. Outcomes are
+//! reported in order. A failure does not end the run; the exit code is that of the first failure.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -21,33 +20,33 @@ use crate::times;
 use crate::tree::{DirStack, Found, LIMITS, OutputPath, OutputTree, Staged, Walk};
 use crate::workers;
 
-/// Told once a run: what holds for one output holds for all on its file system.
+/// Printed once per run, since it holds for every output on the file system.
 const UNKEPT: &str = "this file system does not keep the time that a file is given, so another -r run cannot tell by times what is done; there, --check content compares contents";
-/// The same for verbs that change objects.
+/// The same hint for verbs that change objects.
 const UNKEPT_BY_CHANGE: &str = "this file system does not keep the time that a file is given, so encrypt -r and decrypt -r cannot tell by times that this was a change of the same object; there, --check content compares contents";
 
 /// One input to work on.
 pub(crate) struct Task {
     pub(crate) input: Input,
-    /// Where its output goes, if the folder that it was found in says so.
+    /// The path of its output, if it was found in a directory.
     pub(crate) output_path: Option<OutputPath>,
 }
 
-/// What came of an input.
+/// The outcome of one input.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    /// A line for people.
+    /// A line of text for the user.
     pub(crate) line: Option<String>,
-    /// Lines for people that were escaped already, and are printed with `-q`, too.
+    /// Escaped lines that are printed even with `-q`.
     pub(crate) text: String,
     pub(crate) hints: Vec<String>,
-    /// Nothing was to be done: its output is there.
+    /// Whether the output was there already.
     pub(crate) existing: bool,
     /// Bytes of plaintext.
     pub(crate) bytes: u64,
     /// Fields of its JSON object.
     pub(crate) value: Value,
-    /// Its output is complete and waits for its name.
+    /// Its complete output, if that still waits for its name.
     pub(crate) staged: Option<Staged>,
 }
 
@@ -58,7 +57,7 @@ impl From<Value> for Outcome {
     }
 }
 
-/// How folders are taken.
+/// How directories are processed.
 #[derive(Clone, Copy)]
 pub(crate) struct TreeOptions<'a> {
     /// `-r`.
@@ -69,19 +68,19 @@ pub(crate) struct TreeOptions<'a> {
     pub(crate) destination: Destination<'a>,
 }
 
-/// Where the outputs of a folder's files go.
+/// Where the outputs of a directory's files go.
 #[derive(Clone, Copy)]
 pub(crate) enum Destination<'a> {
-    /// There are none.
+    /// No outputs.
     Nowhere,
-    /// Into a folder with the same folders in it.
+    /// A directory with the same subdirectories.
     Tree(Outputs<'a>),
-    /// To the names of their inputs, in batches that are synced together.
+    /// The inputs are replaced, in batches that are synced together.
     InPlace { sync: bool },
 }
 
 impl Destination<'_> {
-    /// That of a verb that changes objects.
+    /// Returns the destination of a verb that changes objects.
     pub(crate) const fn of_changes(dry_run: bool, sync: bool) -> Self {
         if dry_run { Self::Nowhere } else { Self::InPlace { sync } }
     }
@@ -95,17 +94,17 @@ pub(crate) struct Batch<'a> {
     pub(crate) report: &'a Report,
 }
 
-/// What the walk hands to the workers: work, or a result that needs none.
+/// What the walk passes to the workers: work, or an outcome that needs none.
 enum Job {
     Work(Task),
     Skipped(PathBuf, &'static str),
     Failed(String, Failure),
-    /// A folder has no more files.
+    /// A directory has no more files.
     EndOfTree(Arc<OutputTree>),
 }
 
 impl Batch<'_> {
-    /// Gives the exit code.
+    /// Runs the verb on every input and returns the exit code.
     pub(crate) fn run(
         &self,
         inputs: &[Input],
@@ -114,7 +113,7 @@ impl Batch<'_> {
         self.run_with(inputs, |task, _| work(task))
     }
 
-    /// [`run`](Self::run) with buffers that each thread uses again and again.
+    /// Works like [`run`](Self::run), with buffers that each thread reuses.
     pub(crate) fn run_with(
         &self,
         inputs: &[Input],
@@ -123,13 +122,13 @@ impl Batch<'_> {
         self.run_and_tally(inputs, work).map(|tally| tally.code)
     }
 
-    /// [`run_with`](Self::run_with), and gives what came of all of them.
+    /// Works like [`run_with`](Self::run_with), but returns the tally.
     pub(super) fn run_and_tally(
         &self,
         inputs: &[Input],
         work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
     ) -> Result<Tally> {
-        // Asked for by changing it, which no other thread should meet.
+        // The umask is read by changing it, which no other thread may see.
         #[cfg(unix)]
         if self.tree_options.taken && !matches!(self.tree_options.destination, Destination::Nowhere)
         {
@@ -168,7 +167,8 @@ impl Batch<'_> {
         Ok(publisher.tally)
     }
 
-    /// Success would say that something was looked at.
+    /// Returns the failure for a directory without objects: success would claim that something was
+    /// checked.
     fn no_object(&self, input: &Input) -> Failure {
         let done = match self.verb {
             "key check" => "proved",
@@ -198,13 +198,14 @@ impl Batch<'_> {
         }
     }
 
-    /// The provider chose the mode of a folder of objects; it does not choose who enters that of the
-    /// plaintext.
+    /// Returns the mode of an output directory. The provider chose the mode of the objects'
+    /// directory; it does not choose who may enter that of the plaintext.
     const fn folder_mode(&self, mode: u32) -> u32 {
         if self.tree_options.objects { mode & 0o700 } else { mode }
     }
 
-    /// The jobs of a folder. Its mirror is made on the way, each folder before what goes into it.
+    /// Returns the jobs of a directory. The output tree is created on the way, each directory
+    /// before its files.
     fn walk_folder<'a>(
         &'a self,
         root: &'a Path,
@@ -262,7 +263,7 @@ impl Batch<'_> {
     }
 }
 
-/// What there is to do; walks folders once more for it.
+/// Measures the work, for which it walks directories once more.
 fn measure_total(inputs: &[Input], recursive: bool) -> Total {
     let (mut bytes, mut files) = (Some(0_u64), 0);
     for path in inputs.iter().map(Input::path) {

@@ -16,12 +16,12 @@ use crate::output::{Output, OutputOptions, Target};
 use crate::platform::PRIVATE;
 use crate::report::Report;
 
-/// The end of a pipe is known at its end only, so what may be its last bytes is kept in memory.
+/// Maximum tail of a pipe, which is kept in memory.
 const MAX_TAIL: u64 = 64 * 1024 * 1024;
-/// The most that the decryptor gives at a time.
+/// The most that the decryptor returns at a time.
 const CHUNK: usize = 65_536;
 
-/// HTTP's ranges (RFC 9110 section 14.1.2), the last byte included.
+/// A range as in HTTP (RFC 9110 section 14.1.2), with an inclusive end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Range {
     All,
@@ -77,7 +77,7 @@ fn write_range(
         Plaintext::Seekable(reader) => reader,
     };
     let failed = |error| Failure::at(&name, error);
-    // R33: only a verified end can say where a range ends, or that it begins behind it.
+    // R33: only a verified end can say where a range ends, or that it begins after the end.
     let end = reader.verified_len().map_err(failed)?;
     let wanted = match range {
         Range::All => 0..end,
@@ -96,7 +96,7 @@ fn write_range(
     copied.map(|_| ()).map_err(|error| add_incomplete_hint(Failure::at(blamed, error)))
 }
 
-/// Whoever reads a pipe does not see that it ended early.
+/// Returns a reader of a pipe does not see that it ended early.
 fn add_incomplete_hint(failure: Failure) -> Failure {
     match failure.class {
         ErrorKind::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),
@@ -104,7 +104,7 @@ fn add_incomplete_hint(failure: Failure) -> Failure {
     }
 }
 
-/// A pipe: what comes before the range is verified and dropped.
+/// Writes a range of a pipe. Bytes before the range are verified and dropped.
 fn write_sequential(
     reader: &mut Decryptor<impl Read>,
     range: Range,
@@ -121,7 +121,7 @@ fn write_sequential(
     while position <= last {
         let text = reader.fill_buf().map_err(|e| Failure::at(name, Error::from_io(e)))?;
         if text.is_empty() {
-            // All of nothing is nothing.
+            // The whole of an empty plaintext is empty.
             if position <= start && range != Range::From(0) {
                 return Err(range_past_end(name, start, position));
             }
@@ -148,7 +148,7 @@ fn write_tail(
         let detail = Detail::new("more than the last 64 MiB of a pipe");
         Failure::at(name, Error::Limit(detail.hint("give the file by its name")))
     })?;
-    // Taken at once, so that growing copies nothing: no more than there can be, and a chunk.
+    // Reserved at once, so that growing leaves no copy: the wanted length and one chunk.
     let stated = reader.info().plaintext_len.and_then(|len| usize::try_from(len).ok());
     let most = stated.map_or(keep, |len| keep.min(len)).saturating_add(CHUNK);
     let mut kept = TailBuffer(VecDeque::new());
@@ -162,7 +162,7 @@ fn write_tail(
         if text.is_empty() {
             break;
         }
-        // Room first: it was taken for no more.
+        // Drain first, to stay within the reserved capacity.
         kept.drain(..(kept.len() + text.len()).saturating_sub(keep).min(kept.len()));
         kept.extend(text);
         let len = text.len();
@@ -174,7 +174,7 @@ fn write_tail(
     written.map_err(|error| Failure::at("stdout", Error::from_io(error)))
 }
 
-/// Plaintext, wiped when dropped with all room that it had.
+/// Plaintext, wiped when dropped, including spare capacity.
 struct TailBuffer(VecDeque<u8>);
 
 impl Drop for TailBuffer {

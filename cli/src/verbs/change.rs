@@ -1,5 +1,5 @@
-//! Changes of who can open an object, as `rewrap` and `reencrypt` take them: keys that are added,
-//! keys that are removed, or all that open afterwards.
+//! The access change that `rewrap` and `reencrypt` make: keys to add, keys to remove, or all keys
+//! that open afterwards.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -22,15 +22,15 @@ use crate::report::{Report, shown};
 /// How `--remove` names the one record that has no id, and what `inspect` calls its kind.
 const PASSPHRASE: &str = "passphrase";
 
-/// A change that was asked for, for all inputs of a run.
+/// The requested change, for all inputs of a run.
 pub(super) struct Change {
     /// The keys of `--add`, or those of `--set` and `--set-file`.
     pub(super) new: Recipients,
-    /// Those of them that open.
+    /// Those of them that can open.
     pub(super) new_keys: Keys,
-    /// The keys of `new` are all that open afterwards.
+    /// Whether the keys of `new` are all that open afterwards.
     pub(super) set: bool,
-    /// The keys to open with, as recipients: those that stay in a new object.
+    /// The keys to open with, as recipients, for records that stay in a new object.
     mine: Recipients,
     ids: Vec<KeyId>,
     passphrase: bool,
@@ -75,7 +75,7 @@ impl Change {
         Ok(change)
     }
 
-    /// A key id, a key by its file or text, or the passphrase.
+    /// Adds a key to remove: a key id, a key by its file or text, or the passphrase.
     fn remove(&mut self, name: &OsString, passphrases: &Passphrases) -> Result<()> {
         let id = name.to_str().and_then(|text| text.parse().ok());
         match id {
@@ -94,12 +94,12 @@ impl Change {
         Ok(())
     }
 
-    /// Whether somebody may be unable to open afterwards.
+    /// Returns whether the change may take access away.
     pub(super) fn removes(&self) -> bool {
         self.set || self.passphrase || !self.ids.is_empty()
     }
 
-    /// Whether this record goes.
+    /// Returns whether this record is removed.
     pub(super) fn is_removed(&self, record: &RecordInspection) -> bool {
         let named = match record.key_id {
             Some(id) => self.ids.contains(&id),
@@ -108,7 +108,7 @@ impl Change {
         self.set || named
     }
 
-    /// Whether a header says what is asked for. Nobody vouches for what it says.
+    /// Returns whether a header already states the requested change. The header is unauthenticated.
     pub(super) fn is_made(&self, found: &Inspection) -> bool {
         let others_are_gone = match self.set {
             true => found.records.len() == self.new.len(),
@@ -117,7 +117,7 @@ impl Change {
         others_are_gone && self.new.iter().all(|key| existing::opens_with(found, key))
     }
 
-    /// The library's form of it.
+    /// Converts the change to the library's type.
     pub(super) fn to_library(&self) -> Changes<'_> {
         let changes = match (self.set, self.new.is_empty()) {
             (true, _) => Changes::set(&self.new),
@@ -128,7 +128,7 @@ impl Change {
         self.ids.iter().fold(changes, |changes, id| changes.remove(*id))
     }
 
-    /// Asks a terminal before keys are removed from all objects of a directory.
+    /// Asks on the terminal before keys are removed from all objects of a directory.
     pub(super) fn confirm(
         &self,
         safeguards: &Safeguards,
@@ -153,8 +153,7 @@ impl Change {
         }
     }
 
-    /// Fails where `--set` names none of the keys that were given to open with. That is known before
-    /// any object is read.
+    /// Fails where `--set` names none of the keys given to open with, before any object is read.
     pub(super) fn check_me(&self, mine: &Keys) -> Result<()> {
         if !self.set || self.without_me || shares_a_key(mine, &self.new) {
             return Ok(());
@@ -162,8 +161,8 @@ impl Change {
         Err(locked_out("", mine.iter()))
     }
 
-    /// Fails where none of the given keys opens the object after a rewrap. `opens` tries the keys on
-    /// the new header.
+    /// Fails where none of the given keys opens the object after a rewrap. `opens` tries the keys
+    /// on the new header.
     pub(super) fn check_rewrapped(
         &self,
         name: &str,
@@ -187,8 +186,8 @@ impl Change {
         Err(locked_out(&format!("{name}: "), gone))
     }
 
-    /// The keys of a new object that is made of an old one with these records. Those that stay are
-    /// looked for among the keys at hand.
+    /// Returns the keys of a new object that replaces one with these records. Keys that stay must
+    /// be among those given.
     pub(super) fn resolve(
         &self,
         name: &str,
@@ -235,7 +234,8 @@ impl Change {
         Ok(make_records(keys, made))
     }
 
-    /// R39, R46: what anyone could have made is not made to look as if a holder had.
+    /// Fails where a key of the new object would vouch for one that anyone can have made (R39,
+    /// R46).
     pub(super) fn check_vouched(
         name: &str,
         new: &Recipients,
@@ -252,7 +252,7 @@ impl Change {
         .hint("look at what it holds, then say --vouch"))
     }
 
-    /// R46, for a new object: what is not there is not removed.
+    /// Fails where a record to remove does not exist (R46).
     fn check_removals(&self, name: &str, old: &[RecordInspection]) -> Result<()> {
         let is_there = |id: &&KeyId| old.iter().any(|record| record.key_id == Some(**id));
         if let Some(id) = self.ids.iter().find(|id| !is_there(id)) {
@@ -269,7 +269,7 @@ impl Change {
     }
 }
 
-/// Whether a record names this key by its id.
+/// Returns whether a record names this key by its id.
 fn is_named(found: &Inspection, key: &MasterKey) -> bool {
     let kind = key.kind();
     let same =
@@ -277,18 +277,19 @@ fn is_named(found: &Inspection, key: &MasterKey) -> bool {
     kind != RecordKind::Passphrase && found.records.iter().any(same)
 }
 
-/// Whether there is a record that only trying tells of: an anonymous one, or that of a passphrase.
+/// Returns whether there is a record without an id: an anonymous one, or that of a passphrase.
 fn has_unnamed(found: &Inspection) -> bool {
     found.records.iter().any(|record| record.key_id.is_none() && record.kind != "unknown")
 }
 
-/// Whether one of the keys that were given to open with is among those of the new records.
+/// Returns whether one of the keys that were given to open with is among those of the new records.
 fn shares_a_key(mine: &Keys, new: &Recipients) -> bool {
     let same = |key: &MasterKey| new.iter().any(|n| n.kind() == key.kind() && n.id() == key.id());
     mine.iter().any(same)
 }
 
-/// `place` is the name of the object with a colon, where it is about one.
+/// Returns the failure for a change that locks its maker out. `place` is the name of the object
+/// with a colon, or empty.
 fn locked_out<'a>(place: &str, keys: impl Iterator<Item = &'a MasterKey>) -> Failure {
     let keys: Vec<_> = keys
         .map(|key| match key.kind() {

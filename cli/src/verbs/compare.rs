@@ -1,6 +1,5 @@
-//! Whether an output that exists is what a run over a folder would make: by its time or, with
-//! `--check content`, by everything that can be compared instead. Outputs appear complete, so one
-//! that exists is whole.
+//! Decides whether an existing output is what a run over a directory would write: by its time or,
+//! with `--check content`, by its content. Outputs appear complete, so an existing one is whole.
 
 use std::fs::File;
 use std::time::SystemTime;
@@ -23,7 +22,7 @@ use crate::small_file::Buffers;
 use crate::times::{self, Age};
 use crate::tree::{OutputPath, Status};
 
-/// What was asked for where an output exists.
+/// What to do with existing outputs.
 pub(super) struct CompareRules {
     check: Check,
     update: bool,
@@ -35,12 +34,12 @@ impl CompareRules {
         Self { check: writing.check, update: writing.update, force: writing.force }
     }
 
-    /// Whether an output is looked at. With `--force` alone it is replaced, whatever it is.
+    /// Returns whether to compare outputs. With `--force` alone they are replaced unseen.
     pub(super) fn compare(&self) -> bool {
         !self.force || self.check == Check::Content
     }
 
-    /// Returns what is told of an output that stays, and nothing for one that is to be replaced.
+    /// Returns the outcome for an output that stays, or nothing for one to replace.
     pub(super) fn apply(&self, output: &str, verdict: Verdict) -> Result<Option<Outcome>> {
         match verdict.agrees {
             Ok(basis) => Ok(Some(basis.outcome(output))),
@@ -52,9 +51,9 @@ impl CompareRules {
 
 /// What a comparison found.
 pub(super) struct Verdict {
-    /// The input was written since.
+    /// The input is newer than the output.
     older: bool,
-    /// What the agreement rests on, or why the output is not what the run would make.
+    /// The basis of the agreement, or why the output is not what the run would write.
     agrees: std::result::Result<Basis, Failure>,
 }
 
@@ -79,22 +78,22 @@ impl Basis {
     }
 }
 
-/// What the content of an existing output is, beside that of its input.
+/// How the content of an existing output compares with that of its input.
 enum ContentMatch {
     Same(Basis),
     Differs(Vec<String>),
-    /// It is an object that nothing can be said of, and why.
+    /// A damaged object, with the failure.
     Damaged(Failure),
 }
 
 /// The plaintext that an object would be made of.
 pub(super) struct Source<'a> {
-    /// For people.
+    /// The path in messages.
     pub(super) name: &'a str,
     pub(super) reader: &'a mut Reader,
     pub(super) len: Option<u64>,
     pub(super) modified: Option<SystemTime>,
-    /// Who could open that object, and its context.
+    /// The keys that would open the object, and its context.
     pub(super) recipients: &'a Recipients,
     pub(super) context: &'a Context,
 }
@@ -105,7 +104,7 @@ struct NamedReader<'a> {
     name: &'a str,
 }
 
-/// An output that exists, and what it is compared with.
+/// An existing output and what comparing it needs.
 pub(super) struct Comparison<'a> {
     pub(super) output_path: &'a OutputPath,
     pub(super) status: &'a Status,
@@ -115,7 +114,7 @@ pub(super) struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Compares the object at the place with the plaintext that this run would make it of.
+    /// Compares an existing object with the plaintext that this run would encrypt.
     pub(super) fn compare_object(
         &mut self,
         rules: &CompareRules,
@@ -126,8 +125,7 @@ impl Comparison<'_> {
         if rules.check == Check::Content {
             let (found, file) = self.compare_object_content(&mut source)?;
             let verdict = self.verdict_by_content(age, times, found);
-            // Without proof the time stays what it is: a later run with a key must not take it for
-            // one.
+            // Without proof the time stays: a later run must not take it for proof.
             if let (Ok(Basis::Content), Some(file)) = (&verdict.agrees, file) {
                 self.set_time(&file, age, source.modified);
             }
@@ -151,8 +149,8 @@ impl Comparison<'_> {
         Ok(self.verdict_by_time(age, times, differences))
     }
 
-    /// Compares the plaintext at the place with the object that this run would make it of. What the
-    /// run would refuse is not done, whoever decrypted it before.
+    /// Compares an existing plaintext with the object that this run would decrypt. An object that
+    /// the run would refuse is an error.
     pub(super) fn compare_plaintext(
         &mut self,
         rules: &CompareRules,
@@ -171,14 +169,14 @@ impl Comparison<'_> {
         }
         let len = match age {
             Age::Same => object.plaintext(self.keys, expected)?.info().plaintext_len,
-            // It is an error in any case, so what the header says will do.
+            // It is an error in any case, so the unauthenticated header is enough.
             _ => keystead::inspect(&object.prefix, object.len).ok().and_then(|o| o.plaintext_len),
         };
         Ok(self.verdict_by_time(age, times, self.length_difference(len).into_iter().collect()))
     }
 
-    /// Compares an object with the input, and returns its open file. Where a key at hand opens it,
-    /// what the key has proved is compared, to the last byte.
+    /// Compares an object with the input and returns its open file. Where a given key opens it, the
+    /// plaintext is compared byte by byte.
     fn compare_object_content(
         &mut self,
         source: &mut Source<'_>,
@@ -217,7 +215,7 @@ impl Comparison<'_> {
         };
         let found = keystead::inspect(&prefix, len);
         let found = found.map_err(|error| explain_parse_failure(&name, error, &prefix))?;
-        // Some files of a system's own, and of clouds, claim to be empty: reading them tells.
+        // Some system and cloud files claim to be empty; only reading them shows their length.
         let len = source.len.filter(|len| *len > 0 || opened.is_none());
         let differences = find_differences(
             &found,
@@ -267,7 +265,7 @@ impl Comparison<'_> {
         Ok(ContentMatch::Same(Basis::Content))
     }
 
-    /// Whether all of the plaintext of the object called `object` is what the reader has.
+    /// Returns whether the plaintext of the object called `object` equals the bytes of the reader.
     fn is_same(
         &mut self,
         mut plaintext: Plaintext,
@@ -290,7 +288,8 @@ impl Comparison<'_> {
         read_full(reader, &mut [0]).map(|more| more == 0).map_err(failed)
     }
 
-    /// The next run can tell by the time again. What somebody wrote to meanwhile keeps its own.
+    /// Sets the time, so that the next run can compare by time. A file that changed meanwhile keeps
+    /// its own.
     fn set_time(&self, file: &File, age: Age, time: Option<SystemTime>) {
         let now = file.metadata().ok().and_then(|found| crate::platform::modified(&found));
         if age != Age::Same && now == self.status.modified {
@@ -298,7 +297,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// The length of a plaintext that is there, where it is not that of its object.
+    /// Describes the difference between the length of the existing plaintext and that of its
+    /// object.
     fn length_difference(&self, len: Option<u64>) -> Option<String> {
         let (len, found) = len.zip(self.status.len)?;
         (len != found).then(|| format!("it has {found} bytes, the object's plaintext {len}"))
@@ -321,7 +321,7 @@ impl Comparison<'_> {
     fn verdict_by_content(&self, age: Age, times: Times, found: ContentMatch) -> Verdict {
         let older = age == Age::Older;
         let agrees = match found {
-            // The input was written since, and no key has shown that this changed nothing.
+            // The input is newer, and no key has proved that the content is the same.
             ContentMatch::Same(Basis::Header) if older => {
                 let mut verdict = self.older_verdict(times);
                 verdict.agrees = verdict.agrees.map_err(|failure| failure.hint(UNPROVEN_OLDER));
@@ -340,7 +340,8 @@ impl Comparison<'_> {
         Verdict { older, agrees }
     }
 
-    /// Something older than its input is replaced only where that was asked for.
+    /// Returns the verdict for an output that is older than its input, which is replaced only on
+    /// request.
     fn older_verdict(&self, times: Times) -> Verdict {
         let (output, input) = (times::shown(times.0), times::shown(times.1));
         let path = shown(&self.output_path.path);
@@ -359,7 +360,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Those of the output and of the input.
+/// Times of the output and of the input.
 type Times = (Option<SystemTime>, Option<SystemTime>);
 
 const NO_OBJECT: &str = "it is not a keystead object";
@@ -368,8 +369,8 @@ const BY_TIME: &str = "--check content compares contents instead of times, as af
 const UNPROVEN_OLDER: &str =
     "--update replaces such outputs; with a key that opens them, --check content compares contents";
 
-/// In what an object is not the one that this run would make: context, ways in, length. `refuted`
-/// says that none of the keys opens it, so that an id or kind in the header is no way in.
+/// Lists how an object differs from the one that this run would write: context, keys, length.
+/// `refuted` are keys that do not open it, whatever ids the header states.
 fn find_differences(
     found: &Inspection,
     len: Option<u64>,

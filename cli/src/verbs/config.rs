@@ -1,4 +1,4 @@
-//! `config show`: what is in force, and where each setting comes from.
+//! `config show`: prints each setting in force and where it comes from.
 
 use std::num::NonZeroUsize;
 
@@ -10,7 +10,7 @@ use crate::config::{Config, Found, Origin};
 use crate::failure::Result;
 use crate::report::{Report, escaped, shown};
 
-/// What trying a passphrase may take where nobody says otherwise, in MiB.
+/// Default memory limit for trying a passphrase, in MiB.
 const MEMORY: u32 = 1_024;
 
 pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Report) -> Result<u8> {
@@ -64,7 +64,7 @@ pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Repo
     Ok(0)
 }
 
-/// A flag comes before the file.
+/// Returns a setting and its origin. A flag takes precedence over the file.
 fn chosen<T>(flag: Option<T>, name: &'static str, file: Option<T>) -> (Option<T>, Origin) {
     match (flag, file) {
         (Some(value), _) => (Some(value), Origin::Flag(name)),

@@ -26,7 +26,7 @@ use crate::small_file::Buffers;
 use crate::sparse::Writer;
 use crate::tree::FileOptions;
 
-/// Whoever reads a pipe does not see that it ended early.
+/// A reader of a pipe does not see that it ended early.
 const INCOMPLETE: &str =
     "what was written to stdout is incomplete; --buffer holds it back until all of it verified";
 
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
 fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Outcome> {
     let Job { args, outputs, keys, expected, threads, report } = *job;
     let input = &task.input;
-    // Before its output's name, so that a name that is none is told first.
+    // Opened before the output is named, so that a wrong input name is reported first.
     let mut opened = Object::open_input(input)?;
     let explicit = match &task.output_path {
         Some(output_path) => Some(output_path.path.clone()),
@@ -114,7 +114,7 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         };
         Output::open(&target, options)?
     };
-    // Where plaintext shows at once, so does what precedes damage.
+    // A stream shows plaintext up to a damaged chunk, so it is not decrypted whole.
     let whole = match out.shows_at_once() && !args.buffer {
         true => None,
         false => buffers.decrypt(input, &mut opened, keys, expected)?,
@@ -149,7 +149,7 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     Ok(Outcome { bytes, staged, value, ..Outcome::default() })
 }
 
-/// `report.pdf.ks` becomes `report.pdf`.
+/// Returns `report.pdf` for `report.pdf.ks`.
 fn without_ks(path: &Path) -> Result<PathBuf> {
     if path.extension() == Some(OsStr::new("ks")) {
         return Ok(path.with_extension(""));

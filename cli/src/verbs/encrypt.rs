@@ -30,7 +30,7 @@ use crate::report::Report;
 use crate::small_file::Buffers;
 use crate::tree::FileOptions;
 
-/// Readers hold armor in memory.
+/// Maximum plaintext of armor, which readers hold in memory.
 const MAX_ARMORED: u64 = 128 * 1024 * 1024;
 
 /// What encrypting every input of a run needs.
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         .run_with(&inputs, |task, buffers| encrypt_input(&job, task, buffers))
 }
 
-/// `report.pdf` becomes `report.pdf.ks`.
+/// Returns `report.pdf.ks` for `report.pdf`.
 fn with_ks(path: &Path) -> Result<PathBuf> {
     let mut name = path.as_os_str().to_owned();
     name.push(".ks");
@@ -202,7 +202,7 @@ fn encrypt_file(
 ) -> Result<Option<Floor>> {
     let Recipe { recipients, context, options } = recipe;
     let Names { input, output } = names;
-    // Where memory is too small to count it, no room is taken beforehand.
+    // Where the length exceeds usize, no space is reserved.
     let object = usize::try_from(len)
         .map_or(Ok(0), |len| keystead::encrypted_len(recipients, len, context, options))?;
     let Some(to) = out.positional_writer(u64::try_from(object).unwrap_or(0)) else {
@@ -262,14 +262,15 @@ fn encrypt_stream<W: Write + Send>(
     Ok((made.out, plaintext, made.floor))
 }
 
-/// In a folder, everything is taken as it is.
+/// Returns a hint for an input that seems to be encrypted already. In a directory, everything is
+/// taken as it is.
 fn double_encryption_hint(input: &Input) -> Option<String> {
     let Input::File(path) = input else { return None };
     (path.extension() == Some(OsStr::new("ks")))
         .then(|| format!("{} ends in .ks: is it encrypted already?", input.shown()))
 }
 
-/// Refuses an object that no reader would take as text.
+/// A writer that refuses objects too long for armor.
 struct BoundedWriter<W> {
     out: W,
     left: u64,

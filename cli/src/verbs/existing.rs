@@ -1,5 +1,5 @@
-//! What a run over a folder finds where it would write, and what it learns of an object from its
-//! header: the ways in, and whether an earlier run changed them already.
+//! Examines existing outputs of a run over a directory: their files, the keys that open them, and
+//! whether an earlier run changed those already.
 
 use keystead::{
     Error, Expected, Inspection, KeyId, Keys, Recipient, Recipients, RecordKind, SealedHeader,
@@ -15,7 +15,7 @@ use crate::platform::FileId;
 use crate::report::shown;
 use crate::tree::{OutputPath, Status};
 
-/// What is at the place of an output, if anything: a file, and not the input.
+/// Returns the status of an existing output, which must be a file and not the input.
 pub(super) fn find_output(
     output_path: &OutputPath,
     input: Option<&FileId>,
@@ -31,14 +31,13 @@ pub(super) fn find_output(
     Err(Failure::usage(what).hint("move it away, or name another place with -o"))
 }
 
-/// Whether an earlier run over the folder made a change of the ways in already. `is_made` judges
-/// the ids of a header that anybody can have written: [`is_proven`] asks the keys.
+/// Returns whether an earlier run made the change already. `is_made` judges an unauthenticated
+/// header; [`is_proven`] tries the keys.
 pub(super) fn is_changed(object: &Object, is_made: impl Fn(&Inspection) -> bool) -> bool {
     keystead::inspect(&object.prefix, object.len).is_ok_and(|found| is_made(&found))
 }
 
-/// Whether one of the keys given opens the header that says so; without, its ids are all there is.
-/// A header that such a key refutes is an error.
+/// Returns whether a given key opens the header. A header that such a key refutes is an error.
 pub(super) fn is_proven(
     object: &Object,
     all_keys: [&Keys; 2],
@@ -57,18 +56,18 @@ pub(super) fn is_proven(
     Ok(false)
 }
 
-/// Whether none of these keys opens it, as far as ids say.
+/// Returns whether none of these keys opens it, judged by ids.
 pub(super) fn none_opens(found: &Inspection, keys: &Keys) -> bool {
     !keys.recipients().iter().any(|key| opens_with(found, key))
 }
 
-/// What is told of a change that was made before.
+/// Returns the outcome for a change that was made before.
 pub(super) fn changed_outcome(output: &str, proven: bool) -> Outcome {
     let value = json!({ "output": output, "proven": proven });
     Outcome { existing: true, ..Outcome::from(value) }
 }
 
-/// Ways in that an object has which its predecessor had not, and those that it has no longer.
+/// Keys that open an object but not its predecessor, and the reverse.
 #[derive(Default)]
 pub(super) struct KeyChanges {
     pub(super) added: Vec<String>,
@@ -76,7 +75,7 @@ pub(super) struct KeyChanges {
 }
 
 impl KeyChanges {
-    /// What people are told of the object called `name`.
+    /// Returns the hints about the object called `name`.
     pub(super) fn hints(&self, name: &str) -> impl Iterator<Item = String> {
         let added = (!self.added.is_empty()).then(|| {
             format!("{name} opens now with {}, which did not open it before", self.added.join(", "))
@@ -87,8 +86,8 @@ impl KeyChanges {
     }
 }
 
-/// What changes when a new object takes the place of one, as far as ids say. What is no object
-/// opened with nothing that anybody misses.
+/// Returns how the keys change when a new object replaces an existing one, judged by ids. A file
+/// that is no object counts as having no keys.
 pub(super) fn compare_keys(output_path: &OutputPath, recipients: &Recipients) -> KeyChanges {
     let found = Object::open(&Input::Entry(output_path.entry())).ok();
     let found = found.and_then(|object| keystead::inspect(&object.prefix, object.len).ok());
@@ -114,7 +113,8 @@ fn way(kind: &str, id: Option<KeyId>) -> String {
     }
 }
 
-/// Anonymous records have no id, and passphrases none that says anything: their kind has to do.
+/// Returns whether a key opens an object, judged by its id; for anonymous records and passphrases
+/// only by its kind.
 pub(super) fn opens_with(found: &Inspection, key: &Recipient) -> bool {
     let unnamed = key.is_anonymous() || key.kind() == RecordKind::Passphrase;
     found.records.iter().any(|record| {

@@ -1,5 +1,5 @@
-//! What an object has to be, or it is refused before any of its plaintext: its context, its floor,
-//! and who can have made it.
+//! What the user expects of an object: context, floor and provenance. Others are refused before any
+//! plaintext.
 
 use keystead::{Context, Expected, Floor};
 
@@ -14,7 +14,7 @@ pub(in crate::verbs) struct Expectations {
 }
 
 impl Expectations {
-    /// `inputs` is how many there are, more than one where folders are taken.
+    /// Parses the arguments. `inputs` is the number of inputs.
     pub(in crate::verbs) fn of(
         args: &args::Expectations,
         inputs: usize,
@@ -29,7 +29,8 @@ impl Expectations {
         Ok(Self { context: parse_context(&args.context)?, floor, held: args.require_holder })
     }
 
-    /// The pairs given must be among the object's; without any, every context is taken.
+    /// Returns the library's form. The given pairs must be among the object's; without any, every
+    /// context is accepted.
     pub(in crate::verbs) fn expected(&self) -> Expected<'_> {
         let mut expected = match self.context.is_empty() {
             true => Context::unchecked(),

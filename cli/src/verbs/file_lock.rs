@@ -1,4 +1,5 @@
-//! One process at a time changes an object, and it changes the one that it read.
+//! Locks objects, so that one process at a time changes an object, and changes the one that it
+//! read.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, TryLockError};
@@ -18,11 +19,11 @@ use crate::report::shown;
 /// The lock of a file: no other process changes it while a clone of this lives.
 pub(super) type Lock = Arc<File>;
 
-/// Files that this run has locked. One that is met again under another name (a hard link) shares
-/// the lock, for it is read only: what has other names is never changed in place.
+/// Files that this run has locked. A hard link to one of them shares the lock: a file with other
+/// names is never changed in place.
 static LOCKED: Mutex<BTreeMap<FileId, Weak<File>>> = Mutex::new(BTreeMap::new());
 
-/// Locks a file. `read` is the file that was looked at before.
+/// Locks a file. `read` is the identity of the file that was read before.
 pub(super) fn lock(file: &File, path: &Path, read: Option<&FileId>) -> Result<Lock> {
     let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
     let id = id_of(&metadata, path)?;
@@ -35,8 +36,8 @@ pub(super) fn lock(file: &File, path: &Path, read: Option<&FileId>) -> Result<Lo
     Err(output::is_replaced(path))
 }
 
-/// Tries more than once where the file has other names: another thread of this run may be about to
-/// close it, and has the lock until then.
+/// Retries where the file has other names: another thread of this run may hold the lock for a
+/// moment longer.
 fn lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Result<Lock> {
     let again = if may_share { TRIES } else { 0 };
     for _ in 0..again {
@@ -60,10 +61,10 @@ fn try_lock_once(file: &File, path: &Path, id: &FileId, may_share: bool) -> Resu
     Ok(lock)
 }
 
-/// How often, a millisecond apart, a lock is tried that this run may still have.
+/// Attempts, a millisecond apart, for a lock that this run may still hold.
 const TRIES: usize = 200;
 
-/// Two rewraps of one file at a time would tear it.
+/// Takes the lock. Two rewraps of one file at a time would tear it.
 fn try_lock(file: &File, path: &Path) -> Result<()> {
     match file.try_lock() {
         Ok(()) => Ok(()),
@@ -71,7 +72,7 @@ fn try_lock(file: &File, path: &Path) -> Result<()> {
             let what = format!("{}: another process is changing it", shown(path));
             Err(Failure::new(ErrorKind::Io, what).hint("wait for it, and try again"))
         }
-        // A file system without locks: the side file is made exclusively all the same.
+        // Without locks, the exclusive side file still protects the object.
         Err(TryLockError::Error(error)) if filesystem::is_unsupported(&error) => Ok(()),
         Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
     }

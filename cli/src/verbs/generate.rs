@@ -1,4 +1,4 @@
-//! `completions` and `man`: made of the same description that the arguments are read by.
+//! `completions` and `man`: generated from the description of the arguments.
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
@@ -15,7 +15,7 @@ pub(crate) fn completions(args: &Completions, report: &Report) -> Result<u8> {
     print("completions", &text, report)
 }
 
-/// The page of one verb, or of all.
+/// Prints the page of one verb, or of all.
 pub(crate) fn man(args: &ManPage, report: &Report) -> Result<u8> {
     let mut command = Cli::command();
     command.build();

@@ -1,5 +1,5 @@
-//! `inspect`: what everybody, the provider included, reads of an object without a key. Nobody
-//! vouches for it.
+//! `inspect`: prints what everyone, including the provider, can read of an object without a key. It
+//! is unauthenticated.
 
 use std::fmt::Write as _;
 

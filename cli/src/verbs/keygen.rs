@@ -45,9 +45,8 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         let passphrase = Passphrases::new(&args.source)?.ask_new("the key file")?;
         text = Zeroizing::new(KeyFile::encrypt(&text, &passphrase)?);
     }
-    // One after the other, so that a killed run leaves one private file at most; the secret first,
-    // for nobody may encrypt for a key
-    // that does not exist.
+    // Written one after the other, so that a killed run leaves at most one private file. The secret
+    // comes first: nobody may encrypt to a key that does not exist.
     write_secret(&args.output, &text, !args.no_sync)?;
     if let (Some(public), Some(path)) = (&public, &beside) {
         let half = write(path, &format!("{comments}{public}\n"), PUBLIC, !args.no_sync);
@@ -62,7 +61,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         }))?;
         return Ok(0);
     }
-    // It is in a file, too, for whoever closes stdout.
+    // The public key is also in a file, in case stdout is closed.
     if let Some(public) = public.as_ref().filter(|_| !Stream::Stdout.was_closed()) {
         report.print(&format!("{public}\n"))?;
     }
@@ -77,9 +76,8 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// Without its public half, a key that nobody has seen goes again, so that the same command can be
-/// run once more. A public half that
-/// is there, though perhaps not synced, needs its secret.
+/// Removes the new secret key if its public half could not be written, so that the command can be
+/// run again. If a public half exists, perhaps unsynced, the secret stays.
 fn remove_orphan_secret(secret: &Path, public: &Path, failure: Failure) -> Failure {
     if public.symlink_metadata().is_err() && std::fs::remove_file(secret).is_ok() {
         return failure;
@@ -90,14 +88,14 @@ fn remove_orphan_secret(secret: &Path, public: &Path, failure: Failure) -> Failu
     ))
 }
 
-/// `FILE.pub`.
+/// Returns `FILE.pub`.
 fn public_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
     PathBuf::from(name)
 }
 
-/// Label and jurisdiction as lines that every reader of key files skips.
+/// Returns label and jurisdiction as comment lines, which readers of key files skip.
 fn comment_lines(args: &Keygen) -> Result<String> {
     let mut comments = String::new();
     if let Some(label) = &args.label {
@@ -117,7 +115,7 @@ fn comment_lines(args: &Keygen) -> Result<String> {
     Ok(comments)
 }
 
-/// A key that is overwritten is data lost.
+/// Fails where the file exists: overwriting a key loses data.
 pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
@@ -126,7 +124,7 @@ pub(super) fn refuse_existing(path: &Path) -> Result<()> {
         .hint("-o names another file"))
 }
 
-/// A key file, private, where nothing is yet.
+/// Writes a private key file under a new name.
 pub(super) fn write_secret(path: &Path, text: &str, sync: bool) -> Result<()> {
     write(path, text, PRIVATE, sync)
 }

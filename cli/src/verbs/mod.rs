@@ -1,4 +1,4 @@
-//! The verbs, one a file, and what they share: the context asked for, copying.
+//! The verbs, one per file, and what they share: parsing the context, copying.
 
 mod batch;
 mod cat;
@@ -43,17 +43,16 @@ use crate::report::Report;
 use crate::sparse::{Holes, Writer};
 use crate::stdio;
 
-/// From this plaintext length on, a header has room for later keys (a rewrap in place instead of a
-/// copy).
+/// Plaintext length from which a header has room for later keys, so that a rewrap works in place.
 const ROOM_FROM: u64 = 1_048_576;
-/// Bytes of such a header: three public-key records, and the body begins near a page.
+/// Length of such a header: three public-key records, and the body begins near a page.
 const ROOM: usize = 4_096;
-/// Said after a dry run.
+/// Printed after a dry run.
 const DRY_RUN: &str = "this was a dry run: nothing was written";
-/// More would not be faster.
+/// More threads would not be faster.
 const MAX_THREADS: usize = 256;
 
-/// Runs one verb; gives the exit code.
+/// Runs one verb and returns the exit code.
 pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
     let threads = threads(args.threads);
     let secret = matches!(&args.verb, Verb::Keygen(_) | Verb::Decrypt(_) | Verb::Key(_));
@@ -76,14 +75,14 @@ pub(crate) fn run(args: &Cli, report: &Report) -> Result<u8> {
         Verb::Completions(args) => generate::completions(args, report),
         Verb::Man(args) => generate::man(args, report),
     };
-    // An object may be read by anybody.
+    // Objects are not secret.
     if secret {
         permissions::warn_of_exposed(report);
     }
     end
 }
 
-/// A folder where a verb takes files alone.
+/// Adds a hint where a verb takes only files and got a directory.
 fn add_directory_hint(failure: Failure) -> Failure {
     match failure.class {
         ErrorKind::Usage => failure.hint("name the files in it"),
@@ -91,18 +90,18 @@ fn add_directory_hint(failure: Failure) -> Failure {
     }
 }
 
-/// As many as asked for, or as there are cores.
+/// Returns the requested number of threads, or one per core.
 fn threads(asked: Option<NonZeroUsize>) -> Threads {
     asked.map_or(Threads::available(), |asked| Threads::new(asked.get().min(MAX_THREADS)))
 }
 
-/// Threads for one file: all for the only one, two at most where files are worked on side by side.
+/// Returns the threads for one file: all for a single input, at most two for many inputs.
 fn threads_per_file(inputs: &[Input], recursive: bool, threads: Threads) -> Threads {
     let alone = inputs.len() == 1 && !recursive;
     if alone || threads == Threads::ONE { threads } else { Threads::new(2) }
 }
 
-/// `-c name=value`, none twice.
+/// Parses `-c name=value` pairs. Fails on a duplicate name.
 fn parse_context(pairs: &[String]) -> Result<Context> {
     let mut context = Context::new();
     for pair in pairs {
@@ -120,7 +119,7 @@ fn parse_context(pairs: &[String]) -> Result<Context> {
     Ok(context)
 }
 
-/// Results and plaintext cannot share stdout, and an output that nobody gets is not written.
+/// Fails where results and plaintext would share stdout, or stdout is closed.
 fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
     if to_stdout {
         stdio::check_stdout().map_err(|failure| {
@@ -134,17 +133,17 @@ fn check_stdout(to_stdout: bool, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// The keys of new records, with or without their ids.
+/// Returns the recipients of new records, with or without their ids.
 fn make_records(recipients: Recipients, records: &Records) -> Recipients {
     if !records.anonymous {
         return recipients;
     }
-    // A label would tell whose they are.
+    // A label would reveal the owner.
     recipients.into_iter().map(|recipient| recipient.anonymous().with_label("")).collect()
 }
 
-/// Header length by plaintext length: exact below 1 MiB, with room from there and where it is not
-/// known.
+/// Returns options with the header length: exact for plaintext below 1 MiB, with spare room
+/// otherwise.
 fn header_options(
     recipients: &Recipients,
     context: &Context,
@@ -224,7 +223,7 @@ fn encrypt_reader<W: Write + Send>(
     })
 }
 
-/// Remembers that reading failed.
+/// A reader that remembers whether it failed.
 struct WatchedReader<'a, R> {
     reader: R,
     failed: &'a AtomicBool,
@@ -252,10 +251,10 @@ impl<R: Read> Read for WatchedReader<'_, R> {
     }
 }
 
-/// A stated length that did not come true means that somebody wrote to the input.
+/// Adds the hint that the input changed: its length differs from the stated one.
 fn add_changed_hint(failure: Failure) -> Failure {
     match failure.class {
-        // Its length is stated from what the file system said when it was opened.
+        // The stated length is that of the file when it was opened.
         ErrorKind::Io | ErrorKind::Usage => {
             let failure = Failure { class: ErrorKind::Io, ..failure };
             failure.or_hint("the input changed while it was read; run it again")
@@ -264,7 +263,7 @@ fn add_changed_hint(failure: Failure) -> Failure {
     }
 }
 
-/// Which key opened, for `--json`.
+/// Returns the fields of `--json` about how an object was opened.
 fn info_to_json(details: &ObjectInfo) -> Value {
     let by = details.opened_by;
     json!({

@@ -1,4 +1,4 @@
-//! Where outputs go and what they are called: beside their inputs, in a directory, or where `-o` says.
+//! Names outputs: next to their inputs, in a directory, or by `-o`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,10 +15,9 @@ use crate::report::shown;
 pub(crate) struct Outputs<'a> {
     /// `-o`.
     pub(super) root: Option<&'a Path>,
-    /// Each output goes into the root under a name of its own.
+    /// Whether each output goes into the root under its own name.
     into: bool,
-    /// From the name of an input to that of its output, for files and for the folder that was
-    /// named.
+    /// Returns the name of an output for that of an input, a file or a directory.
     pub(super) name: fn(&Path) -> Result<PathBuf>,
     pub(super) sync: bool,
 }
@@ -51,7 +50,7 @@ impl<'a> Outputs<'a> {
         Ok(outputs)
     }
 
-    /// Each output needs a name of its own.
+    /// Fails where two outputs would have the same name.
     fn check_names(&self, inputs: &[Input]) -> Result<()> {
         let mut seen: HashMap<PathBuf, &Input> = HashMap::new();
         for input in inputs {
@@ -61,7 +60,7 @@ impl<'a> Outputs<'a> {
                 )
                 .hint("-o FILE names the output"));
             };
-            // What has no name for its output is an error of its own, told when its turn comes.
+            // An input without an output name is an error that is reported in its turn.
             let Ok(output) = self.inside(path) else { continue };
             if let Some(other) = seen.insert(output.clone(), input) {
                 return Err(Failure::usage(format!(
@@ -76,7 +75,7 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
-    /// Makes the directory that the outputs go into, if it is named and not there.
+    /// Creates the output directory, if it is named and does not exist.
     pub(super) fn prepare(&self) -> Result<NewDirectory<'a>> {
         let Some(root) = self.root.filter(|_| self.into) else { return Ok(NewDirectory(None)) };
         match fs::create_dir(root) {
@@ -86,7 +85,7 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Returns the path of a file's output, where `-o` says something of it.
+    /// Returns the path of a file's output, where `-o` is given.
     pub(super) fn file(&self, input: &Input) -> Result<Option<PathBuf>> {
         match (self.root, input.path()) {
             (Some(_), Some(path)) if self.into => self.inside(path).map(Some),
@@ -110,7 +109,7 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// The path of an output in the directory of `-o`.
+    /// Returns the path of an output in the directory of `-o`.
     fn inside(&self, input: &Path) -> Result<PathBuf> {
         let Some(name) = input.file_name() else {
             return Err(Failure::usage(format!("{}: its output has no name", shown(input)))
@@ -120,19 +119,19 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// A directory for outputs, which goes again if nothing came into it.
+/// A new output directory, removed on drop if it stayed empty.
 pub(super) struct NewDirectory<'a>(Option<&'a Path>);
 
 impl Drop for NewDirectory<'_> {
     fn drop(&mut self) {
         if let Some(made) = self.0 {
-            // One with something in it stays.
+            // A directory that is not empty stays.
             let _ = fs::remove_dir(made);
         }
     }
 }
 
-/// Whether `-o` names a directory: one that is there, or by its last character.
+/// Returns whether `-o` names a directory: one that is there, or by its last character.
 fn is_directory(path: &Path) -> bool {
     let last = path.as_os_str().as_encoded_bytes().last();
     let slash = last.is_some_and(|last| std::path::is_separator(char::from(*last)));

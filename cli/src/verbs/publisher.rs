@@ -16,23 +16,23 @@ use crate::tree::{OutputTree, Staged};
 pub(super) enum Event {
     Finished(String, Result<Outcome>),
     Skipped(PathBuf, &'static str),
-    /// A folder has no more files.
+    /// A directory has no more files.
     EndOfTree(Arc<OutputTree>),
 }
 
-/// Takes events and tells them.
+/// Takes events in order, publishes outputs and reports outcomes.
 pub(super) struct Publisher<'a> {
     pub(super) tally: Tally,
     verb: &'static str,
     report: &'a Report,
     waiting: Vec<Event>,
-    /// Of those the first, which have their names: the next sync makes them last.
+    /// How many of the first of them have their names, which the next sync makes durable.
     named: usize,
     /// Bytes of the others.
     waiting_bytes: u64,
 }
 
-/// After so many bytes, files get their names at the latest.
+/// Bytes after which files are published at the latest.
 const BATCH_BYTES: u64 = 64 << 20;
 
 impl<'a> Publisher<'a> {
@@ -47,7 +47,7 @@ impl<'a> Publisher<'a> {
         }
         progress::add_file();
         let Some(tree) = staged(&event).map(|staged| Arc::clone(staged.tree())) else {
-            // Only programs read successes, and only they mind the order.
+            // Only JSON output lists successes, so only there the order matters.
             if self.waiting.is_empty() || !self.report.json {
                 return self.report_event(event);
             }
@@ -71,7 +71,7 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    /// Everything in the folder is made.
+    /// Publishes what is left when a directory has no more files.
     fn end_tree(&mut self, tree: &OutputTree) -> Result<()> {
         if !self.publish_tree(tree)? {
             tree.close();
@@ -88,8 +88,8 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// The folder gets its name, and with it all that is in it; false where it failed, which is
-    /// outcome.
+    /// Publishes the tree with everything in it. Returns false where that failed, which is
+    /// reported.
     fn publish_tree(&mut self, tree: &OutputTree) -> Result<bool> {
         if let Err(failure) = tree.publish() {
             return self.fail_all(tree, &failure).map(|()| false);
@@ -99,7 +99,7 @@ impl<'a> Publisher<'a> {
                 staged.take_if(|staged| matches!(staged, Staged::Folder(_)));
             }
         }
-        // Names that were given since the last sync are not on disk yet.
+        // Names given since the last sync are not on disk yet.
         if self.named == 0 {
             let first = self.waiting.iter().position(|event| staged(event).is_some());
             self.report_first(first.unwrap_or(self.waiting.len()))?;
@@ -107,10 +107,10 @@ impl<'a> Publisher<'a> {
         Ok(true)
     }
 
-    /// Gives names to those that wait for them, once they are on disk. So are the names of those
-    /// before them then, and these are outcome.
+    /// Publishes waiting files after a sync. The same sync makes earlier names durable, so those
+    /// outcomes are reported.
     fn publish_batch(&mut self, tree: &OutputTree) -> Result<()> {
-        // Those that came with the folder, and were handed over after it had its name.
+        // Files that were published with the tree but arrived after that.
         if !self.publish_tree(tree)? {
             return Ok(());
         }
@@ -140,7 +140,7 @@ impl<'a> Publisher<'a> {
             .try_for_each(|o| self.report_event(o))
     }
 
-    /// Whatever waits does so in vain. People are outcome once.
+    /// Fails everything that waits. The failure is printed once.
     fn fail_all(&mut self, tree: &OutputTree, failure: &Failure) -> Result<()> {
         let mut is_reported = false;
         (self.named, self.waiting_bytes) = (0, 0);
@@ -189,7 +189,7 @@ fn staged(event: &Event) -> Option<&Staged> {
     }
 }
 
-/// One result: to stderr, to stdout and into the tally.
+/// Reports one outcome to stderr, to stdout and to the tally.
 pub(super) fn report_outcome(
     verb: &str,
     name: &str,

@@ -1,4 +1,4 @@
-//! Who opens the objects of a run after a change: what the records of their new headers say.
+//! Summarizes the records of all objects of a run after a change: which keys open them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,17 +11,17 @@ use super::batch::Outcome;
 use crate::demo::format_count;
 use crate::report::Report;
 
-/// The records of all objects that were changed, equal ones counted.
+/// The records of all changed objects, with a count of equal ones.
 #[derive(Default)]
 pub(super) struct RecordSummary(Mutex<RecordCounts>);
 
 #[derive(Default)]
 struct RecordCounts {
     objects: u64,
-    /// In the order in which they were met first.
+    /// In order of first appearance.
     records: Vec<Record>,
     places: BTreeMap<String, usize>,
-    /// Records beyond the most that are told apart.
+    /// Records beyond the maximum that is listed.
     others: u64,
 }
 
@@ -29,7 +29,7 @@ struct Record {
     text: String,
     records: u64,
     objects: u64,
-    /// The object that it was counted for last.
+    /// Number of the object that it was last counted for.
     last: u64,
 }
 
@@ -61,12 +61,12 @@ impl RecordSummary {
         }
     }
 
-    /// Says it, one line for each record that differs.
+    /// Prints one line for each distinct record.
     pub(super) fn report(self, dry_run: bool, report: &Report) {
         let what = if dry_run { "would open with" } else { "opens with" };
         let Self(counted) = self;
         let mut counted = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // Threads meet the objects in any order.
+        // Threads finish objects in any order.
         if counted.objects > 1 {
             counted.records.sort_by(|a, b| (b.objects, &a.text).cmp(&(a.objects, &b.text)));
         }
@@ -97,7 +97,7 @@ impl RecordSummary {
     }
 }
 
-/// One record for people: kind, id, label.
+/// Describes a record: kind, id and label.
 pub(super) fn describe(record: &RecordInspection) -> String {
     let mut text = match (record.kind, record.key_id) {
         ("unknown", _) => return format!("UNKNOWN WAY IN, kind {}", record.code),
@@ -111,7 +111,7 @@ pub(super) fn describe(record: &RecordInspection) -> String {
     text
 }
 
-/// The records for programs.
+/// Returns the records as JSON.
 pub(super) fn to_json(found: &Inspection) -> Value {
     let records = found.records.iter().map(|record| {
         json!({
@@ -122,7 +122,7 @@ pub(super) fn to_json(found: &Inspection) -> Value {
     records.collect()
 }
 
-/// What a dry run tells of an object whose records would change so.
+/// Returns the outcome of a dry run for one object.
 pub(super) fn planned_outcome(name: &str, before: &Inspection, after: &Inspection) -> Outcome {
     let (mut removed, mut added) = (described(before), Vec::new());
     for record in described(after) {
@@ -169,8 +169,7 @@ impl<W: Write> Write for HeaderTap<W> {
     }
 }
 
-/// So many different records are told apart: a run over a million objects of a million people says
-/// something short all the same.
+/// Maximum number of distinct records that are listed, so that the summary stays short.
 const MAX_RECORDS: usize = 100;
 /// SPEC section 10.
 const MAX_HEADER: usize = 65_536;

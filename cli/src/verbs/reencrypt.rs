@@ -77,8 +77,8 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
         return Err(Failure::usage(format!("{name}: only binary objects in files are replaced"))
             .hint("`keystead decrypt` it and `keystead encrypt` it again"));
     }
-    // A new data key leaves no mark, so whatever the old keys open is done anew, also where the
-    // new ones are the same: a holder who was dropped before has its data key still.
+    // A new data key leaves no mark, so whatever the old keys open is done again, even for the same
+    // new keys: a removed holder still has the old data key.
     let is_made = |found: &Inspection| change.is_made(found) && existing::none_opens(found, old);
     if matches!(input, Input::Entry(_)) && existing::is_changed(&object, is_made) {
         let proven = existing::is_proven(&object, [&change.new_keys, old], expected)?;
@@ -99,7 +99,7 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     })
     .map_err(failed)?;
     let modified = times::after_change(sidefile::time(path, file, side.as_deref()).or(modified));
-    // What opened, not what a crash may have torn, says what the old object was.
+    // The header that opened describes the old object; its own may be torn.
     let header = side.clone().unwrap_or(prefix.clone());
     let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;
     let new = &change.resolve(&name, old, &was.records, &args.records)?;
@@ -112,10 +112,10 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     }
     let whole = file.try_clone().and_then(|file| sidefile::HeaderOverlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
-    // The header's own length is within the object's: near enough for the choice of room.
+    // The object's length includes the header, which is close enough to choose the room.
     let options = header_options(new, &found, was.plaintext_len.or(len), &args.records)?;
-    // An object with a side file is not replaced together with others: the side file goes when the
-    // new object has the name.
+    // An object with a side file is not replaced in a batch: the side file is removed after the
+    // rename.
     let has_side = sidefile::exists(path);
     let output_path = task.output_path.as_ref().filter(|_| !has_side);
     let replacement = Replacement::of(path, output_path, file, lock, sync)?;
@@ -134,7 +134,8 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     let is = keystead::inspect(&made_header, None).map_err(|error| Failure::at(&name, error))?;
     summary.add(&is);
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
-    // R47: who is not named again is out, and it says so; the key that was given is meant to be.
+    // R47: keys that are not named again lose access, which is reported; for the key that was given
+    // this is intended.
     let by = made.old.opened_by.key_id.to_string();
     let mut dropped = not_carried_over(was, &ids);
     dropped.retain(|way| *way != by);
@@ -153,7 +154,7 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The ways in of the old object that the new one has not.
+/// Returns the keys of the old object that do not open the new one.
 fn not_carried_over(old: Inspection, new: &[String]) -> Vec<String> {
     let old = old.records.into_iter().map(|record| {
         record.key_id.map_or_else(|| format!("its {} record", record.kind), |id| id.to_string())

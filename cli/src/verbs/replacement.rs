@@ -1,5 +1,5 @@
-//! The new file of an object that takes the name of the old one: complete, on disk first where
-//! that is wanted, and with the attributes of the old one.
+//! Replaces the file of an object by a new one that is complete, synced on request, and has the
+//! attributes of the old one.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,10 +19,10 @@ use crate::platform;
 use crate::report::Report;
 use crate::tree::{FileOptions, OutputPath, ReplacedFile, Staged};
 
-/// An old file, and how another takes its name.
+/// An old file and how it is replaced.
 pub(super) struct Replacement<'a> {
     path: &'a Path,
-    /// Its place in the folder that is walked; there, files wait for a common sync.
+    /// Its path in the directory that is walked, where files wait for a common sync.
     output_path: Option<&'a OutputPath>,
     old: ReplacedFile,
     attributes: Attributes,
@@ -42,13 +42,13 @@ impl<'a> Replacement<'a> {
         Ok(Self { path, output_path, old, attributes, sync })
     }
 
-    /// Whether the file has other names (hard links). They lead to the old object afterwards: what
-    /// shares a file, as snapshots do, is not changed through another name.
+    /// Returns whether the file has other names (hard links). They lead to the old object
+    /// afterwards, so that snapshots by hard links do not change.
     pub(super) const fn has_other_names(&self) -> bool {
         self.attributes.other_names > 0
     }
 
-    /// Whether files are replaced in batches here.
+    /// Returns whether files are replaced in batches here.
     pub(super) const fn is_batched(&self) -> bool {
         self.output_path.is_some()
     }
@@ -69,7 +69,7 @@ impl<'a> Replacement<'a> {
         Output::open(&Target::File(target), options)
     }
 
-    /// Gives the new file attributes and name, or says what it still waits for.
+    /// Sets the attributes of the new file and publishes it, or returns what it still waits for.
     pub(super) fn finish(
         &self,
         mut out: Output,
@@ -96,14 +96,14 @@ pub(super) struct FinishedReplacement {
 }
 
 impl FinishedReplacement {
-    /// Adds to the result of an object what its user should know.
+    /// Adds the names and attributes that were not kept to the JSON result.
     pub(super) fn describe(&self, value: &mut Value) {
         value["other_names"] = json!(self.other_names);
         value["not_kept"] = json!(self.not_kept);
     }
 }
 
-/// What the user of a run should know of the files that were replaced.
+/// Warnings about the files that a run replaced.
 #[derive(Default)]
 pub(super) struct Warnings {
     linked: AtomicU64,
@@ -119,7 +119,7 @@ impl Warnings {
         }
     }
 
-    /// Says it, once for a run.
+    /// Prints the warnings, once per run.
     pub(super) fn report(self, report: &Report) {
         match self.linked.into_inner() {
             0 => {}

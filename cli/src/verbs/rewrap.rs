@@ -33,7 +33,7 @@ use crate::small_file::SMALL;
 use crate::staging;
 use crate::times;
 
-/// What is asked for, for every input.
+/// What rewrapping every input of a run needs.
 struct Job<'a> {
     old: &'a Keys,
     change: &'a Change,
@@ -47,7 +47,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Whether an earlier run over the folder did this already.
+    /// Returns whether an earlier run over the directory did this already.
     fn is_done(&self, object: &Object) -> bool {
         existing::is_changed(object, |found| self.change.is_made(found))
     }
@@ -120,7 +120,7 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     let object = Object::open(input)?;
     object.refuse_key_file()?;
     let name = object.name.clone();
-    // A side file is looked into, whoever has done what.
+    // An object with a side file is always examined.
     let side = sidefile::exists(path);
     if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
         let proven = existing::is_proven(
@@ -138,14 +138,14 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
         return plan(job, object);
     }
     let (len, modified) = (object.len, times::after_change(object.modified));
-    // Armor is always replaced, so that it may be a file that nobody writes to.
+    // Armor is always replaced, so the file need not be writable.
     let opened = match object.armored {
         true => File::open(path).map(|file| (file, false)),
         false => open_to_change(path),
     };
     let (file, writable) = &opened.map_err(|error| Failure::io(path, error))?;
     let lock = file_lock::lock(file, path, object.id.as_ref())?;
-    // An object that needs its side file is not replaced together with others.
+    // An object with a side file is not replaced in a batch.
     let output_path = task.output_path.as_ref().filter(|_| !side);
     let replacement = Replacement::of(path, output_path, file, lock, job.sync)?;
     if object.armored {
@@ -173,8 +173,8 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
         with_side_hint(path, explain_open_failure(&name, error, &prefix, job.old))
     })?;
     let found = check(job, &name, &prefix, &rewrapped)?;
-    // A header is written over the old one where the body is worth it: together with others, a
-    // small object is replaced at less cost than two syncs of its own.
+    // A header is overwritten in place only if that is cheaper: in a batch, replacing a small
+    // object costs less than two syncs.
     let small = len.and_then(|len| usize::try_from(len).ok()).is_some_and(|len| len < SMALL);
     let in_place = rewrapped.header.len() == rewrapped.old_len
         && *writable
@@ -190,7 +190,7 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     Ok(describe_outcome(job, &name, &rewrapped, &found, written, Some(finished)))
 }
 
-/// What a rewrap would change. Nothing is written, a side file is only read.
+/// Returns what a rewrap would change. Writes nothing; a side file is only read.
 fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
     let (name, len, mut prefix) = (object.name.clone(), object.len, object.prefix.clone());
     let failed = |error, prefix: &[u8]| explain_open_failure(&name, error, prefix, job.old);
@@ -213,7 +213,7 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
     Ok(record_summary::planned_outcome(&name, &before, &after))
 }
 
-/// Refuses a change that locks its maker out, and returns what the new header says.
+/// Fails where a change locks its maker out. Returns what the new header says.
 fn check(job: &Job<'_>, name: &str, prefix: &[u8], new: &Rewrapped) -> Result<Inspection> {
     let inspect = |header| keystead::inspect(header, None).map_err(|e| Failure::at(name, e));
     let after = inspect(&new.header)?;
@@ -226,8 +226,8 @@ fn check(job: &Job<'_>, name: &str, prefix: &[u8], new: &Rewrapped) -> Result<In
     Ok(after)
 }
 
-/// Opens an object to be changed; says whether a part of it can be. Some mounts of cloud storage
-/// take whole files alone, and read nothing from a file that is open for writing.
+/// Opens an object for a change. Returns whether a part of it can be overwritten: some cloud mounts
+/// accept only whole files, and cannot read from a file that is open for writing.
 fn open_to_change(path: &Path) -> io::Result<(File, bool)> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     if filesystem::takes_any_order(&file)
@@ -238,7 +238,8 @@ fn open_to_change(path: &Path) -> io::Result<(File, bool)> {
     Ok((File::open(path)?, false))
 }
 
-/// `finished` is the new file, where the header was not written over the old one.
+/// Describes a finished rewrap. `finished` is the new file, unless the header was overwritten in
+/// place.
 fn describe_outcome(
     job: &Job<'_>,
     name: &str,
@@ -264,7 +265,8 @@ fn describe_outcome(
     Outcome { staged: finished.and_then(|finished| finished.staged), ..Outcome::from(value) }
 }
 
-/// The library's rewrap; a header that grows in a large object gets room, so that it grows once.
+/// Rewraps through the library. A header that grows in a large object gets spare room, so that it
+/// grows only once.
 fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Rewrapped> {
     let changes = || {
         let changes = job.change.to_library();
@@ -280,8 +282,8 @@ fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Re
     Ok(rewrapped)
 }
 
-/// R48: writes a proven side header over, or removes a side file that is not needed. Returns what
-/// the header says where that was the very rewrap asked for.
+/// Finishes or discards an interrupted rewrap (R48). Returns what the header says if it was the
+/// requested rewrap.
 fn finish_interrupted(
     job: &Job<'_>,
     path: &Path,
@@ -298,7 +300,7 @@ fn finish_interrupted(
         ));
         return Ok(None);
     }
-    // The interrupted one may have been this one: then the new keys open.
+    // The interrupted rewrap may have been the same one: then the new keys open.
     let opened = restore(path, file, &job.change.new_keys, job.expectations.expected(), job.sync)?;
     let Some(OpenedBy { key_id, .. }) = opened else { return Ok(None) };
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
@@ -318,7 +320,7 @@ fn with_side_hint(path: &Path, failure: Failure) -> Failure {
     failure
 }
 
-/// A name that has no room for the suffix is copied.
+/// Returns whether the name has room for the suffix of the side file.
 fn side_fits(path: &Path) -> bool {
     side_path(path).file_name().is_some_and(|name| name.len() <= 255)
 }
@@ -330,7 +332,7 @@ fn prefix(file: &File) -> io::Result<Vec<u8>> {
     Ok(prefix)
 }
 
-/// The whole object with another header, once, in a new file. Returns its length.
+/// Copies the object with another header to a new file. Returns its length.
 fn copy(
     job: &Job<'_>,
     path: &Path,

@@ -1,4 +1,4 @@
-//! Counts what came of many inputs.
+//! Counts the outcomes of many inputs.
 
 use serde_json::{Value, json};
 
@@ -9,14 +9,14 @@ use crate::failure::Failure;
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) files: u64,
-    /// Plaintext of those.
+    /// Their plaintext, in bytes.
     bytes: u64,
     existing: u64,
-    /// Of those: by the ids of headers that none of the keys given opens.
+    /// Existing outputs that were judged by key ids in headers that none of the given keys opens.
     unproven: u64,
     pub(super) skipped: u64,
     failed: u64,
-    /// An output does not have the time that it was given.
+    /// Whether an output lost the time that it was given.
     pub(super) times_lost: bool,
     /// Exit code of the first failure.
     pub(super) code: u8,
@@ -40,12 +40,12 @@ impl Tally {
         }
     }
 
-    /// Nothing was found to work on.
+    /// Returns whether no input was found.
     pub(super) const fn is_empty(&self) -> bool {
         self.files == 0 && self.existing == 0 && self.failed == 0
     }
 
-    /// Whether something was done, now or before.
+    /// Returns whether something was done, now or before.
     pub(super) const fn has_success(&self) -> bool {
         self.files > 0 || self.existing > 0
     }

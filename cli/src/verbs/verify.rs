@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let each = threads_per_file(&inputs, args.recursive, threads);
     let tree_options =
         TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
-    // A floor is of one object; where there are many, --json tells them.
+    // A floor belongs to one object; for many objects, --json prints them.
     let single = inputs.len() == 1 && !args.recursive;
     let floor = OnceLock::new();
     let batch = Batch { verb: "verify", threads, tree_options, report };
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     Ok(code)
 }
 
-/// Reads all of one object; tells which key opened it, and who can have made it.
+/// Reads a whole object. Reports which key opened it and who can have made it.
 pub(super) fn verify_object(
     threads: Threads,
     input: &Input,

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     Ok(code)
 }
 
-/// A key file, or the text of a paper.
+/// Reads a key file, or the text of a paper.
 fn read_backup(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
     let bytes = keys::read(path)?;
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| paper::is_paper(text)) else {

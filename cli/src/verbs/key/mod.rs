@@ -40,7 +40,7 @@ pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// Writes the key file anew under a passphrase; the old one stays until the new one is complete.
+/// Rewrites the key file under a passphrase. The old one stays until the new one is complete.
 pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     check_is_file(&args.file)?;
     let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
@@ -52,7 +52,7 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     let name = format!("the key file {}", shown(&args.file));
     let text = keys.expose_text()?;
     let text = keystead::KeyFile::encrypt(&text, &passphrases.ask_new(&name)?)?;
-    // A link is followed: the secret that it leads to is what must not stay behind.
+    // A link is followed: its target holds the secret that must be replaced.
     let path = args.file.canonicalize().map_err(|error| Failure::io(&args.file, error))?;
     let failed = |error| Failure::io(&path, error);
     let old = File::open(&path).and_then(|old| Attributes::of(&old)).map_err(failed)?.private();
@@ -82,7 +82,7 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// Only a file can be written anew. Known before a passphrase is asked for.
+/// Fails for anything but a file, before a passphrase is asked for.
 fn check_is_file(path: &Path) -> Result<()> {
     let found = if path == Path::new("-") { None } else { path.metadata().ok() };
     if found.is_some_and(|found| !found.is_file() && !found.is_dir()) || path == Path::new("-") {

@@ -17,7 +17,7 @@ use crate::report::{Report, shown};
 use crate::staging;
 use crate::verbs::keygen;
 
-/// Far more than the lines of any paper.
+/// Far more bytes than any paper has.
 const MAX_TYPED: u64 = 1_048_576;
 
 pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
@@ -83,7 +83,7 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// Lines from stdin, up to the last one of the paper.
+/// Reads lines from stdin, up to the last one of the paper.
 fn read_typed() -> Result<Keys> {
     let mut reader = paper::Reader::default();
     let mut stdin = ReadOnce::new(io::stdin().lock()).take(MAX_TYPED);
