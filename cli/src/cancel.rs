@@ -76,7 +76,7 @@ pub(crate) fn block() -> Result<()> {
 }
 
 /// Starts the signal thread, if there is none yet; later threads inherit the blocked signals.
-/// Signals that whoever started the run had it ignore (`nohup`) are ignored.
+/// Signals that the parent set to be ignored (`nohup`) stay ignored.
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<()> {
     let mut listening = locked(&LISTENING);

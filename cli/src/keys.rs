@@ -43,16 +43,16 @@ pub(crate) struct LoadedKeys {
     pub(crate) keys: Keys,
 }
 
-/// Returns the keys that open, for verbs that read.
-pub(crate) fn to_open(args: &OpenKeys) -> Result<(Keys, Passphrases)> {
-    to_change(args).map(|(named, passphrases)| (named.keys, passphrases))
+/// Loads the keys that open, for verbs that read.
+pub(crate) fn load_to_open(args: &OpenKeys) -> Result<(Keys, Passphrases)> {
+    load_to_change(args).map(|(named, passphrases)| (named.keys, passphrases))
 }
 
-/// Returns the keys that open, for verbs that need their labels, or make records for some of them.
-pub(crate) fn to_change(args: &OpenKeys) -> Result<(LoadedKeys, Passphrases)> {
-    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let file = load(&args.keys, &passphrases)?;
-    let mut keys = passphrases.limited(Keys::new()).and(file.keys());
+/// Loads the keys that open, for verbs that need their labels, or make records for some of them.
+pub(crate) fn load_to_change(args: &OpenKeys) -> Result<(LoadedKeys, Passphrases)> {
+    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+    let file = load_files(&args.keys, &passphrases)?;
+    let mut keys = passphrases.limit(Keys::new()).and(file.keys());
     let mut recipients = file.recipients();
     if args.passphrase {
         let passphrase = passphrases.ask("the object")?;
@@ -75,11 +75,14 @@ pub(crate) fn to_change(args: &OpenKeys) -> Result<(LoadedKeys, Passphrases)> {
     Ok((LoadedKeys { recipients, keys }, passphrases))
 }
 
-/// Returns the keys of a new object.
-pub(crate) fn to_encrypt(wanted: &KeyArgs<'_>, passphrases: &Passphrases) -> Result<LoadedKeys> {
-    let mut file = load(wanted.keys, passphrases)?;
+/// Loads the keys of a new object.
+pub(crate) fn load_to_encrypt(
+    wanted: &KeyArgs<'_>,
+    passphrases: &Passphrases,
+) -> Result<LoadedKeys> {
+    let mut file = load_files(wanted.keys, passphrases)?;
     for path in wanted.recipients {
-        file = file.and(public_keys(path, "-R")?);
+        file = file.and(load_public_keys(path, "-R")?);
     }
     let (mut keys, mut recipients) = (file.keys(), file.recipients());
     if wanted.passphrase {
@@ -99,7 +102,7 @@ pub(crate) fn to_encrypt(wanted: &KeyArgs<'_>, passphrases: &Passphrases) -> Res
 }
 
 /// Loads key files and public keys.
-pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<KeyFile> {
+pub(crate) fn load_files(names: &[OsString], passphrases: &Passphrases) -> Result<KeyFile> {
     let mut keys = KeyFile::default();
     for name in names {
         let several = |failure: Failure| match is_list(name) {
@@ -113,7 +116,7 @@ pub(crate) fn load(names: &[OsString], passphrases: &Passphrases) -> Result<KeyF
                 if let Some((half, id)) = public_half(Path::new(name)) {
                     conflicts::check_source(&half, &id)?;
                 }
-                keys = keys.and(file(Path::new(name), passphrases).map_err(several)?);
+                keys = keys.and(load_file(Path::new(name), passphrases).map_err(several)?);
             }
         }
     }
@@ -148,17 +151,17 @@ fn is_list(name: &OsStr) -> bool {
 }
 
 /// Reads one key file, plain or encrypted, or a file of public keys.
-pub(crate) fn file(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
+pub(crate) fn load_file(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
     refuse_secret(path.as_os_str())?;
-    parse(path, &read(path)?, passphrases)
+    parse_file(path, &read_file(path)?, passphrases)
 }
 
 /// Parses the bytes of a key file.
-pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<KeyFile> {
+pub(crate) fn parse_file(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<KeyFile> {
     let mut asked = None;
     let keys = KeyFile::open(bytes, || {
-        let asked_for = format!("the key file {}", name(path));
-        passphrases.ask(&asked_for).map(|key| passphrases.limited(key.into())).map_err(|failure| {
+        let asked_for = format!("the key file {}", display_name(path));
+        passphrases.ask(&asked_for).map(|key| passphrases.limit(key.into())).map_err(|failure| {
             // The library returns its own error, so ours is kept here.
             asked = Some(failure);
             Error::Cancelled
@@ -168,22 +171,24 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Res
         return Err(failure);
     }
     keys.map_err(|error| match error {
-        Error::NoKey(_) => Failure::new(error.kind(), format!("{}: wrong passphrase", name(path)))
-            .hint("nothing was changed; try again"),
+        Error::NoKey(_) => {
+            Failure::new(error.kind(), format!("{}: wrong passphrase", display_name(path)))
+                .hint("nothing was changed; try again")
+        }
         Error::KeyFile(_) => not_a_key_file(path, bytes, error),
-        error => Failure::at(&name(path), error),
+        error => Failure::at(&display_name(path), error),
     })
 }
 
 /// Reads a file of public keys. Fails if it holds a secret key, which someone might share by
 /// mistake.
-pub(crate) fn public_keys(path: &Path, option: &str) -> Result<KeyFile> {
+pub(crate) fn load_public_keys(path: &Path, option: &str) -> Result<KeyFile> {
     refuse_secret(path.as_os_str())?;
-    let bytes = read(path)?;
+    let bytes = read_file(path)?;
     let keys = KeyFile::parse(&bytes);
     let keys = keys.map_err(|error| not_a_key_file(path, &bytes, error))?;
     if !keys.keys().is_empty() {
-        let what = format!("{}: a file of public keys with a secret key in it", name(path));
+        let what = format!("{}: a file of public keys with a secret key in it", display_name(path));
         let takes = format!("{option} takes public keys, which `keystead key public FILE` prints");
         return Err(Failure::usage(what).hint(takes));
     }
@@ -191,7 +196,7 @@ pub(crate) fn public_keys(path: &Path, option: &str) -> Result<KeyFile> {
 }
 
 /// Reads a key file once; `-` is stdin.
-pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if path == Path::new(STDIN) {
         return read_stdin();
     }
@@ -297,8 +302,8 @@ fn has_key_text(bytes: &[u8]) -> bool {
     })
 }
 
-/// Returns the name of a key file for people.
-fn name(path: &Path) -> String {
+/// Returns the name of a key file in messages.
+fn display_name(path: &Path) -> String {
     if path == Path::new(STDIN) { "stdin".to_owned() } else { shown(path) }
 }
 
@@ -339,7 +344,7 @@ fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
 }
 
 fn not_a_key_file(path: &Path, bytes: &[u8], error: Error) -> Failure {
-    let failure = Failure::at(&name(path), error);
+    let failure = Failure::at(&display_name(path), error);
     if bytes.is_empty() {
         return failure.or_hint("it is empty");
     }

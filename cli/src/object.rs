@@ -33,7 +33,7 @@ pub(crate) const BODY_PREFIX: usize = 56;
 pub(crate) trait ReadSeek: Read + Seek + ReadAt {}
 impl<T: Read + Seek + ReadAt> ReadSeek for T {}
 
-/// An object that nobody has opened yet.
+/// An object that is not opened yet.
 pub(crate) struct Object {
     /// Its name in messages.
     pub(crate) name: String,
@@ -178,7 +178,7 @@ impl Object {
         let Self { name, prefix, bytes, .. } = self;
         let opened = match bytes {
             Bytes::File(path, file) => {
-                let opened = sidefile::open(&path, &file, &prefix, |overlay| {
+                let opened = sidefile::open_object(&path, &file, &prefix, |overlay| {
                     let header = SealedHeader::parse(overlay.head())?.unwrap(keys, expected)?;
                     RangeReader::from_header(&header, seekable(overlay))
                 });

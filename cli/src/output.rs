@@ -103,7 +103,7 @@ impl Output {
         };
         conflicts::check_name(path)?;
         conflicts::check_output(path)?;
-        staging::sweep(path);
+        staging::remove_leftovers(path);
         // A device or FIFO is written to, never replaced.
         if let Ok(metadata) = path.metadata() {
             check_alias(path, &metadata, options.not.as_ref())?;
@@ -130,7 +130,7 @@ impl Output {
     /// Opens the replacement of a key file that this run has read: the only key that may be
     /// replaced.
     pub(crate) fn replace(path: &Path, options: OutputOptions) -> Result<Self> {
-        staging::sweep(path);
+        staging::remove_leftovers(path);
         AtomicFile::create(path, options).map(|file| Self::File(Box::new(file)))
     }
 
@@ -156,7 +156,7 @@ impl Output {
     pub(crate) fn skip(&mut self, len: usize) -> io::Result<usize> {
         let Some(mut file) = self.file() else { return Err(io::ErrorKind::NotSeekable.into()) };
         file.seek_relative(i64::try_from(len).map_err(io::Error::other)?)?;
-        progress::add(len);
+        progress::add_bytes(len);
         Ok(len)
     }
 
@@ -176,7 +176,7 @@ impl Output {
 
     /// Sets the attributes of the file that the output replaces. Returns those that could not be
     /// kept.
-    pub(crate) fn keep(&mut self, attributes: &Attributes) -> Vec<String> {
+    pub(crate) fn copy_attributes(&mut self, attributes: &Attributes) -> Vec<String> {
         match self {
             Self::Stream { .. } => Vec::new(),
             Self::File(file) => {
@@ -184,7 +184,7 @@ impl Output {
                 file.options.mode = applied.mode;
                 applied.lost
             }
-            Self::InTree(made) => made.keep(attributes),
+            Self::InTree(made) => made.copy_attributes(attributes),
         }
     }
 
@@ -218,7 +218,7 @@ impl Write for Output {
             Self::File(file) => file.temp.file_mut().write(bytes),
             Self::InTree(made) => made.write(bytes),
         }
-        .inspect(|written| progress::add(*written))
+        .inspect(|written| progress::add_bytes(*written))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -263,7 +263,7 @@ impl AtomicFile {
         let failed = |error| Failure::io(&path, error);
         temp.flush().map_err(failed)?;
         permissions::set(temp.file(), &path, options.mode);
-        times::set(temp.file(), &path, options.modified);
+        times::set_modified(temp.file(), &path, options.modified);
         if options.sync {
             filesystem::sync_file(temp.file()).map_err(failed)?;
         }

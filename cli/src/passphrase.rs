@@ -75,7 +75,7 @@ impl Passphrases {
     }
 
     /// Lets a passphrase record cost as many MiB of memory (`--passphrase-memory`).
-    pub(crate) fn spending(mut self, mib: Option<u32>) -> Self {
+    pub(crate) fn with_memory_limit(mut self, mib: Option<u32>) -> Self {
         if let Some(mib) = mib {
             self.ceiling.memory_kib = mib.saturating_mul(1_024);
         }
@@ -83,7 +83,7 @@ impl Passphrases {
     }
 
     /// Returns keys that spend no more than was allowed on a passphrase.
-    pub(crate) fn limited(&self, keys: Keys) -> Keys {
+    pub(crate) fn limit(&self, keys: Keys) -> Keys {
         keys.with_passphrase_ceiling(self.ceiling)
     }
 

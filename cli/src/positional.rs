@@ -77,7 +77,7 @@ impl<'a> PositionalWriter<'a> {
                 WriteAt::write_at(self.file, data, offset)?
             }
         };
-        progress::add(written);
+        progress::add_bytes(written);
         let more = u64::try_from(written).unwrap_or(0);
         let before = self.written.fetch_add(more, Ordering::Relaxed);
         let part = before / PART.get();

@@ -28,7 +28,7 @@ pub(crate) struct Total {
 }
 
 /// Counts bytes that are done.
-pub(crate) fn add(bytes: usize) {
+pub(crate) fn add_bytes(bytes: usize) {
     BYTES.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn clear() {
 }
 
 /// Writes a line without tearing the bar.
-pub(crate) fn beside<T>(write: impl FnOnce() -> T) -> T {
+pub(crate) fn suspend_bar<T>(write: impl FnOnce() -> T) -> T {
     match &*bar() {
         Some(bar) => bar.suspend(write),
         None => write(),

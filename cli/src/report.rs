@@ -50,7 +50,7 @@ impl Report {
     /// Prints a question, whose answer is typed on the same line.
     pub(crate) fn ask(&self, question: &str) -> io::Result<()> {
         let text = format!("keystead: {} [y/N] ", escaped(question));
-        progress::beside(|| {
+        progress::suspend_bar(|| {
             let mut out = io::stderr().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         })
@@ -99,7 +99,7 @@ impl Report {
     /// Prints text to stdout, whatever the form.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
         stdio::check_stdout()?;
-        let written = progress::beside(|| {
+        let written = progress::suspend_bar(|| {
             let mut out = io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         });
@@ -205,7 +205,7 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 /// Writes one line to stderr and ignores a closed one.
 fn say(what: &str, text: &str) {
     let line = format!("keystead: {what}: {}\n", escaped(text));
-    let _ = progress::beside(|| match stdio::is_stderr_muted() {
+    let _ = progress::suspend_bar(|| match stdio::is_stderr_muted() {
         false => io::stderr().lock().write_all(line.as_bytes()),
         // Stdout may still be a terminal.
         true if io::stdout().is_terminal() => io::stdout().lock().write_all(line.as_bytes()),

@@ -37,7 +37,7 @@ pub(crate) fn exists(path: &Path) -> bool {
 /// Opens the object in `file` with its own header or, where that fails before the first chunk, with
 /// the side header. `start` holds the bytes of the file that were read already. Returns the side
 /// header if it was used. Writes nothing.
-pub(crate) fn open<T>(
+pub(crate) fn open_object<T>(
     path: &Path,
     file: &File,
     start: &[u8],
@@ -118,7 +118,7 @@ pub(crate) fn restore(
     expected: Expected<'_>,
     sync: bool,
 ) -> Result<Option<OpenedBy>> {
-    let opened = open(path, file, &[], |overlay| {
+    let opened = open_object(path, file, &[], |overlay| {
         Decryptor::new(overlay, keys, expected).map(|reader| reader.info().opened_by)
     });
     let (by, header) = match opened {
@@ -129,11 +129,11 @@ pub(crate) fn restore(
     // Signals wait until the object is whole again.
     let _hold = cancel::hold();
     // Where the header was written and the time was not, the side file still has it.
-    let time = time(path, file, header.as_deref());
+    let time = read_time(path, file, header.as_deref());
     if let Some(header) = header {
         overwrite(path, file, &header, time, sync).map_err(|error| interrupted(path, error))?;
     } else {
-        times::set(file, path, time);
+        times::set_modified(file, path, time);
     }
     remove(path, sync)?;
     Ok(Some(by))
@@ -155,7 +155,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
         _ => failed(error),
     })?;
     let written = out.write_all(header).and_then(|()| {
-        times::set(&out, path, modified);
+        times::set_modified(&out, path, modified);
         if sync {
             filesystem::sync_file(&out).and_then(|()| filesystem::sync_dir(folder))
         } else {
@@ -180,13 +180,13 @@ fn overwrite(
 ) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.write_all(header)?;
-    times::set(file, path, modified);
+    times::set_modified(file, path, modified);
     if sync { filesystem::sync_file(file) } else { Ok(()) }
 }
 
 /// Returns the modification time of an object whose rewrap was interrupted, from the side file. The
 /// run may have been stopped before the object got it.
-pub(crate) fn time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<SystemTime> {
+pub(crate) fn read_time(path: &Path, file: &File, header: Option<&[u8]>) -> Option<SystemTime> {
     let written = |side: &Vec<u8>| {
         let mut own = vec![0; side.len()];
         PositionalReader(file).read_at(&mut [IoSliceMut::new(&mut own)], 0).is_ok() && own == *side

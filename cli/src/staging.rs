@@ -198,7 +198,7 @@ impl Drop for PrivateDir {
 
 /// Removes leftovers of killed runs for an output: private files and directories, and a claim. A
 /// failure is ignored: the next run tries again.
-pub(crate) fn sweep(output: &Path) {
+pub(crate) fn remove_leftovers(output: &Path) {
     sweep_names(folder_of(output), name_of(output));
     #[cfg(unix)]
     crate::claim::recover(At::path(output));
@@ -206,7 +206,7 @@ pub(crate) fn sweep(output: &Path) {
 
 /// Removes leftovers of killed runs in a directory that they filled. Returns whether there were
 /// any.
-pub(crate) fn sweep_in(folder: &Path) -> bool {
+pub(crate) fn remove_leftovers_in(folder: &Path) -> bool {
     sweep_names(folder, OsStr::new(FOLDER_ITSELF))
 }
 
@@ -308,7 +308,7 @@ mod tests {
         for name in [&leftover, &others[0], &others[1]] {
             std::fs::write(name, "x").unwrap();
         }
-        sweep(&output);
+        remove_leftovers(&output);
         assert!(!leftover.exists());
         assert!(others.iter().all(|name| name.exists()));
         assert!(is_still_at(at_work.file(), At::path(&at_work.path)));
@@ -334,10 +334,10 @@ mod tests {
         let folder = PrivateDir::create_in(dir.path()).unwrap();
         std::fs::write(folder.path().join("file"), "x").unwrap();
         let path = folder.path().to_owned();
-        sweep_in(dir.path());
+        remove_leftovers_in(dir.path());
         assert!(path.exists());
         folder.abandon();
-        sweep_in(dir.path());
+        remove_leftovers_in(dir.path());
         assert!(!path.exists());
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn file(stream: Stream) -> Option<&'static Target> {
     target(stream).filter(|target| target.kind == Kind::File)
 }
 
-/// Returns the name of the file that a stream leads to, where the system tells it.
+/// Returns the name of the file that a stream leads to, where the system knows it.
 pub(crate) fn path(stream: Stream) -> Option<PathBuf> {
     system::name(stream).read_link().ok()
 }

@@ -19,7 +19,7 @@ pub(crate) enum Age {
 }
 
 /// Compares the time of an object with that of its plaintext.
-pub(crate) fn of_object(object: Option<SystemTime>, plaintext: Option<SystemTime>) -> Age {
+pub(crate) fn compare_object(object: Option<SystemTime>, plaintext: Option<SystemTime>) -> Age {
     match age(object, plaintext) {
         Age::Other if is_changed(object, plaintext) => Age::Same,
         age => age,
@@ -27,7 +27,7 @@ pub(crate) fn of_object(object: Option<SystemTime>, plaintext: Option<SystemTime
 }
 
 /// Compares the time of a plaintext with that of its object.
-pub(crate) fn of_plaintext(plaintext: Option<SystemTime>, object: Option<SystemTime>) -> Age {
+pub(crate) fn compare_plaintext(plaintext: Option<SystemTime>, object: Option<SystemTime>) -> Age {
     match age(plaintext, object) {
         Age::Older if is_changed(object, plaintext) => Age::Same,
         age => age,
@@ -41,11 +41,11 @@ pub(crate) fn after_change(before: Option<SystemTime>) -> Option<SystemTime> {
 }
 
 /// Sets when a file was last written; `path` is the name that it has, or will get. Only its owner
-/// may, and not every file system can. A failure is no error, but [`unkept`] reports it.
+/// may, and not every file system can. A failure is no error, but [`take_unkept`] reports it.
 ///
 /// The access time is set too, to what it is: some FUSE file systems read an omitted time as now,
 /// and set both to it.
-pub(crate) fn set(file: &File, path: &Path, time: Option<SystemTime>) {
+pub(crate) fn set_modified(file: &File, path: &Path, time: Option<SystemTime>) {
     let Some(time) = time else { return };
     let accessed = file.metadata().and_then(|metadata| metadata.accessed()).ok();
     let times = FileTimes::new().set_modified(time);
@@ -72,7 +72,7 @@ pub(crate) fn forget(path: &Path) {
 
 /// Returns an output that does not have the time that this run gave it, if there is one, whatever
 /// happened to it since.
-pub(crate) fn unkept() -> Option<PathBuf> {
+pub(crate) fn take_unkept() -> Option<PathBuf> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let sample = std::mem::take(&mut given.sample);
     let changed = sample.into_iter().find(|(path, time)| {
@@ -82,8 +82,8 @@ pub(crate) fn unkept() -> Option<PathBuf> {
     given.unkept.take().or(changed.map(|(path, _)| path))
 }
 
-/// Returns a time for people: UTC, with a fraction of the second where there is one.
-pub(crate) fn shown(time: Option<SystemTime>) -> String {
+/// Returns a time in UTC, with a fraction of the second where there is one.
+pub(crate) fn format_time(time: Option<SystemTime>) -> String {
     let Some(time) = time else { return "unknown".to_owned() };
     let (seconds, nanos) = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => (i128::from(after.as_secs()), after.subsec_nanos()),
@@ -211,8 +211,8 @@ mod tests {
         ] {
             assert_eq!(age(out, input), expected, "{out:?} {input:?}");
         }
-        assert_eq!(of_object(before(1_000, 7), before(1_003, 7)), Age::Same);
-        assert_eq!(of_object(before(1_000, 7), before(1_003, 8)), Age::Other);
+        assert_eq!(compare_object(before(1_000, 7), before(1_003, 7)), Age::Same);
+        assert_eq!(compare_object(before(1_000, 7), before(1_003, 8)), Age::Other);
     }
 
     #[test]
@@ -231,11 +231,11 @@ mod tests {
             (2_147_483_648, 7, "2038-01-19 03:14:08.000000007 UTC"),
             (16_725_225_600, 0, "2500-01-01 00:00:00 UTC"),
         ] {
-            assert_eq!(shown(at(seconds, nanos)), expected);
+            assert_eq!(format_time(at(seconds, nanos)), expected);
         }
         let before = SystemTime::UNIX_EPOCH - Duration::new(1, 250_000_000);
-        assert_eq!(shown(Some(before)), "1969-12-31 23:59:58.75 UTC");
-        assert_eq!(shown(None), "unknown");
+        assert_eq!(format_time(Some(before)), "1969-12-31 23:59:58.75 UTC");
+        assert_eq!(format_time(None), "unknown");
     }
 
     #[test]
@@ -246,16 +246,16 @@ mod tests {
         let accessed = at(1_000_000, 7).unwrap();
         file.set_times(FileTimes::new().set_accessed(accessed)).unwrap();
         for time in [at(5, 0), Some(SystemTime::UNIX_EPOCH - Duration::new(1_000, 3))] {
-            set(&file, &path, time);
+            set_modified(&file, &path, time);
             let found = path.metadata().unwrap();
             assert_eq!((found.modified().ok(), found.accessed().ok()), (time, Some(accessed)));
         }
-        assert_eq!(unkept(), None);
-        // Another time under its name, whoever set it.
-        set(&file, &path, at(5, 0));
+        assert_eq!(take_unkept(), None);
+        // Another time under its name, set by another program.
+        set_modified(&file, &path, at(5, 0));
         file.set_modified(at(6, 1).unwrap()).unwrap();
-        assert_eq!(unkept(), Some(path.clone()));
-        assert_eq!(unkept(), None);
+        assert_eq!(take_unkept(), Some(path.clone()));
+        assert_eq!(take_unkept(), None);
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
             (at(1_000, 123_456_789), (Age::Older, Age::Other)),
             (None, (Age::Other, Age::Other)),
         ] {
-            let found = (of_object(object, text), of_plaintext(text, object));
+            let found = (compare_object(object, text), compare_plaintext(text, object));
             assert_eq!(found, expected, "{object:?}");
         }
         assert_eq!(after_change(None), None);

@@ -79,7 +79,7 @@ struct Results<R, F> {
 }
 
 /// A job that a worker took. Its result is handed over; where the worker drops the ticket instead,
-/// which is in a panic, no later result is taken, and nobody waits for this one.
+/// which happens in a panic, no later result is taken, and no thread waits for this one.
 struct Ticket<'a, I, R, F> {
     queue: &'a WorkQueue<I, R, F>,
     index: usize,

@@ -18,7 +18,7 @@ pub(crate) fn flip(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let places = [object.len() / 2, 200, object.len() - 1];
     for place_of_bit in places {
         object[place_of_bit] ^= 1;
-        refused(stage, &object, keys, &place(item), ErrorKind::Auth)?;
+        check_refused(stage, &object, keys, &place(item), ErrorKind::Auth)?;
         object[place_of_bit] ^= 1;
     }
     Ok(StepResult::new(
@@ -36,7 +36,7 @@ pub(crate) fn cut(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let whole = (object.len() - body) / SEALED_CHUNK * SEALED_CHUNK;
     let ends = [body + whole, object.len() - 1];
     for end in ends {
-        refused(stage, &object[..end], keys, &place(item), ErrorKind::Auth)?;
+        check_refused(stage, &object[..end], keys, &place(item), ErrorKind::Auth)?;
     }
     let left_out = object.len() - ends[0];
     Ok(StepResult::new(
@@ -53,7 +53,7 @@ pub(crate) fn swap(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
     let other = stage.files.last().filter(|other| other.path != item.path);
     let other = other.ok_or_else(|| surprise("there is only one file"))?;
     let object = read(&stage.object(other))?;
-    refused(stage, &object, keys, &place(item), ErrorKind::Context)?;
+    check_refused(stage, &object, keys, &place(item), ErrorKind::Context)?;
     Ok(StepResult::new(
         format!(
             "{} handed out as {}: refused (CONTEXT)",
@@ -68,7 +68,7 @@ pub(crate) fn swap(stage: &Sandbox, keys: &Keys) -> Result<StepResult> {
 const SEALED_CHUNK: usize = 16_400;
 
 /// Checks that the bytes are refused with this class and leave no file behind.
-fn refused(
+fn check_refused(
     stage: &Sandbox,
     object: &[u8],
     keys: &Keys,

@@ -30,7 +30,7 @@ pub(super) struct DirEntry<'a> {
 /// A name in a directory, and its kind where the directory has it.
 pub(super) type Name = (OsString, Option<Kind>);
 
-/// What lies under a name.
+/// What a name refers to.
 pub(super) enum Kind {
     File,
     Folder,
@@ -67,7 +67,7 @@ mod unix {
         }
 
         /// Opens a directory that this run has made, without following a link.
-        pub(in super::super) fn own(path: &Path) -> io::Result<Self> {
+        pub(in super::super) fn open_own(path: &Path) -> io::Result<Self> {
             Ok(Self(rustix::fs::open(path, FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
         }
 
@@ -245,7 +245,7 @@ mod other {
             std::fs::read_dir(path).map(|_| Self)
         }
 
-        pub(in super::super) fn own(path: &Path) -> io::Result<Self> {
+        pub(in super::super) fn open_own(path: &Path) -> io::Result<Self> {
             no_link(path)?;
             Self::open(path)
         }

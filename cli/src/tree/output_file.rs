@@ -177,7 +177,7 @@ impl OutputFile {
         let Some(PendingOutput { output_path, target }) = &self.rest else { return Ok(None) };
         let failed = |error| Failure::io(&output_path.path, error);
         let Some(file) = self.file.take() else { return Ok(None) };
-        times::set(&file, &output_path.path, self.options.modified);
+        times::set_modified(&file, &output_path.path, self.options.modified);
         let sync = output_path.tree.sync;
         if sync && !cfg!(target_os = "linux") {
             filesystem::sync_file(&file).map_err(failed)?;
@@ -213,7 +213,7 @@ impl OutputFile {
 
 impl OutputFile {
     /// Sets the attributes of the file that it replaces. Returns those that could not be kept.
-    pub(crate) fn keep(&self, attributes: &Attributes) -> Vec<String> {
+    pub(crate) fn copy_attributes(&self, attributes: &Attributes) -> Vec<String> {
         self.file.as_ref().map(|file| attributes.apply(file).lost).unwrap_or_default()
     }
 
@@ -316,7 +316,7 @@ fn carry_over(
     temp.flush()?;
     Attributes::of(&file)?.apply(temp.file());
     permissions::check(temp.file(), path, platform::mode(&metadata));
-    times::set(temp.file(), path, platform::modified(&metadata));
+    times::set_modified(temp.file(), path, platform::modified(&metadata));
     if sync {
         filesystem::sync_file(temp.file())?;
     }

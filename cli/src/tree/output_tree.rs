@@ -115,10 +115,10 @@ impl OutputTree {
         let root: PathBuf = root.components().collect();
         platform::open_many();
         let failed = |error| Failure::io(&root, error);
-        staging::sweep(&root);
+        staging::remove_leftovers(&root);
         let (mut is_shared, mut is_new) = (false, false);
         let (phase, open) = if root.is_dir() {
-            is_shared = staging::sweep_in(&root);
+            is_shared = staging::remove_leftovers_in(&root);
             (Phase::Public(None), root.clone())
         } else if root.symlink_metadata().is_ok() {
             return Err(in_the_way(&root));
@@ -128,7 +128,7 @@ impl OutputTree {
             (Phase::Private(temp, mode), path)
         } else {
             platform::create_private_dir(&root).map_err(failed)?;
-            DirHandle::own(&root).map_err(failed)?.set_mode(&root, mode);
+            DirHandle::open_own(&root).map_err(failed)?.set_mode(&root, mode);
             is_new = true;
             (Phase::Public(None), root.clone())
         };
@@ -164,7 +164,7 @@ impl OutputTree {
         // Each file that waits for its name holds a lock on the one that it replaces.
         let open = platform::open_many() / 4;
         let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
-        staging::sweep_in(&root);
+        staging::remove_leftovers_in(&root);
         let folder = DirHandle::open(&root).map_err(|error| Failure::io(&root, error))?;
         let phase = Phase::Public(None);
         let state =
@@ -243,7 +243,7 @@ impl OutputTree {
     /// Renames a private tree. Its files are on disk before the rename, and the name before success
     /// is reported.
     fn rename_private(&self, temp: PrivateDir, mode: u32) -> std::result::Result<(), PublishError> {
-        let folder = DirHandle::own(temp.path())?;
+        let folder = DirHandle::open_own(temp.path())?;
         folder.set_mode(temp.path(), mode);
         // Later writes need another sync.
         self.state().dirty = false;
@@ -326,7 +326,7 @@ impl OutputTree {
     fn create_staging_dir(&self) -> Result<StagingDir> {
         let failed = |error| Failure::io(&self.root, error);
         let temp = PrivateDir::create_in(&self.root).map_err(failed)?;
-        let folder = DirHandle::own(temp.path()).map_err(failed)?;
+        let folder = DirHandle::open_own(temp.path()).map_err(failed)?;
         Ok(StagingDir { folder, temp, names: AtomicU64::new(0) })
     }
 

@@ -154,7 +154,7 @@ impl Batch<'_> {
                 publisher.take(Event::Finished(input.shown(), Err(self.no_object(input))))?;
             }
         }
-        if let Some(path) = times::unkept() {
+        if let Some(path) = times::take_unkept() {
             publisher.tally.times_lost = true;
             let changes = matches!(self.tree_options.destination, Destination::InPlace { .. });
             let what = if changes { UNKEPT_BY_CHANGE } else { UNKEPT };

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     let expectations = Expectations::of(&args.expectations, 1, false)?;
     let inputs = Input::list(args.input.as_slice())?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (keys, passphrases) = keys::to_open(&args.keys)?;
+    let (keys, passphrases) = keys::load_to_open(&args.keys)?;
     passphrases.check_used()?;
     let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };
     let object = Object::open(input).map_err(add_directory_hint)?;
@@ -96,7 +96,7 @@ fn write_range(
     copied.map(|_| ()).map_err(|error| add_incomplete_hint(Failure::at(blamed, error)))
 }
 
-/// Returns a reader of a pipe does not see that it ended early.
+/// Adds a hint that the output is incomplete, which a reader of a pipe cannot see.
 fn add_incomplete_hint(failure: Failure) -> Failure {
     match failure.class {
         ErrorKind::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),

@@ -54,9 +54,9 @@ impl Change {
         mine: &Recipients,
     ) -> Result<Self> {
         let set = args.is_set();
-        let mut new = keys::load(if set { &args.set } else { &args.add }, passphrases)?;
+        let mut new = keys::load_files(if set { &args.set } else { &args.add }, passphrases)?;
         for path in &args.set_file {
-            new = new.and(keys::public_keys(path, "--set-file")?);
+            new = new.and(keys::load_public_keys(path, "--set-file")?);
         }
         let (new_keys, new) = (new.keys(), make_records(new.recipients(), made));
         let mine = make_records(mine.clone(), made);
@@ -82,7 +82,7 @@ impl Change {
             _ if name == PASSPHRASE => self.passphrase = true,
             Some(id) => self.ids.push(id),
             None if Path::new(name).exists() || keys::is_public(name) => {
-                let keys = keys::load(std::slice::from_ref(name), passphrases)?;
+                let keys = keys::load_files(std::slice::from_ref(name), passphrases)?;
                 self.ids.extend(keys.recipients().iter().map(Recipient::id));
             }
             None => {

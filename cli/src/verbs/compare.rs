@@ -121,7 +121,7 @@ impl Comparison<'_> {
         mut source: Source<'_>,
     ) -> Result<Verdict> {
         let times = (self.status.modified, source.modified);
-        let age = times::of_object(times.0, times.1);
+        let age = times::compare_object(times.0, times.1);
         if rules.check == Check::Content {
             let (found, file) = self.compare_object_content(&mut source)?;
             let verdict = self.verdict_by_content(age, times, found);
@@ -159,7 +159,7 @@ impl Comparison<'_> {
     ) -> Result<Verdict> {
         let object = Object::open(input)?;
         let times = (self.status.modified, object.modified);
-        let age = times::of_plaintext(times.0, times.1);
+        let age = times::compare_plaintext(times.0, times.1);
         if rules.check == Check::Content {
             let found = self.compare_plaintext_content(object, age, expected)?;
             return Ok(self.verdict_by_content(age, times, found));
@@ -276,7 +276,7 @@ impl Comparison<'_> {
         let buffers = &mut *self.buffers;
         let mut same = Ok(true);
         let compared = plaintext.copy_to(self.threads, |text| {
-            progress::add(text.len());
+            progress::add_bytes(text.len());
             same = buffers.is_next(reader, text);
             if matches!(same, Ok(true)) { Ok(()) } else { Err(Error::Cancelled) }
         });
@@ -293,7 +293,7 @@ impl Comparison<'_> {
     fn set_time(&self, file: &File, age: Age, time: Option<SystemTime>) {
         let now = file.metadata().ok().and_then(|found| crate::platform::modified(&found));
         if age != Age::Same && now == self.status.modified {
-            times::set(file, &self.output_path.path, time);
+            times::set_modified(file, &self.output_path.path, time);
         }
     }
 
@@ -307,7 +307,7 @@ impl Comparison<'_> {
     fn verdict_by_time(&self, age: Age, times: Times, mut differences: Vec<String>) -> Verdict {
         let by_time = differences.is_empty();
         if age != Age::Same {
-            let (output, input) = (times::shown(times.0), times::shown(times.1));
+            let (output, input) = (times::format_time(times.0), times::format_time(times.1));
             differences.push(format!("its time is {output}, the input's {input}"));
         }
         if differences.is_empty() {
@@ -343,7 +343,7 @@ impl Comparison<'_> {
     /// Returns the verdict for an output that is older than its input, which is replaced only on
     /// request.
     fn older_verdict(&self, times: Times) -> Verdict {
-        let (output, input) = (times::shown(times.0), times::shown(times.1));
+        let (output, input) = (times::format_time(times.0), times::format_time(times.1));
         let path = shown(&self.output_path.path);
         let what = format!("{path}: the output is older than its input: {output}, not {input}");
         let hint = "--update replaces such outputs, --force all; --check content compares contents";

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     let outputs = Outputs::of(&args.writing, &inputs, without_ks)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.writing.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (keys, passphrases) = keys::to_open(&args.keys)?;
+    let (keys, passphrases) = keys::load_to_open(&args.keys)?;
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
         conflicts::register_inputs(&inputs);

@@ -60,10 +60,10 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let names = args.keys.iter().map(AsRef::as_ref);
     let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
     keys::check_apart(names, args.source.passphrase_fd, &inputs)?;
-    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
     let wanted =
         KeyArgs { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
-    let LoadedKeys { recipients, keys } = keys::to_encrypt(&wanted, &passphrases)?;
+    let LoadedKeys { recipients, keys } = keys::load_to_encrypt(&wanted, &passphrases)?;
     let new = LoadedKeys { recipients: make_records(recipients, &args.records), keys };
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {

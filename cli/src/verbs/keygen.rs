@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     let public = key.public().map(keystead::PublicKey::to_text);
     let beside = public.as_ref().map(|_| public_path(&args.output));
     let outputs = || [Some(&args.output), beside.as_ref()].into_iter().flatten();
-    outputs().for_each(|path| staging::sweep(path));
+    outputs().for_each(|path| staging::remove_leftovers(path));
     outputs().try_for_each(|path| refuse_existing(path))?;
 
     let kind = key.kind().name();

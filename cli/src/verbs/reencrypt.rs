@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
-    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
+    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::load_to_change(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
@@ -93,12 +93,13 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     let failed = |error| explain_open_failure(&name, error, &prefix, old);
 
     // Finds out which header opens before anything is written.
-    let ((found, provenance), side) = sidefile::open(path, file, &prefix, |overlay| {
+    let ((found, provenance), side) = sidefile::open_object(path, file, &prefix, |overlay| {
         keystead::Decryptor::new(overlay, old, expected)
             .map(|reader| (reader.info().context.clone(), reader.info().opened_by.provenance))
     })
     .map_err(failed)?;
-    let modified = times::after_change(sidefile::time(path, file, side.as_deref()).or(modified));
+    let modified =
+        times::after_change(sidefile::read_time(path, file, side.as_deref()).or(modified));
     // The header that opened describes the old object; its own may be torn.
     let header = side.clone().unwrap_or(prefix.clone());
     let was = keystead::inspect(&header, len).map_err(|error| Failure::at(&name, error))?;

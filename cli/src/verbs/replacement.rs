@@ -81,7 +81,7 @@ impl<'a> Replacement<'a> {
             let found = platform::file_id(self.path, &found).map_err(failed)?;
             self.old.check(self.path, Some(&found))?;
         }
-        let not_kept = out.keep(&self.attributes);
+        let not_kept = out.copy_attributes(&self.attributes);
         let staged = out.finish()?;
         warnings.add(self.attributes.other_names, &not_kept);
         Ok(FinishedReplacement { staged, other_names: self.attributes.other_names, not_kept })

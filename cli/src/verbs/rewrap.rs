@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         .hint("--add KEY lets a key open, --remove KEY ends that, --set KEY removes all others"));
     }
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
-    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::to_change(&args.keys)?;
+    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::load_to_change(&args.keys)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;
@@ -115,7 +115,7 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not rewrapped")) };
     if task.output_path.is_none() && !job.dry_run {
-        staging::sweep(path);
+        staging::remove_leftovers(path);
     }
     let object = Object::open(input)?;
     object.refuse_key_file()?;
@@ -198,7 +198,7 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
         prefix = object.into_memory().unwrap_or_default();
     } else if let Some((path, file)) = object.into_file().filter(|(path, _)| sidefile::exists(path))
     {
-        let (_, side) = sidefile::open(&path, &file, &prefix, |overlay| {
+        let (_, side) = sidefile::open_object(&path, &file, &prefix, |overlay| {
             SealedHeader::parse(overlay.head())?.unwrap(job.old, job.expectations.expected())
         })
         .map_err(|error| with_side_hint(&path, failed(error, &prefix)))?;

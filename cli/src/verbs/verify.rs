@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let inputs = Input::list(&args.inputs)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (named, passphrases) = keys::to_change(&args.keys)?;
+    let (named, passphrases) = keys::load_to_change(&args.keys)?;
     passphrases.check_used()?;
     let each = threads_per_file(&inputs, args.recursive, threads);
     let tree_options =
@@ -52,7 +52,7 @@ pub(super) fn verify_object(
     let name = object.name.clone();
     let mut reader = object.plaintext(&named.keys, expected)?;
     let read = reader.copy_to(threads, |text| {
-        progress::add(text.len());
+        progress::add_bytes(text.len());
         Ok(())
     });
     let len = read.map_err(|error| Failure::at(&name, error))?;

@@ -22,7 +22,7 @@ use crate::verbs::verify;
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
-    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
     let file = read_backup(&args.file, &passphrases)?;
     let named = LoadedKeys { recipients: file.recipients(), keys: file.keys() };
     let each = threads_per_file(&inputs, args.recursive, threads);
@@ -50,9 +50,9 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
 
 /// Reads a key file, or the text of a paper.
 fn read_backup(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
-    let bytes = keys::read(path)?;
+    let bytes = keys::read_file(path)?;
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| paper::is_paper(text)) else {
-        return keys::parse(path, &bytes, passphrases);
+        return keys::parse_file(path, &bytes, passphrases);
     };
     let mut reader = paper::Reader::default();
     for line in text.lines() {

@@ -20,8 +20,8 @@ use crate::report::{Report, shown};
 
 /// Prints the public halves, one a line.
 pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
-    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let keys = keys::file(&args.file, &passphrases)?;
+    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+    let keys = keys::load_file(&args.file, &passphrases)?;
     let public: Vec<_> = keys.public_keys().collect();
     if public.is_empty() {
         let what = format!("{}: a symmetric key has no public half", shown(&args.file));
@@ -43,8 +43,8 @@ pub(crate) fn public(args: &KeyFile, report: &Report) -> Result<u8> {
 /// Rewrites the key file under a passphrase. The old one stays until the new one is complete.
 pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     check_is_file(&args.file)?;
-    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let keys = keys::file(&args.file, &passphrases)?;
+    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+    let keys = keys::load_file(&args.file, &passphrases)?;
     if keys.keys().len() < keys.recipients().len() {
         let what = format!("{}: a public key is not encrypted", shown(&args.file));
         return Err(Failure::usage(what).hint("give the file with the secret key"));
@@ -66,7 +66,7 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     };
     let mut out = Output::replace(&path, options)?;
     out.write_all(text.as_bytes()).map_err(failed)?;
-    let not_kept = out.keep(&old);
+    let not_kept = out.copy_attributes(&old);
     out.commit()?;
     report.result(&json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) }))?;
     if old.other_names > 0 {

@@ -21,8 +21,8 @@ use crate::verbs::keygen;
 const MAX_TYPED: u64 = 1_048_576;
 
 pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
-    let passphrases = Passphrases::new(&args.source)?.spending(args.passphrase_memory);
-    let keys = keys::file(&args.file, &passphrases)?;
+    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+    let keys = keys::load_file(&args.file, &passphrases)?;
     if keys.keys().len() < keys.recipients().len() {
         let what = format!("{}: a public key needs no paper", shown(&args.file));
         return Err(Failure::usage(what).hint("give the file with the secret key"));
@@ -56,7 +56,7 @@ pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
 }
 
 pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
-    staging::sweep(&args.output);
+    staging::remove_leftovers(&args.output);
     keygen::refuse_existing(&args.output)?;
     if args.source.passphrase_fd == Some(0) {
         return Err(Failure::usage("--passphrase-fd 0: stdin is what the key is read from")
