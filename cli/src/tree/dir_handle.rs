@@ -21,9 +21,9 @@ pub(crate) struct Status {
 
 /// A name in an open directory, and its path. Only one of the two is used, depending on the system.
 #[derive(Clone, Copy)]
+#[allow(dead_code, reason = "Unix uses the name, other systems the path")]
 pub(super) struct DirEntry<'a> {
     pub(super) name: &'a OsStr,
-    #[cfg_attr(unix, allow(dead_code, reason = "Unix reaches files through the open folder"))]
     pub(super) path: &'a Path,
 }
 

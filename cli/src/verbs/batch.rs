@@ -61,9 +61,9 @@ impl From<Value> for Outcome {
 #[derive(Clone, Copy)]
 pub(crate) struct TreeOptions<'a> {
     /// `-r`.
-    pub(crate) taken: bool,
+    pub(crate) recursive: bool,
     /// Only names that end in `.ks`.
-    pub(crate) objects: bool,
+    pub(crate) objects_only: bool,
     /// Where the outputs go.
     pub(crate) destination: Destination<'a>,
 }
@@ -130,7 +130,8 @@ impl Batch<'_> {
     ) -> Result<Tally> {
         // The umask is read by changing it, which no other thread may see.
         #[cfg(unix)]
-        if self.tree_options.taken && !matches!(self.tree_options.destination, Destination::Nowhere)
+        if self.tree_options.recursive
+            && !matches!(self.tree_options.destination, Destination::Nowhere)
         {
             crate::platform::umask();
         }
@@ -142,14 +143,17 @@ impl Batch<'_> {
             Job::Failed(name, failure) => Event::Finished(name, Err(failure)),
             Job::EndOfTree(tree) => Event::EndOfTree(tree),
         };
-        let recursive = self.tree_options.taken;
+        let recursive = self.tree_options.recursive;
         let progress = self.report.has_progress().then(|| {
             let inputs = inputs.to_vec();
             Progress::start(move || measure_total(&inputs, recursive))
         });
         workers::in_order(self.threads, jobs, outcome, |outcome| publisher.take(outcome))?;
         drop(progress);
-        if self.tree_options.taken && self.tree_options.objects && publisher.tally.is_empty() {
+        if self.tree_options.recursive
+            && self.tree_options.objects_only
+            && publisher.tally.is_empty()
+        {
             for input in inputs {
                 publisher.take(Event::Finished(input.shown(), Err(self.no_object(input))))?;
             }
@@ -160,7 +164,7 @@ impl Batch<'_> {
             let what = if changes { UNKEPT_BY_CHANGE } else { UNKEPT };
             self.report.hint(&format!("{}: {what}", shown(&path)));
         }
-        if self.tree_options.taken {
+        if self.tree_options.recursive {
             self.report.line(&publisher.tally.line(self.verb))?;
             self.report.result(&publisher.tally.json(self.verb))?;
         }
@@ -185,7 +189,7 @@ impl Batch<'_> {
 
     fn list_jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
         match input {
-            Input::File(path) if self.tree_options.taken && path.is_dir() => {
+            Input::File(path) if self.tree_options.recursive && path.is_dir() => {
                 match self.walk_folder(path) {
                     Ok(jobs) => jobs,
                     Err(failure) => Box::new(std::iter::once(Job::Failed(shown(path), failure))),
@@ -201,7 +205,7 @@ impl Batch<'_> {
     /// Returns the mode of an output directory. The provider chose the mode of the objects'
     /// directory; it does not choose who may enter that of the plaintext.
     const fn folder_mode(&self, mode: u32) -> u32 {
-        if self.tree_options.objects { mode & 0o700 } else { mode }
+        if self.tree_options.objects_only { mode & 0o700 } else { mode }
     }
 
     /// Returns the jobs of a directory. The output tree is created on the way, each directory
@@ -244,7 +248,9 @@ impl Batch<'_> {
                 walk.leave();
                 Some(Job::Failed(shown(&path), failure))
             }
-            Found::File(entry) if self.tree_options.objects && !is_object_name(&entry.path) => {
+            Found::File(entry)
+                if self.tree_options.objects_only && !is_object_name(&entry.path) =>
+            {
                 Some(Job::Skipped(entry.path, "its name does not end in .ks"))
             }
             Found::File(entry) => {

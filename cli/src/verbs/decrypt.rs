@@ -61,8 +61,8 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
         report,
     };
     let tree_options = TreeOptions {
-        taken: args.writing.recursive,
-        objects: true,
+        recursive: args.writing.recursive,
+        objects_only: true,
         destination: Destination::Tree(outputs),
     };
     Batch { verb: "decrypt", threads, tree_options, report }

@@ -79,8 +79,8 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         report,
     };
     let tree_options = TreeOptions {
-        taken: args.writing.recursive,
-        objects: false,
+        recursive: args.writing.recursive,
+        objects_only: false,
         destination: Destination::Tree(outputs),
     };
     Batch { verb: "encrypt", threads, tree_options, report }

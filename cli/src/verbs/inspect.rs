@@ -17,8 +17,11 @@ use crate::sidefile;
 
 pub(crate) fn run(args: &Inspect, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
-    let tree_options =
-        TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
+    let tree_options = TreeOptions {
+        recursive: args.recursive,
+        objects_only: true,
+        destination: Destination::Nowhere,
+    };
     Batch { verb: "inspect", threads, tree_options, report }
         .run(&inputs, |task| inspect_object(&task.input, report))
 }

@@ -22,8 +22,11 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let (named, passphrases) = keys::load_to_change(&args.keys)?;
     passphrases.check_used()?;
     let each = threads_per_file(&inputs, args.recursive, threads);
-    let tree_options =
-        TreeOptions { taken: args.recursive, objects: true, destination: Destination::Nowhere };
+    let tree_options = TreeOptions {
+        recursive: args.recursive,
+        objects_only: true,
+        destination: Destination::Nowhere,
+    };
     // A floor belongs to one object; for many objects, --json prints them.
     let single = inputs.len() == 1 && !args.recursive;
     let floor = OnceLock::new();
