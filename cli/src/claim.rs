@@ -35,7 +35,7 @@ impl<'a> Claim<'a> {
         let mut created = create(to, UNUSUAL);
         if matches!(created, Err(Errno::EXIST)) && is_claim(to) {
             // The marker is ours, so no live run has written these words.
-            let _ = unlinkat(to.folder, to.path, AtFlags::empty());
+            let _ = unlinkat(to.dir, to.path, AtFlags::empty());
             created = create(to, UNUSUAL);
         }
         match created {
@@ -67,11 +67,11 @@ impl<'a> Claim<'a> {
             self.marker.remove();
             return Err(PublishError::new(RENAMING, Errno::EXIST));
         }
-        let mut renamed = renameat(from.folder, from.path, to.folder, to.path);
+        let mut renamed = renameat(from.dir, from.path, to.dir, to.path);
         if renamed == Err(Errno::EXIST) {
             // A file system whose rename never replaces needs no claim.
-            let _ = unlinkat(to.folder, to.path, AtFlags::empty());
-            renamed = renameat(from.folder, from.path, to.folder, to.path);
+            let _ = unlinkat(to.dir, to.path, AtFlags::empty());
+            renamed = renameat(from.dir, from.path, to.dir, to.path);
         }
         match renamed {
             Ok(()) => {
@@ -88,7 +88,7 @@ impl<'a> Claim<'a> {
     /// Removes the claim, if it still exists, and its marker.
     fn release(&self) {
         if read_words(self.to).is_some_and(|words| WORDS.starts_with(&words)) {
-            let _ = unlinkat(self.to.folder, self.to.path, AtFlags::empty());
+            let _ = unlinkat(self.to.dir, self.to.path, AtFlags::empty());
         }
         self.marker.remove();
     }
@@ -128,7 +128,7 @@ impl<'a> Marker<'a> {
     /// On some mounts a file that is removed before it is closed reappears.
     fn remove(&self) {
         let _ = filesystem::flush(&self.file);
-        let _ = unlinkat(self.to.folder, &self.path, AtFlags::empty());
+        let _ = unlinkat(self.to.dir, &self.path, AtFlags::empty());
     }
 }
 
@@ -144,7 +144,7 @@ pub(crate) enum Leftover {
 /// Removes the claim and the marker that a killed run left at the name of an output.
 pub(crate) fn recover(to: At<'_>) -> Leftover {
     let path = marker_path(to);
-    let marker = match openat(to.folder, &path, OFlags::RDONLY | FLAGS, Mode::empty()) {
+    let marker = match openat(to.dir, &path, OFlags::RDONLY | FLAGS, Mode::empty()) {
         Ok(marker) => File::from(marker),
         Err(Errno::NOENT) => return Leftover::None,
         // Some mounts cannot open a file for reading while it is written.
@@ -156,10 +156,10 @@ pub(crate) fn recover(to: At<'_>) -> Leftover {
         return Leftover::Busy;
     }
     let is_left = is_claim(to) || is_begun_claim(to, &found);
-    if is_left && unlinkat(to.folder, to.path, AtFlags::empty()).is_err() {
+    if is_left && unlinkat(to.dir, to.path, AtFlags::empty()).is_err() {
         return Leftover::Busy;
     }
-    match unlinkat(to.folder, &path, AtFlags::empty()) {
+    match unlinkat(to.dir, &path, AtFlags::empty()) {
         Ok(()) => Leftover::None,
         Err(_) => Leftover::Busy,
     }
@@ -178,7 +178,7 @@ fn marker_path(to: At<'_>) -> PathBuf {
 /// Creates a file exclusively.
 fn create(at: At<'_>, mode: u32) -> Result<File, Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | FLAGS;
-    openat(at.folder, at.path, flags, Mode::from_bits_truncate(wide(mode))).map(File::from)
+    openat(at.dir, at.path, flags, Mode::from_bits_truncate(wide(mode))).map(File::from)
 }
 
 /// Returns whether the file at a name is a claim, by its text.
@@ -212,7 +212,7 @@ fn is_begun_claim(to: At<'_>, marker: &Metadata) -> bool {
 
 /// Opens the regular file at a name without following a link.
 fn open(at: At<'_>) -> Option<(File, Metadata)> {
-    let file = openat(at.folder, at.path, OFlags::RDONLY | FLAGS, Mode::empty()).ok()?;
+    let file = openat(at.dir, at.path, OFlags::RDONLY | FLAGS, Mode::empty()).ok()?;
     let file = File::from(file);
     let found = file.metadata().ok()?;
     found.is_file().then_some((file, found))

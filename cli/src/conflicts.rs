@@ -77,11 +77,11 @@ pub(crate) fn check_output(path: &Path) -> Result<()> {
         return Ok(());
     }
     // Without its directory, the output cannot be created.
-    output::folder_of(path).canonicalize().map_or(Ok(()), |real| check_outside(path, &real))
+    output::parent_dir(path).canonicalize().map_or(Ok(()), |real| check_outside(path, &real))
 }
 
 /// Fails where a directory for outputs is one that this run reads.
-pub(crate) fn check_folder(path: &Path, id: &FileId) -> Result<()> {
+pub(crate) fn check_dir(path: &Path, id: &FileId) -> Result<()> {
     match lock(&INPUT_DIRS).iter().any(|(_, tree)| tree == id) {
         true => Err(output_in_input(path)),
         false => Ok(()),
@@ -115,16 +115,16 @@ pub(crate) fn check_inputs(inputs: &[Input]) -> Result<()> {
 
 /// Fails where stderr is written to an object in this directory. Messages about earlier files would
 /// change it.
-fn check_stderr_below(folder: &Path) -> Result<()> {
-    let Some(_) = stdio::file(Stream::Stderr).filter(|_| folder.is_dir()) else { return Ok(()) };
+fn check_stderr_below(dir: &Path) -> Result<()> {
+    let Some(_) = stdio::file(Stream::Stderr).filter(|_| dir.is_dir()) else { return Ok(()) };
     let Some(written) = stdio::path(Stream::Stderr).filter(|path| is_object(path)) else {
         return Ok(());
     };
-    if !folder.canonicalize().is_ok_and(|real| written.starts_with(real)) {
+    if !dir.canonicalize().is_ok_and(|real| written.starts_with(real)) {
         return Ok(());
     }
     stdio::mute_stderr();
-    let what = format!("{}: stderr is written to an object in it", shown(folder));
+    let what = format!("{}: stderr is written to an object in it", shown(dir));
     Err(Failure::usage(what).hint("redirect stderr to another file"))
 }
 

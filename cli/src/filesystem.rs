@@ -7,13 +7,13 @@ use std::path::Path;
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    close, file_system, flush, is_unsupported, may_move_times, renames_folders, sync_dir,
-    sync_file, takes_any_order,
+    close, file_system, flush, is_unsupported, may_move_times, renames_dirs, sync_dir, sync_file,
+    takes_any_order,
 };
 #[cfg(unix)]
 pub(crate) use unix::{
-    close, file_system, flush, is_unsupported, may_move_times, renames_folders, sync_dir,
-    sync_file, takes_any_order,
+    close, file_system, flush, is_unsupported, may_move_times, renames_dirs, sync_dir, sync_file,
+    takes_any_order,
 };
 
 #[cfg(unix)]
@@ -21,12 +21,12 @@ mod unix {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::output::folder_of;
+    use crate::output::parent_dir;
 
     /// Returns the name of the file system at a path, where the system knows it.
     pub(crate) fn file_system(path: &Path) -> Option<String> {
-        let folder = folder_of(path);
-        let device = rustix::fs::stat(folder).ok()?.st_dev;
+        let dir = parent_dir(path);
+        let device = rustix::fs::stat(dir).ok()?.st_dev;
         let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
         let mut mounts = mounts.lines().filter_map(|line| line.split_once(" - "));
@@ -100,8 +100,8 @@ mod unix {
     /// Returns whether a directory can be renamed together with files just written in it. Some FUSE
     /// file systems cannot, some copy each file, and some lose sight of the files for a while.
     #[cfg(target_os = "linux")]
-    pub(crate) fn renames_folders(folder: &Path) -> bool {
-        rustix::fs::statfs(folder).is_ok_and(|found| found.f_type != FUSE_MAGIC)
+    pub(crate) fn renames_dirs(dir: &Path) -> bool {
+        rustix::fs::statfs(dir).is_ok_and(|found| found.f_type != FUSE_MAGIC)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -110,7 +110,7 @@ mod unix {
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn renames_folders(_folder: &Path) -> bool {
+    pub(crate) fn renames_dirs(_dir: &Path) -> bool {
         true
     }
 
@@ -160,7 +160,7 @@ mod other {
     }
 
     /// Returns false: an open file in a directory prevents its rename.
-    pub(crate) fn renames_folders(_folder: &Path) -> bool {
+    pub(crate) fn renames_dirs(_dir: &Path) -> bool {
         false
     }
 }

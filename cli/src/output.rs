@@ -242,15 +242,15 @@ impl AtomicFile {
         if !options.force && path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }
-        let folder = folder_of(path);
+        let dir = parent_dir(path);
         // The link /dev/stdout would be replaced by a file.
-        let devices = folder.starts_with("/dev") && !folder.starts_with("/dev/shm");
-        if devices || folder.starts_with("/proc") {
+        let devices = dir.starts_with("/dev") && !dir.starts_with("/dev/shm");
+        if devices || dir.starts_with("/proc") {
             let failure = Failure::usage(format!("{}: files are not made here", shown(path)));
             return Err(failure.hint("`-o -` writes to stdout"));
         }
         let temp = PrivateFile::create(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound if !folder.exists() => no_folder(folder),
+            io::ErrorKind::NotFound if !dir.exists() => no_directory(dir),
             _ => Failure::io(path, error),
         })?;
         Ok(Self { temp, path: path.to_owned(), options })
@@ -275,15 +275,15 @@ impl AtomicFile {
             }
         })?;
         if options.sync {
-            filesystem::sync_dir(folder_of(&path)).map_err(failed)?;
+            filesystem::sync_dir(parent_dir(&path)).map_err(failed)?;
         }
         Ok(())
     }
 }
 
 /// Returns the directory that contains a path.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+pub(crate) fn parent_dir(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 pub(crate) fn exists(path: &Path) -> Failure {
@@ -291,8 +291,8 @@ pub(crate) fn exists(path: &Path) -> Failure {
         .hint("--force replaces it; -o names another")
 }
 
-fn no_folder(folder: &Path) -> Failure {
-    Failure::new(ErrorKind::Io, format!("{}: no such directory", shown(folder)))
+fn no_directory(dir: &Path) -> Failure {
+    Failure::new(ErrorKind::Io, format!("{}: no such directory", shown(dir)))
         .hint("make it, or name an output elsewhere")
 }
 

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    At, FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, has_room,
+    At, FileId, Terminal, create_private_dir, create_side, dir_lock, file_id, has_room,
     is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode, mode_of, modified,
-    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
+    next_data, open_many, open_side, punch, read_at, rename_dir, reserve, room_pays, set_mode,
     start_writing, stdout_file, umask,
 };
 #[cfg(unix)]
@@ -20,9 +20,9 @@ pub(crate) use unix::{is_ignored, time, wide};
 
 #[cfg(not(unix))]
 pub(crate) use other::{
-    At, FileId, Terminal, create_private_dir, create_side, file_id, folder_lock, has_room,
+    At, FileId, Terminal, create_private_dir, create_side, dir_lock, file_id, has_room,
     is_locked_by, is_mine, is_out_of_files, is_pipe, is_still_at, mode, mode_of, modified,
-    next_data, open_many, open_side, punch, read_at, rename_folder, reserve, room_pays, set_mode,
+    next_data, open_many, open_side, punch, read_at, rename_dir, reserve, room_pays, set_mode,
     start_writing, stdout_file,
 };
 
@@ -60,17 +60,17 @@ mod unix {
     /// A name, relative to the working directory or to an open one.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct At<'a> {
-        pub(crate) folder: BorrowedFd<'a>,
+        pub(crate) dir: BorrowedFd<'a>,
         pub(crate) path: &'a Path,
     }
 
     impl<'a> At<'a> {
         pub(crate) const fn path(path: &'a Path) -> Self {
-            Self { folder: CWD, path }
+            Self { dir: CWD, path }
         }
 
-        pub(crate) fn entry(folder: &'a impl AsFd, name: &'a OsStr) -> Self {
-            Self { folder: folder.as_fd(), path: Path::new(name) }
+        pub(crate) fn entry(dir: &'a impl AsFd, name: &'a OsStr) -> Self {
+            Self { dir: dir.as_fd(), path: Path::new(name) }
         }
     }
 
@@ -81,7 +81,7 @@ mod unix {
             (found.st_dev, found.st_ino, found.st_mtime, found.st_mtime_nsec, found.st_size)
         };
         let open = fstat(file).map(stamp);
-        open.is_ok() && open == statat(at.folder, at.path, AtFlags::SYMLINK_NOFOLLOW).map(stamp)
+        open.is_ok() && open == statat(at.dir, at.path, AtFlags::SYMLINK_NOFOLLOW).map(stamp)
     }
 
     pub(crate) fn file_id(_path: &Path, metadata: &Metadata) -> io::Result<FileId> {
@@ -142,7 +142,7 @@ mod unix {
     }
 
     /// Opens the file to lock while working in a directory: the directory itself.
-    pub(crate) fn folder_lock(path: &Path) -> io::Result<File> {
+    pub(crate) fn dir_lock(path: &Path) -> io::Result<File> {
         open_side(path)
     }
 
@@ -153,7 +153,7 @@ mod unix {
 
     /// Renames a directory to a free name. Without a system call for that, a plain rename is used:
     /// a directory replaces no file, and only an empty directory, so nothing is lost.
-    pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
+    pub(crate) fn rename_dir(from: &Path, to: &Path) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         {
             use rustix::fs::{RenameFlags, renameat_with};
@@ -405,7 +405,7 @@ mod other {
     }
 
     /// Opens a file in the directory to lock, since directories cannot be locked on this system.
-    pub(crate) fn folder_lock(path: &Path) -> io::Result<File> {
+    pub(crate) fn dir_lock(path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create(true).truncate(false).open(path.join("lock"))
     }
 
@@ -413,7 +413,7 @@ mod other {
         path.join("lock").exists()
     }
 
-    pub(crate) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
+    pub(crate) fn rename_dir(from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
 

@@ -21,7 +21,7 @@ pub(crate) const ATTEMPTS: u8 = 10;
 
 /// Replaces the name of an output for a private directory that belongs to no single output. No file
 /// can have this name.
-pub(crate) const FOLDER_ITSELF: &str = ".";
+pub(crate) const DIR_ITSELF: &str = ".";
 
 /// Returns the private name for the output that is called `output` in its directory.
 pub(crate) fn private_name(output: &OsStr, part: Part) -> String {
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(name("text.ks", Part::Attempt(9)), ".keystead-uollvgjvg4z9.tmp");
         assert_eq!(name("text.ks", Part::Marker), ".keystead-uollvgjvg4zc.tmp");
         assert_ne!(name("text", Part::Marker), name("text.ks", Part::Marker));
-        assert!(is_private(OsStr::new(&name(FOLDER_ITSELF, Part::Attempt(3)))));
+        assert!(is_private(OsStr::new(&name(DIR_ITSELF, Part::Attempt(3)))));
         for other in [".keystead-abc.tmp", ".keystead-abcdefghijkl.tmp.txt", "a.tmp"] {
             assert!(!is_private(OsStr::new(other)));
         }

@@ -68,10 +68,10 @@ mod unix {
             Err(error) if is_answer(error) => return Err(PublishError::new(AT_ONCE, error)),
             Err(_) => {}
         }
-        match linkat(from.folder, from.path, to.folder, to.path, AtFlags::empty()) {
+        match linkat(from.dir, from.path, to.dir, to.path, AtFlags::empty()) {
             Ok(()) => {
                 // The output is complete whether its private name goes now or in the next run.
-                let _ = unlinkat(from.folder, from.path, AtFlags::empty());
+                let _ = unlinkat(from.dir, from.path, AtFlags::empty());
                 return Ok(());
             }
             Err(error) if is_answer(error) => return Err(PublishError::new(BY_LINK, error)),
@@ -83,7 +83,7 @@ mod unix {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     fn rename_at_once(from: At<'_>, to: At<'_>) -> Result<(), Errno> {
         let flags = rustix::fs::RenameFlags::NOREPLACE;
-        rustix::fs::renameat_with(from.folder, from.path, to.folder, to.path, flags)
+        rustix::fs::renameat_with(from.dir, from.path, to.dir, to.path, flags)
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]

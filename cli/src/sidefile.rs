@@ -13,7 +13,7 @@ use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
 use crate::input::read_full;
-use crate::output::folder_of;
+use crate::output::parent_dir;
 use crate::platform;
 use crate::positional::PositionalReader;
 use crate::report::shown;
@@ -146,7 +146,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
     let failed = |error| Failure::io(&side, error);
     let modified = file.metadata().ok().and_then(|metadata| platform::modified(&metadata));
     let modified = times::after_change(modified);
-    let folder = folder_of(&side);
+    let dir = parent_dir(&side);
     // Signals wait: this takes a few writes, whatever the size of the object.
     let _hold = cancel::hold();
     let mut out = platform::create_side(&side).map_err(|error| match error.kind() {
@@ -157,7 +157,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
     let written = out.write_all(header).and_then(|()| {
         times::set_modified(&out, path, modified);
         if sync {
-            filesystem::sync_file(&out).and_then(|()| filesystem::sync_dir(folder))
+            filesystem::sync_file(&out).and_then(|()| filesystem::sync_dir(dir))
         } else {
             Ok(())
         }
@@ -219,7 +219,7 @@ pub(crate) fn remove(path: &Path, sync: bool) -> Result<()> {
         removed => removed.map_err(|error| Failure::io(&side, error))?,
     }
     if sync {
-        filesystem::sync_dir(folder_of(&side)).map_err(|error| Failure::io(&side, error))?;
+        filesystem::sync_dir(parent_dir(&side)).map_err(|error| Failure::io(&side, error))?;
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cancel::{self, Pending};
 use crate::filesystem;
-use crate::output::folder_of;
+use crate::output::parent_dir;
 use crate::platform::{self, At, is_still_at};
-use crate::private_names::{self, ATTEMPTS, FOLDER_ITSELF, Part, private_name};
+use crate::private_names::{self, ATTEMPTS, DIR_ITSELF, Part, private_name};
 use crate::publish::{PublishError, rename_new};
 
 /// A private file. Dropped without [`PrivateFile::persist`], it is removed.
@@ -25,7 +25,7 @@ pub(crate) struct PrivateFile {
 impl PrivateFile {
     /// Creates the private file for an output.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
-        for path in candidate_names(folder_of(output), name_of(output)) {
+        for path in candidate_names(parent_dir(output), name_of(output)) {
             let hold = cancel::hold();
             match platform::create_side(&path) {
                 Ok(file) => {
@@ -47,7 +47,7 @@ impl PrivateFile {
             }
         }
         let _hold = cancel::hold();
-        create_random(folder_of(output), platform::create_side)
+        create_random(parent_dir(output), platform::create_side)
             .map(|(file, path)| Self::new(file, path))
     }
 
@@ -116,12 +116,12 @@ pub(crate) struct PrivateDir {
 impl PrivateDir {
     /// Creates the private directory for an output that is a directory.
     pub(crate) fn create(output: &Path) -> io::Result<Self> {
-        Self::create_as(folder_of(output), name_of(output))
+        Self::create_as(parent_dir(output), name_of(output))
     }
 
     /// Creates a private directory inside a directory, for outputs in it.
     pub(crate) fn create_in(folder: &Path) -> io::Result<Self> {
-        Self::create_as(folder, OsStr::new(FOLDER_ITSELF))
+        Self::create_as(folder, OsStr::new(DIR_ITSELF))
     }
 
     fn create_as(folder: &Path, name: &OsStr) -> io::Result<Self> {
@@ -156,7 +156,7 @@ impl PrivateDir {
 
     fn new(path: PathBuf) -> io::Result<Self> {
         let pending = Some(Pending::new(&path, None));
-        let lock = match platform::folder_lock(&path) {
+        let lock = match platform::dir_lock(&path) {
             // Another name would not help.
             Err(error) if platform::is_out_of_files(&error) => {
                 let _ = std::fs::remove_dir(&path);
@@ -181,7 +181,7 @@ impl PrivateDir {
     /// Renames it to its final name, unless that is taken.
     pub(crate) fn persist(mut self, path: &Path) -> Result<(), PublishError> {
         let _hold = cancel::hold();
-        let renamed = platform::rename_folder(&self.path, path);
+        let renamed = platform::rename_dir(&self.path, path);
         renamed.map_err(|error| PublishError::new("renaming the finished directory", error))?;
         self.pending = None;
         Ok(())
@@ -199,7 +199,7 @@ impl Drop for PrivateDir {
 /// Removes leftovers of killed runs for an output: private files and directories, and a claim. A
 /// failure is ignored: the next run tries again.
 pub(crate) fn remove_leftovers(output: &Path) {
-    sweep_names(folder_of(output), name_of(output));
+    sweep_names(parent_dir(output), name_of(output));
     #[cfg(unix)]
     crate::claim::recover(At::path(output));
 }
@@ -207,7 +207,7 @@ pub(crate) fn remove_leftovers(output: &Path) {
 /// Removes leftovers of killed runs in a directory that they filled. Returns whether there were
 /// any.
 pub(crate) fn remove_leftovers_in(folder: &Path) -> bool {
-    sweep_names(folder, OsStr::new(FOLDER_ITSELF))
+    sweep_names(folder, OsStr::new(DIR_ITSELF))
 }
 
 /// Removes leftovers under the private names. Each lookup costs a request on cloud mounts, so a few
@@ -266,7 +266,7 @@ fn remove_leftover(path: &Path) -> bool {
         Ok(found) => found,
     };
     let is_dir = found.is_dir();
-    let lock = if is_dir { platform::folder_lock(path) } else { platform::open_side(path) };
+    let lock = if is_dir { platform::dir_lock(path) } else { platform::open_side(path) };
     let Ok(lock) = lock else { return true };
     let ours = platform::is_mine(&found) && (is_dir || found.is_file());
     if !ours || lock.try_lock().is_err() {

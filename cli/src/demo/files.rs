@@ -27,7 +27,7 @@ pub(crate) fn collect(stage: &mut Sandbox, path: &Path) -> Result<StepResult> {
     let metadata = path.metadata().map_err(failed)?;
     let (base, mut walk) = if metadata.is_dir() {
         let mut walk = Walk { found: Vec::new(), bytes: 0, capped: false };
-        walk.folder(path, Path::new(""))?;
+        walk.dir(path, Path::new(""))?;
         (path.to_owned(), walk)
     } else {
         let name = path.file_name().map(PathBuf::from).unwrap_or_default();
@@ -77,9 +77,9 @@ pub(crate) fn collect(stage: &mut Sandbox, path: &Path) -> Result<StepResult> {
 impl Walk {
     /// Collects files in order of names. Skips links, devices, hidden directories, build outputs
     /// and unreadable files.
-    fn folder(&mut self, base: &Path, below: &Path) -> Result<()> {
-        let folder = base.join(below);
-        let entries = match fs::read_dir(&folder) {
+    fn dir(&mut self, base: &Path, below: &Path) -> Result<()> {
+        let dir = base.join(below);
+        let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if below == Path::new("") => return Err(Failure::io(base, error)),
             Err(_) => return Ok(()),
@@ -93,7 +93,7 @@ impl Walk {
             if metadata.is_dir() {
                 let text = name.to_string_lossy();
                 if !text.starts_with('.') && !SKIPPED.contains(&&*text) {
-                    self.folder(base, &relative)?;
+                    self.dir(base, &relative)?;
                 }
             } else if metadata.is_file() && fs::File::open(entry.path()).is_ok() {
                 if self.found.len() >= MAX_FILES || self.bytes + metadata.len() > MAX_BYTES {

@@ -33,7 +33,7 @@ pub(super) type Name = (OsString, Option<Kind>);
 /// What a name refers to.
 pub(super) enum Kind {
     File,
-    Folder,
+    Directory,
     /// Neither a file nor a directory, with the reason why it is skipped.
     Other(&'static str),
 }
@@ -72,7 +72,7 @@ mod unix {
         }
 
         /// Opens a subdirectory.
-        pub(in super::super) fn folder(&self, name: &OsStr, _path: &Path) -> io::Result<Self> {
+        pub(in super::super) fn dir(&self, name: &OsStr, _path: &Path) -> io::Result<Self> {
             let flags = FOLDER | OFlags::NOFOLLOW;
             Ok(Self(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
         }
@@ -125,7 +125,7 @@ mod unix {
         ) -> io::Result<Self> {
             let bits = mode_of(mode);
             rustix::fs::mkdirat(&self.0, name, bits)?;
-            let made = self.folder(name, path)?;
+            let made = self.dir(name, path)?;
             made.set_mode(path, mode);
             Ok(made)
         }
@@ -156,16 +156,16 @@ mod unix {
         pub(in super::super) fn rename(
             &self,
             from: DirEntry<'_>,
-            folder: &Self,
+            dir: &Self,
             to: DirEntry<'_>,
             replace: bool,
         ) -> Result<(), PublishError> {
             if replace {
-                let renamed = rustix::fs::renameat(&self.0, from.name, &folder.0, to.name);
+                let renamed = rustix::fs::renameat(&self.0, from.name, &dir.0, to.name);
                 return renamed
                     .map_err(|error| PublishError::new("renaming it over the old file", error));
             }
-            publish::rename_new(At::entry(&self.0, from.name), At::entry(&folder.0, to.name))
+            publish::rename_new(At::entry(&self.0, from.name), At::entry(&dir.0, to.name))
         }
 
         /// Removes the claim that a killed run left at a name, and its marker.
@@ -213,7 +213,7 @@ mod unix {
     fn kind(found: FileType) -> Option<Kind> {
         Some(match found {
             FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Folder,
+            FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::Other("a symbolic link"),
             FileType::Fifo => Kind::Other("a FIFO"),
             FileType::Socket => Kind::Other("a socket"),
@@ -250,7 +250,7 @@ mod other {
             Self::open(path)
         }
 
-        pub(in super::super) fn folder(&self, _name: &OsStr, path: &Path) -> io::Result<Self> {
+        pub(in super::super) fn dir(&self, _name: &OsStr, path: &Path) -> io::Result<Self> {
             no_link(path)?;
             Self::open(path)
         }
@@ -309,7 +309,7 @@ mod other {
         pub(in super::super) fn rename(
             &self,
             from: DirEntry<'_>,
-            _folder: &Self,
+            _dir: &Self,
             to: DirEntry<'_>,
             replace: bool,
         ) -> Result<(), PublishError> {
@@ -344,7 +344,7 @@ mod other {
     fn kind(found: std::fs::FileType) -> Kind {
         match found {
             found if found.is_file() => Kind::File,
-            found if found.is_dir() => Kind::Folder,
+            found if found.is_dir() => Kind::Directory,
             found if found.is_symlink() => Kind::Other("a symbolic link"),
             _ => Kind::Other("neither a file nor a directory"),
         }

@@ -28,7 +28,7 @@ use crate::times;
 #[derive(Clone)]
 pub(crate) struct OutputPath {
     pub(super) tree: Arc<OutputTree>,
-    pub(super) folder: Arc<DirHandle>,
+    pub(super) dir: Arc<DirHandle>,
     pub(super) name: OsString,
     /// The path in messages.
     pub(crate) path: PathBuf,
@@ -82,14 +82,14 @@ impl OutputPath {
             return Ok(None);
         }
         let status = || {
-            let status = self.folder.status(&self.name, &self.path);
+            let status = self.dir.status(&self.name, &self.path);
             status.map_err(|error| Failure::io(&self.path, error))
         };
         let found = status()?;
         // A killed run may have left a claim at this name.
         let len = found.as_ref().and_then(|found| found.len);
         if self.tree.is_shared || len.is_some_and(DirHandle::may_be_claim) {
-            self.folder.recover(&self.name);
+            self.dir.recover(&self.name);
             return status();
         }
         Ok(found)
@@ -97,7 +97,7 @@ impl OutputPath {
 
     /// Returns the existing file as an input.
     pub(crate) fn entry(&self) -> Entry {
-        Entry::new(Arc::clone(&self.folder), self.name.clone(), self.path.clone())
+        Entry::new(Arc::clone(&self.dir), self.name.clone(), self.path.clone())
     }
 
     /// Creates the output file, still without its name.
@@ -105,8 +105,8 @@ impl OutputPath {
         let target = self.tree.choose_target(options.len)?;
         let _hold = cancel::hold();
         let file = match &target {
-            WriteTarget::InPlace(_) => self.folder.create(&self.name, &self.path, options.mode),
-            WriteTarget::Staged(staging_dir, name) => staging_dir.folder.create(
+            WriteTarget::InPlace(_) => self.dir.create(&self.name, &self.path, options.mode),
+            WriteTarget::Staged(staging_dir, name) => staging_dir.dir.create(
                 name.as_ref(),
                 &staging_dir.temp.path().join(name),
                 options.mode,
@@ -127,7 +127,7 @@ impl OutputPath {
 
     /// Fails where another process replaced or changed the file meanwhile. What it wrote stays.
     fn check_same(&self, replaced: &ReplacedFile) -> Result<()> {
-        let found = self.folder.status(&self.name, &self.path);
+        let found = self.dir.status(&self.name, &self.path);
         let found = found.map_err(|error| Failure::io(&self.path, error))?;
         replaced.check(&self.path, found.as_ref().map(|found| &found.id))
     }
@@ -158,14 +158,14 @@ struct PendingOutput {
 /// A complete file that waits for its name.
 pub(crate) enum Staged {
     /// It is published together with its directory.
-    Folder(Arc<OutputTree>),
+    Directory(Arc<OutputTree>),
     File(Box<StagedFile>),
 }
 
 impl Staged {
     pub(crate) fn tree(&self) -> &Arc<OutputTree> {
         match self {
-            Self::Folder(tree) => tree,
+            Self::Directory(tree) => tree,
             Self::File(file) => &file.output_path.tree,
         }
     }
@@ -187,7 +187,7 @@ impl OutputFile {
         let staged = match target {
             WriteTarget::InPlace(writing) => {
                 writing.complete(self.written);
-                Some(Staged::Folder(Arc::clone(&output_path.tree)))
+                Some(Staged::Directory(Arc::clone(&output_path.tree)))
             }
             WriteTarget::Staged(staging_dir, name) => {
                 let staged = StagedFile {
@@ -249,11 +249,9 @@ impl Drop for OutputFile {
         // On some mounts a file that is removed before it is closed reappears.
         let _ = self.file.take().map(filesystem::close);
         let _ = match target {
-            WriteTarget::InPlace(_) => {
-                output_path.folder.remove(&output_path.name, &output_path.path)
-            }
+            WriteTarget::InPlace(_) => output_path.dir.remove(&output_path.name, &output_path.path),
             WriteTarget::Staged(staging_dir, name) => {
-                staging_dir.folder.remove(name.as_ref(), &staging_dir.temp.path().join(name))
+                staging_dir.dir.remove(name.as_ref(), &staging_dir.temp.path().join(name))
             }
         };
     }
@@ -278,23 +276,23 @@ impl StagedFile {
     fn move_into_place(&self) -> Result<()> {
         let Self { output_path, staging_dir, name, .. } = self;
         let from = staging_dir.temp.path().join(name);
-        output_path.tree.mark_touched(output::folder_of(&output_path.path));
+        output_path.tree.mark_touched(output::parent_dir(&output_path.path));
         let hold = cancel::hold();
         if let Some(replaced) = &self.replaces {
             output_path.check_same(replaced)?;
         }
         let entry = DirEntry { name: name.as_ref(), path: &from };
         let to = DirEntry { name: &output_path.name, path: &output_path.path };
-        let renamed = staging_dir.folder.rename(entry, &output_path.folder, to, self.force);
+        let renamed = staging_dir.dir.rename(entry, &output_path.dir, to, self.force);
         drop(hold);
         match renamed {
             // Another file system is mounted at the destination.
             Err(unnamed) if unnamed.error.kind() == io::ErrorKind::CrossesDevices => {
-                let file = staging_dir.folder.file(name.as_ref(), &from);
+                let file = staging_dir.dir.file(name.as_ref(), &from);
                 let file = file.map_err(|error| Failure::io(&output_path.path, error))?;
                 carry_over(file, &output_path.path, self.force, output_path.tree.sync)
                     .map_err(|unnamed| output_path.failure(unnamed))?;
-                let removed = staging_dir.folder.remove(name.as_ref(), &from);
+                let removed = staging_dir.dir.remove(name.as_ref(), &from);
                 removed.map_err(|error| output_path.failure(error.into()))
             }
             renamed => renamed.map_err(|unnamed| output_path.failure(unnamed)),
@@ -321,7 +319,7 @@ fn carry_over(
         filesystem::sync_file(temp.file())?;
     }
     temp.persist(path, force)?;
-    if sync { Ok(filesystem::sync_dir(output::folder_of(path))?) } else { Ok(()) }
+    if sync { Ok(filesystem::sync_dir(output::parent_dir(path))?) } else { Ok(()) }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -396,6 +394,6 @@ mod tests {
         assert_eq!(to.metadata().unwrap().modified().unwrap(), then);
         let again = carry_over(File::open(&from).unwrap(), &to, false, true).unwrap_err();
         assert_eq!(again.error.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(output::folder_of(&to).read_dir().unwrap().count(), 1);
+        assert_eq!(output::parent_dir(&to).read_dir().unwrap().count(), 1);
     }
 }

@@ -14,7 +14,7 @@ use crate::cancel;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::filesystem;
-use crate::output::folder_of;
+use crate::output::parent_dir;
 use crate::platform;
 use crate::publish::PublishError;
 use crate::report::shown;
@@ -79,7 +79,7 @@ enum Phase {
 
 /// The private directory in a public tree in which files are staged.
 pub(super) struct StagingDir {
-    pub(super) folder: DirHandle,
+    pub(super) dir: DirHandle,
     pub(super) temp: PrivateDir,
     names: AtomicU64,
 }
@@ -122,7 +122,7 @@ impl OutputTree {
             (Phase::Public(None), root.clone())
         } else if root.symlink_metadata().is_ok() {
             return Err(in_the_way(&root));
-        } else if filesystem::renames_folders(folder_of(&root)) {
+        } else if filesystem::renames_dirs(parent_dir(&root)) {
             let temp = PrivateDir::create(&root).map_err(failed)?;
             let path = temp.path().to_owned();
             (Phase::Private(temp, mode), path)
@@ -132,7 +132,7 @@ impl OutputTree {
             is_new = true;
             (Phase::Public(None), root.clone())
         };
-        let folder = DirHandle::open(&open).map_err(failed)?;
+        let dir = DirHandle::open(&open).map_err(failed)?;
         let dirty = is_new || matches!(phase, Phase::Private(..));
         let state =
             State { phase, writing: 0, files: 0, bytes: 0, dirty, touched: vec![root.clone()] };
@@ -151,7 +151,7 @@ impl OutputTree {
             // If this run is killed before it writes anything, the next one still finds a trace.
             tree.state().phase = Phase::Public(Some(Arc::new(tree.create_staging_dir()?)));
         }
-        Ok(tree.with_root(folder))
+        Ok(tree.with_root(dir))
     }
 
     /// Uses the input directory `root` itself: each output replaces its input.
@@ -165,7 +165,7 @@ impl OutputTree {
         let open = platform::open_many() / 4;
         let batch = usize::try_from(open).map_or(BATCH, |open| open.clamp(1, BATCH));
         staging::remove_leftovers_in(&root);
-        let folder = DirHandle::open(&root).map_err(|error| Failure::io(&root, error))?;
+        let dir = DirHandle::open(&root).map_err(|error| Failure::io(&root, error))?;
         let phase = Phase::Public(None);
         let state =
             State { phase, writing: 0, files: 0, bytes: 0, dirty: false, touched: Vec::new() };
@@ -180,12 +180,12 @@ impl OutputTree {
             has_files: AtomicBool::new(false),
             is_shared: false,
         };
-        Ok(tree.with_root(folder))
+        Ok(tree.with_root(dir))
     }
 
-    fn with_root(self, folder: DirHandle) -> (Arc<Self>, DirStack) {
+    fn with_root(self, dir: DirHandle) -> (Arc<Self>, DirStack) {
         let tree = Arc::new(self);
-        let levels = vec![(PathBuf::new(), Arc::new(folder))];
+        let levels = vec![(PathBuf::new(), Arc::new(dir))];
         (Arc::clone(&tree), DirStack { tree, levels })
     }
 
@@ -243,19 +243,19 @@ impl OutputTree {
     /// Renames a private tree. Its files are on disk before the rename, and the name before success
     /// is reported.
     fn rename_private(&self, temp: PrivateDir, mode: u32) -> std::result::Result<(), PublishError> {
-        let folder = DirHandle::open_own(temp.path())?;
-        folder.set_mode(temp.path(), mode);
+        let dir = DirHandle::open_own(temp.path())?;
+        dir.set_mode(temp.path(), mode);
         // Later writes need another sync.
         self.state().dirty = false;
         #[cfg(target_os = "linux")]
         if self.sync {
-            folder.sync_fs()?;
+            dir.sync_fs()?;
         }
         temp.persist(&self.root)?;
         if self.sync {
             #[cfg(not(target_os = "linux"))]
             self.flush()?;
-            filesystem::sync_dir(folder_of(&self.root))?;
+            filesystem::sync_dir(parent_dir(&self.root))?;
         }
         Ok(())
     }
@@ -284,7 +284,7 @@ impl OutputTree {
         drop(state);
         #[cfg(target_os = "linux")]
         return DirHandle::open(&self.root)
-            .and_then(|folder| folder.sync_fs())
+            .and_then(|dir| dir.sync_fs())
             .inspect(|()| drop(touched));
         #[cfg(not(target_os = "linux"))]
         touched.iter().try_for_each(|path| filesystem::sync_dir(path))
@@ -326,8 +326,8 @@ impl OutputTree {
     fn create_staging_dir(&self) -> Result<StagingDir> {
         let failed = |error| Failure::io(&self.root, error);
         let temp = PrivateDir::create_in(&self.root).map_err(failed)?;
-        let folder = DirHandle::open_own(temp.path()).map_err(failed)?;
-        Ok(StagingDir { folder, temp, names: AtomicU64::new(0) })
+        let dir = DirHandle::open_own(temp.path()).map_err(failed)?;
+        Ok(StagingDir { dir, temp, names: AtomicU64::new(0) })
     }
 
     /// Records that a file is complete, so that the next sync covers it.
@@ -336,11 +336,11 @@ impl OutputTree {
     }
 
     /// Records that something was written in this directory.
-    pub(super) fn mark_touched(&self, folder: &Path) {
+    pub(super) fn mark_touched(&self, dir: &Path) {
         let mut state = self.state();
         state.dirty = true;
-        if !cfg!(target_os = "linux") && state.touched.last().is_none_or(|last| last != folder) {
-            state.touched.push(folder.to_owned());
+        if !cfg!(target_os = "linux") && state.touched.last().is_none_or(|last| last != dir) {
+            state.touched.push(dir.to_owned());
         }
     }
 
@@ -378,32 +378,32 @@ impl DirStack {
     /// Returns the output path of a file at `below`, relative to the input directory.
     pub(crate) fn output_path(&mut self, below: &Path) -> OutputPath {
         let path = self.tree.root.join(below);
-        let folder = Arc::clone(self.at(below));
+        let dir = Arc::clone(self.at(below));
         OutputPath {
             tree: Arc::clone(&self.tree),
-            folder,
+            dir,
             name: below.file_name().unwrap_or_default().to_owned(),
             path,
         }
     }
 
     /// Creates an output directory, or opens an existing one. A link is refused.
-    pub(crate) fn folder(&mut self, below: &Path, mode: u32) -> Result<()> {
+    pub(crate) fn dir(&mut self, below: &Path, mode: u32) -> Result<()> {
         let path = self.tree.root.join(below);
         let name = below.file_name().unwrap_or_default();
         let parent = Arc::clone(self.at(below));
-        let folder = match parent.folder(name, &path) {
-            Ok(folder) => {
+        let dir = match parent.dir(name, &path) {
+            Ok(dir) => {
                 if let Ok(Some(found)) = parent.status(name, &path) {
-                    conflicts::check_folder(&path, &found.id)?;
+                    conflicts::check_dir(&path, &found.id)?;
                 }
-                folder
+                dir
             }
             Err(error) if error.kind() == ErrorKind::NotFound && !self.tree.in_place => {
                 match make_dir(&parent, name, &path, mode) {
                     // Another run created it first.
-                    Err(failure) => parent.folder(name, &path).map_err(|_| failure)?,
-                    Ok(folder) => folder,
+                    Err(failure) => parent.dir(name, &path).map_err(|_| failure)?,
+                    Ok(dir) => dir,
                 }
             }
             Err(error) => match parent.status(name, &path) {
@@ -411,8 +411,8 @@ impl DirStack {
                 _ => return Err(Failure::io(&path, error)),
             },
         };
-        self.tree.mark_touched(folder_of(&path));
-        self.levels.push((below.to_owned(), Arc::new(folder)));
+        self.tree.mark_touched(parent_dir(&path));
+        self.levels.push((below.to_owned(), Arc::new(dir)));
         Ok(())
     }
 
@@ -442,7 +442,7 @@ fn resolved(path: &Path) -> Result<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return Ok(real);
     }
-    let folder = folder_of(path);
-    let real = folder.canonicalize().map_err(|error| Failure::io(folder, error))?;
+    let dir = parent_dir(path);
+    let real = dir.canonicalize().map_err(|error| Failure::io(dir, error))?;
     Ok(real.join(path.file_name().unwrap_or_default()))
 }

@@ -14,7 +14,7 @@ use crate::report::shown;
 /// A file in a directory that is held open.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    folder: Arc<DirHandle>,
+    dir: Arc<DirHandle>,
     name: OsString,
     /// Its path, for messages and for files next to it.
     pub(crate) path: PathBuf,
@@ -24,8 +24,8 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Makes an entry of a name in an open directory.
-    pub(super) fn new(folder: Arc<DirHandle>, name: OsString, path: PathBuf) -> Self {
-        Self { folder, below: PathBuf::from(&name), name, path }
+    pub(super) fn new(dir: Arc<DirHandle>, name: OsString, path: PathBuf) -> Self {
+        Self { dir, below: PathBuf::from(&name), name, path }
     }
 
     /// Opens it. By now it may be something other than a file.
@@ -35,12 +35,12 @@ impl Entry {
 
     /// Opens it like [`open`](Self::open), but returns the system's error.
     pub(crate) fn open_file(&self) -> std::io::Result<File> {
-        self.folder.file(&self.name, &self.path)
+        self.dir.file(&self.name, &self.path)
     }
 
     /// Returns its current length.
     pub(crate) fn len(&self) -> Option<u64> {
-        self.folder.status(&self.name, &self.path).ok()??.len
+        self.dir.status(&self.name, &self.path).ok()??.len
     }
 
     pub(crate) fn is_gone(&self) -> Failure {
@@ -61,7 +61,7 @@ impl Eq for Entry {}
 pub(crate) enum Found {
     File(Entry),
     /// A directory and its path relative to the root of the walk.
-    Folder {
+    Directory {
         path: PathBuf,
         below: PathBuf,
         /// Permissions for a copy of the directory.
@@ -85,7 +85,7 @@ pub(crate) struct Walk {
 
 /// A directory and the names in it that are left.
 struct Level {
-    folder: Arc<DirHandle>,
+    dir: Arc<DirHandle>,
     path: PathBuf,
     below: PathBuf,
     names: vec::IntoIter<Name>,
@@ -94,14 +94,14 @@ struct Level {
 impl Walk {
     pub(crate) fn new(root: &Path) -> Result<Self> {
         let failed = |error| Failure::io(root, error);
-        let folder = DirHandle::open(root).map_err(failed)?;
-        let level = Level::new(folder, root.to_owned(), PathBuf::new()).map_err(failed)?;
+        let dir = DirHandle::open(root).map_err(failed)?;
+        let level = Level::new(dir, root.to_owned(), PathBuf::new()).map_err(failed)?;
         Ok(Self { levels: vec![level] })
     }
 
     /// Returns the permissions for a copy of the root.
     pub(crate) fn root_mode(&self) -> std::io::Result<u32> {
-        self.levels.first().map_or(Ok(PRIVATE_FOLDER), |level| level.folder.mode(&level.path))
+        self.levels.first().map_or(Ok(PRIVATE_DIR), |level| level.dir.mode(&level.path))
     }
 
     /// Skips the contents of the directory that was found last.
@@ -111,13 +111,13 @@ impl Walk {
 }
 
 impl Level {
-    fn new(folder: DirHandle, path: PathBuf, below: PathBuf) -> std::io::Result<Self> {
-        let names = folder.names(&path)?.into_iter();
-        Ok(Self { folder: Arc::new(folder), path, below, names })
+    fn new(dir: DirHandle, path: PathBuf, below: PathBuf) -> std::io::Result<Self> {
+        let names = dir.names(&path)?.into_iter();
+        Ok(Self { dir: Arc::new(dir), path, below, names })
     }
 }
 
-const PRIVATE_FOLDER: u32 = 0o700;
+const PRIVATE_DIR: u32 = 0o700;
 
 impl Iterator for Walk {
     type Item = Found;
@@ -133,7 +133,7 @@ impl Iterator for Walk {
             if is_private(&name) {
                 return Some(Found::Skipped { path, why: "a temporary file of keystead's own" });
             }
-            let kind = match kind.map_or_else(|| level.folder.kind(&name, &path), Ok) {
+            let kind = match kind.map_or_else(|| level.dir.kind(&name, &path), Ok) {
                 Ok(kind) => kind,
                 Err(error) => {
                     return Some(Found::Failed { failure: Failure::io(&path, error), path });
@@ -141,17 +141,17 @@ impl Iterator for Walk {
             };
             return Some(match kind {
                 Kind::File => {
-                    let folder = Arc::clone(&level.folder);
-                    Found::File(Entry { folder, name, path, below })
+                    let dir = Arc::clone(&level.dir);
+                    Found::File(Entry { dir, name, path, below })
                 }
                 Kind::Other(why) => Found::Skipped { path, why },
-                Kind::Folder => {
-                    let inner = level.folder.folder(&name, &path);
+                Kind::Directory => {
+                    let inner = level.dir.dir(&name, &path);
                     match inner.and_then(|f| Level::new(f, path.clone(), below.clone())) {
                         Ok(inner) => {
-                            let mode = inner.folder.mode(&path);
+                            let mode = inner.dir.mode(&path);
                             self.levels.push(inner);
-                            Found::Folder { path, below, mode }
+                            Found::Directory { path, below, mode }
                         }
                         Err(error) => Found::Failed { failure: Failure::io(&path, error), path },
                     }

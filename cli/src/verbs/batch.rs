@@ -190,7 +190,7 @@ impl Batch<'_> {
     fn list_jobs<'a>(&'a self, input: &'a Input) -> Box<dyn Iterator<Item = Job> + Send + 'a> {
         match input {
             Input::File(path) if self.tree_options.recursive && path.is_dir() => {
-                match self.walk_folder(path) {
+                match self.walk_dir(path) {
                     Ok(jobs) => jobs,
                     Err(failure) => Box::new(std::iter::once(Job::Failed(shown(path), failure))),
                 }
@@ -204,21 +204,18 @@ impl Batch<'_> {
 
     /// Returns the mode of an output directory. The provider chose the mode of the objects'
     /// directory; it does not choose who may enter that of the plaintext.
-    const fn folder_mode(&self, mode: u32) -> u32 {
+    const fn dir_mode(&self, mode: u32) -> u32 {
         if self.tree_options.objects_only { mode & 0o700 } else { mode }
     }
 
     /// Returns the jobs of a directory. The output tree is created on the way, each directory
     /// before its files.
-    fn walk_folder<'a>(
-        &'a self,
-        root: &'a Path,
-    ) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
+    fn walk_dir<'a>(&'a self, root: &'a Path) -> Result<Box<dyn Iterator<Item = Job> + Send + 'a>> {
         let mut walk = Walk::new(root)?;
         let tree = match self.tree_options.destination {
             Destination::Tree(outputs) => {
                 let mode = walk.root_mode().map_err(|error| Failure::io(root, error))?;
-                let mode = self.folder_mode(mode);
+                let mode = self.dir_mode(mode);
                 Some(OutputTree::new(root, mode, &outputs.tree(root)?, outputs.sync, LIMITS)?)
             }
             Destination::InPlace { sync } => Some(OutputTree::in_place(root, sync, LIMITS)?),
@@ -240,10 +237,10 @@ impl Batch<'_> {
         match found {
             Found::Skipped { path, why } => Some(Job::Skipped(path, why)),
             Found::Failed { path, failure } => Some(Job::Failed(shown(&path), failure)),
-            Found::Folder { path, below, mode } => {
+            Found::Directory { path, below, mode } => {
                 let mode = mode.map_err(|error| Failure::io(&path, error));
                 let dirs = dirs?;
-                let made = mode.and_then(|mode| dirs.folder(&below, self.folder_mode(mode)));
+                let made = mode.and_then(|mode| dirs.dir(&below, self.dir_mode(mode)));
                 let failure = made.err()?;
                 walk.leave();
                 Some(Job::Failed(shown(&path), failure))

@@ -96,7 +96,7 @@ impl<'a> Publisher<'a> {
         }
         for event in &mut self.waiting {
             if let Event::Finished(_, Ok(Outcome { staged, .. })) = event {
-                staged.take_if(|staged| matches!(staged, Staged::Folder(_)));
+                staged.take_if(|staged| matches!(staged, Staged::Directory(_)));
             }
         }
         // Names given since the last sync are not on disk yet.
