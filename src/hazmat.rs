@@ -48,7 +48,7 @@ impl BodyKey {
     /// # Errors
     /// `Auth` where the tag is another; then the chunk holds no plaintext.
     pub fn open(&self, index: u64, chunk: &mut [u8], tag: &[u8; 16]) -> Result<()> {
-        self.0.open_chunk(index, chunk, tag)
+        self.0.open_chunk(index, chunk, 0, tag)
     }
 }
 
@@ -87,7 +87,7 @@ pub fn encrypt_with_randomness(
     randomness: &[u8],
 ) -> Result<Vec<u8>> {
     let sealed = seal_with(recipients, context, options, &mut Randomness::given(randomness))?;
-    encrypt_sealed(&sealed, plaintext)
+    encrypt_sealed(&sealed, plaintext, options.threads)
 }
 
 /// Rewraps as [`rewrap`](crate::rewrap), with the caller's randomness.

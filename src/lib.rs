@@ -83,6 +83,7 @@ pub mod hazmat;
 mod keys;
 mod primitives;
 mod stream;
+mod threads;
 mod trace;
 
 pub use envelope::{
@@ -97,10 +98,11 @@ pub use format::{
 pub use keys::{KeyFile, Keys, MasterKey, PassphraseCosts, PublicKey, Recipient, Recipients};
 pub use stream::{
     ArmorWriter, Decryptor, Encrypted, Encryptor, ObjectBuffer, ObjectInfo, Opened,
-    PlaintextBuffer, PushDecryptor, RangeOpener, RangeReader, ReadAt, Reencrypted, Threads,
-    WriteAt, decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_at,
+    PlaintextBuffer, PushDecryptor, RangeOpener, RangeReader, ReadAt, Reencrypted, WriteAt,
+    decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_at,
     encrypt_in_place, encrypt_into, encrypt_with, encrypted_len, header_len, reencrypt, verify,
 };
+pub use threads::Threads;
 
 /// The Rust examples of README.md run with the tests of the documentation.
 #[cfg(doctest)]

@@ -11,17 +11,46 @@ use serde_json::Value;
 
 /// Each floor with the floors that it may see. Imports go down only; neighbours do not see each
 /// other.
-const FLOORS: [(&str, &[&str]); 10] = [
+const FLOORS: [(&str, &[&str]); 11] = [
     ("error", &[]),
     ("trace", &[]),
-    ("format", &["error", "trace"]),
+    ("threads", &[]),
+    ("format", &["threads", "error", "trace"]),
     ("primitives", &["error", "trace"]),
-    ("keys", &["format", "primitives", "error", "trace"]),
-    ("envelope", &["keys", "format", "primitives", "error", "trace"]),
-    ("stream", &["envelope", "keys", "format", "primitives", "error", "trace"]),
-    ("store", &["stream", "envelope", "keys", "format", "primitives", "error", "trace"]),
-    ("audit", &["stream", "envelope", "keys", "format", "primitives", "error", "trace"]),
-    ("hazmat", &["stream", "envelope", "keys", "format", "primitives", "error", "trace"]),
+    ("keys", &["format", "primitives", "threads", "error", "trace"]),
+    ("envelope", &["keys", "format", "primitives", "threads", "error", "trace"]),
+    ("stream", &["envelope", "keys", "format", "primitives", "threads", "error", "trace"]),
+    ("store", &["stream", "envelope", "keys", "format", "primitives", "threads", "error", "trace"]),
+    ("audit", &["stream", "envelope", "keys", "format", "primitives", "threads", "error", "trace"]),
+    (
+        "hazmat",
+        &["stream", "envelope", "keys", "format", "primitives", "threads", "error", "trace"],
+    ),
+];
+
+/// The files of the floor `stream`: each imports only from those before it.
+const STREAM: [&str; 21] = [
+    "io",
+    "sync",
+    "handover",
+    "pool",
+    "sequence",
+    "chunks",
+    "front",
+    "batch",
+    "buffer",
+    "encryptor",
+    "decryptor",
+    "push",
+    "range_opener",
+    "range",
+    "parallel",
+    "files",
+    "object_buffer",
+    "plaintext_buffer",
+    "reencrypt",
+    "key_file",
+    "armor_writer",
 ];
 
 const MAX_LINES: usize = 600;
@@ -119,6 +148,75 @@ fn imports_go_down_only() {
     println!("{seen} imports between floors");
     assert!(seen > 50, "the imports were not found");
     assert!(wrong.is_empty(), "imports that go up or sideways:\n{}", wrong.join("\n"));
+}
+
+/// The first names after each `super::` of a file, groups in braces included.
+fn seen_beside(text: &str) -> Vec<&str> {
+    let name = |text: &'_ str| -> usize {
+        text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())
+    };
+    let mut seen = Vec::new();
+    for after in text.split("super::").skip(1) {
+        let Some(group) = after.strip_prefix('{') else {
+            seen.push(&after[..name(after)]);
+            continue;
+        };
+        // Names inside inner braces are not of this level.
+        let (mut depth, mut start) = (1, 0);
+        for (place, letter) in group.char_indices() {
+            match letter {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 || depth == 1 && letter == ',' {
+                let one = group[start..place].trim();
+                seen.push(&one[..name(one)]);
+                start = place + 1;
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    seen.retain(|name| !name.is_empty());
+    seen
+}
+
+#[test]
+fn files_of_stream_import_in_one_order() {
+    let (mut wrong, mut imports) = (Vec::new(), 0);
+    for path in sources(&["src/stream"]) {
+        let inside = path.strip_prefix("src/stream").unwrap().with_extension("");
+        let parts: Vec<_> = inside.iter().map(|part| part.to_str().unwrap()).collect();
+        if parts == ["mod"] {
+            continue;
+        }
+        let place = STREAM.iter().position(|file| *file == parts[0]);
+        let place = place.unwrap_or_else(|| panic!("{} has no place in STREAM", path.display()));
+        let text = read(&path);
+        let code: Vec<_> = code(&text).into_iter().map(|(_, line)| line).collect();
+        let code = code.join("\n");
+        assert!(!code.contains("crate::stream"), "{}: say `super`", path.display());
+        // A file in a folder sees its own file by `super`.
+        let allowed = if parts.len() == 1 { &STREAM[..place] } else { &[] };
+        for name in seen_beside(&code) {
+            let own = parts.len() > 1 && !STREAM.contains(&name);
+            imports += 1;
+            if !own && !allowed.contains(&name) {
+                wrong.push(format!("{} imports {name}", path.display()));
+            }
+        }
+    }
+    println!("{imports} imports between files of stream");
+    assert!(imports > 40, "the imports were not found");
+    assert!(wrong.is_empty(), "imports that go up:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_in_groups_are_seen() {
+    let text = "use super::{self, io::{fill, ReadAt}, pool};\nuse super::chunks::{self, Opener};";
+    assert_eq!(seen_beside(text), ["self", "io", "pool", "chunks"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The hand-over between threads, under shuttle: `sequence.rs` and `pool.rs` as they ship, compiled
+//! The hand-over between threads, under shuttle: `handover.rs` and `pool.rs` as they ship, compiled
 //! over shuttle's locks and threads, in every order in which three threads can work on three jobs.
 //! A run in which all threads wait is reported as a deadlock.
 
@@ -14,15 +14,15 @@ use shuttle::{Config, FailurePersistence, Runner};
 
 #[path = "model_support/explorer.rs"]
 mod explorer;
+#[path = "../src/stream/handover.rs"]
+mod handover;
 #[path = "../src/stream/pool.rs"]
 mod pool;
-#[path = "../src/stream/sequence.rs"]
-mod sequence;
 #[path = "model_support/sync.rs"]
 mod sync;
 
 use explorer::Explorer;
-use sequence::{Sequence, Ticket};
+use handover::{Handover, Ticket};
 
 /// How a job goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,28 +93,28 @@ impl Scene {
     /// Runs it in an order of shuttle's choice.
     fn run(&self) -> (Vec<u64>, End) {
         let out = Out::default();
-        let sequence = Sequence::new(0, Arc::clone(&out));
+        let handover = Handover::new(0, Arc::clone(&out));
         let ended = catch_unwind(AssertUnwindSafe(|| {
             pool::run(
-                &sequence,
+                &handover,
                 |_| self.threads,
                 || (),
                 |asked, number, ()| self.take(asked, number),
                 |ticket, ()| self.finish(ticket),
             );
         }));
-        let end = self.end_of(sequence, ended);
+        let end = self.end_of(handover, ended);
         (std::mem::take(&mut *out.lock().unwrap()), end)
     }
 
     fn end_of(
         &self,
-        sequence: Sequence<usize, Out, u64>,
+        handover: Handover<usize, Out, u64>,
         ended: Result<(), Box<dyn Any + Send>>,
     ) -> End {
         // With a panic of its own, shuttle ends a run that has been seen.
         let panicked = ended.is_err_and(|panic| panic.is::<OnPurpose>() || resume_unwind(panic));
-        match sequence.end() {
+        match handover.end() {
             Err(_) if panicked => End::Panic,
             Err(number) => End::Error(number.expect("given up, and nobody panicked")),
             Ok(asked) => {
@@ -213,13 +213,13 @@ enum Fault {
 struct Old<'s> {
     fault: Fault,
     scene: &'s Scene,
-    sequence: &'s Sequence<usize, Out, u64>,
+    handover: &'s Handover<usize, Out, u64>,
     failed: sync::AtomicBool,
 }
 
 impl<'s> Old<'s> {
     fn take(&self) -> Option<Job<'s>> {
-        self.sequence.take(|asked, number| self.scene.take(asked, number))
+        self.handover.take(|asked, number| self.scene.take(asked, number))
     }
 
     fn labour(&self, mut held: Option<Job<'s>>) {
@@ -239,16 +239,16 @@ impl<'s> Old<'s> {
 /// Three threads as they were, and a last job that fails.
 fn run_with(fault: Fault) -> (Vec<u64>, End) {
     let (scene, out) = (Scene::new(3, [Well, Well, WorkFails]), Out::default());
-    let sequence = Sequence::new(0, Arc::clone(&out));
+    let handover = Handover::new(0, Arc::clone(&out));
     let failed = sync::AtomicBool::new(false);
-    let old = Old { fault, scene: &scene, sequence: &sequence, failed };
+    let old = Old { fault, scene: &scene, handover: &handover, failed };
     let first = old.take();
     sync::scope(|scope| {
         let threads = [(); 2].map(|()| sync::spawn(scope, || old.labour(None)).unwrap());
         old.labour(first);
         _ = threads.map(|thread| thread.join().unwrap());
     });
-    let end = scene.end_of(sequence, Ok(()));
+    let end = scene.end_of(handover, Ok(()));
     (std::mem::take(&mut *out.lock().unwrap()), end)
 }
 

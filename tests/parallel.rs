@@ -7,7 +7,7 @@ use std::io::{self, Cursor, IoSliceMut, Write as _};
 use std::sync::Mutex;
 
 use keystead::{
-    Context, Decryptor, EncryptOptions, Encryptor, Error, Keys, MasterKey, ObjectBuffer,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, Expected, Keys, MasterKey, ObjectBuffer,
     PlaintextBuffer, RangeReader, ReadAt, Threads, WriteAt,
 };
 
@@ -78,27 +78,24 @@ fn decrypted(keys: &Keys, object: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_way_to_encrypt_makes_the_same_object() {
-    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
+    let (keys, context) = (keys(), Context::new());
     let recipients = keys.recipients();
     for len in LENGTHS {
         let plain = text(len);
-        let size = keystead::encrypted_len(&recipients, len, &context, &options).unwrap();
         for threads in [1, 2, 5].map(Threads::new) {
+            let options = EncryptOptions::new().threads(threads);
+            let size = keystead::encrypted_len(&recipients, len, &context, &options).unwrap();
             let mut object = vec![0; size];
-            threads.encrypt_into(&recipients, &plain, &context, &options, &mut object).unwrap();
+            keystead::encrypt_into(&recipients, &plain, &context, &options, &mut object).unwrap();
             assert!(decrypted(&keys, &object) == plain, "encrypt_into, {len}, {threads:?}");
+
+            let object = keystead::encrypt_with(&recipients, &plain, &context, &options).unwrap();
+            assert!(decrypted(&keys, &object) == plain, "encrypt_with, {len}, {threads:?}");
 
             let board = Board::new();
             let source_len = u64::try_from(len).unwrap();
-            let made = keystead::encrypt_at(
-                threads,
-                &plain,
-                source_len,
-                &recipients,
-                &context,
-                &options,
-                &board,
-            );
+            let made =
+                keystead::encrypt_at(&plain, source_len, &recipients, &context, &options, &board);
             let object = board.bytes();
             let keystead::Encrypted { len: made, floor, .. } = made.unwrap();
             assert_eq!((made, object.len()), (u64::try_from(size).unwrap(), size));
@@ -111,7 +108,7 @@ fn every_way_to_encrypt_makes_the_same_object() {
             for place in buffer.places() {
                 io::Read::read_exact(&mut rest, place).unwrap();
             }
-            let object = buffer.encrypt(threads).unwrap();
+            let object = buffer.encrypt().unwrap();
             assert_eq!((object.len(), rest.len()), (size, 0));
             assert!(decrypted(&keys, &object) == plain, "ObjectBuffer, {len}, {threads:?}");
         }
@@ -127,13 +124,15 @@ fn an_encryptor_takes_readers_and_writes_in_any_mixture() {
             if before + after > len {
                 continue;
             }
-            let options = EncryptOptions::new().plaintext_len(u64::try_from(len).unwrap());
+            let options = EncryptOptions::new()
+                .plaintext_len(u64::try_from(len).unwrap())
+                .threads(Threads::new(3));
             let mut out =
                 Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options)
                     .unwrap();
             out.write_all(&plain[..before]).unwrap();
             let middle = &plain[before..len - after];
-            let copied = out.copy_from(Threads::new(3), middle).unwrap();
+            let copied = out.copy_from(middle).unwrap();
             assert_eq!(copied, u64::try_from(middle.len()).unwrap());
             out.write_all(&plain[len - after..]).unwrap();
             let object = out.finish().unwrap().out;
@@ -150,26 +149,31 @@ fn every_way_to_decrypt_gives_the_same_text() {
         let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
         let total = u64::try_from(len).unwrap();
         for threads in [1, 2, 5].map(Threads::new) {
+            let expected = Expected::from(&context).threads(threads);
+            assert!(
+                keystead::decrypt(&keys, &object, expected).unwrap() == plain,
+                "decrypt, {len}, {threads:?}"
+            );
             let mut out = vec![0; len];
-            threads.decrypt_into(&keys, &object, &context, &mut out).unwrap();
+            keystead::decrypt_into(&keys, &object, expected, &mut out).unwrap();
             assert!(out == plain, "decrypt_into, {len}, {threads:?}");
 
-            let opened = PlaintextBuffer::decrypt(object.clone(), threads, &keys, &context);
+            let opened = PlaintextBuffer::decrypt(&keys, object.clone(), expected);
             let pieces = opened.unwrap().pieces().collect::<Vec<_>>().concat();
             assert!(pieces == plain, "PlaintextBuffer, {len}, {threads:?}");
 
             let mut out = Vec::new();
-            let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+            let mut reader = Decryptor::new(&object[..], &keys, expected).unwrap();
             // Some of it by hand, so that a begun chunk is given too.
             let mut start = vec![0; 100.min(len)];
             io::Read::read_exact(&mut reader, &mut start).unwrap();
-            let copied = reader.copy_to(threads, into(&mut out)).unwrap();
+            let copied = reader.copy_to(into(&mut out)).unwrap();
             assert_eq!(copied, total - u64::try_from(start.len()).unwrap());
             assert!([start, out].concat() == plain, "copy_to, {len}, {threads:?}");
 
             let board = Board::new();
-            let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
-            assert_eq!(reader.copy_at(threads, &board).unwrap(), total);
+            let mut reader = RangeReader::new(Cursor::new(&object), &keys, expected).unwrap();
+            assert_eq!(reader.copy_at(&board).unwrap(), total);
             assert!(board.bytes() == plain, "copy_at, {len}, {threads:?}");
         }
     }
@@ -181,14 +185,15 @@ fn ranges_give_exactly_what_was_asked_for() {
     let len = 9 * BATCH + 1_234;
     let plain = text(len);
     let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
-    let mut reader = RangeReader::new(Cursor::new(object), &keys, &context).unwrap();
+    let expected = Expected::from(&context).threads(Threads::new(2));
+    let mut reader = RangeReader::new(Cursor::new(object), &keys, expected).unwrap();
     let places =
         [0, 1, CHUNK - 1, CHUNK, BATCH - 1, BATCH, BATCH + 1, 9 * BATCH, len - 1, len, len + 9];
     for start in places {
         for end in places {
             let range = u64::try_from(start).unwrap()..u64::try_from(end).unwrap();
             let mut out = Vec::new();
-            let copied = reader.copy_range(Threads::new(2), range, into(&mut out)).unwrap();
+            let copied = reader.copy_range(range, into(&mut out)).unwrap();
             let wanted = plain.get(start..end.min(len)).unwrap_or_default();
             assert_eq!(copied, u64::try_from(wanted.len()).unwrap(), "{start}..{end}");
             assert!(out == wanted, "{start}..{end}");
@@ -199,7 +204,8 @@ fn ranges_give_exactly_what_was_asked_for() {
 /// Every way to open a changed object fails, and a stream has had exactly the chunks before.
 #[test]
 fn a_changed_chunk_ends_every_reader() {
-    let (keys, context, threads) = (keys(), Context::new(), Threads::new(3));
+    let (keys, context) = (keys(), Context::new());
+    let expected = Expected::from(&context).threads(Threads::new(3));
     let plain = text(9 * BATCH + 5);
     let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
     let front = object.len() - plain.len() - 577 * 16;
@@ -209,26 +215,23 @@ fn a_changed_chunk_ends_every_reader() {
         let mut bad = object.clone();
         bad[place] ^= 0x10;
         let mut out = vec![1; plain.len()];
-        let ended = threads.decrypt_into(&keys, &bad, &context, &mut out);
+        let ended = keystead::decrypt_into(&keys, &bad, expected, &mut out);
         assert!(matches!(ended, Err(Error::Auth)));
         assert!(out.iter().all(|byte| *byte == 0), "the buffer is wiped");
 
         let mut out = Vec::new();
-        let mut reader = Decryptor::new(&bad[..], &keys, &context).unwrap();
-        assert!(matches!(reader.copy_to(threads, into(&mut out)), Err(Error::Auth)));
-        assert!(matches!(reader.copy_to(threads, |_| Ok(())), Err(Error::Auth)), "it repeats");
+        let mut reader = Decryptor::new(&bad[..], &keys, expected).unwrap();
+        assert!(matches!(reader.copy_to(into(&mut out)), Err(Error::Auth)));
+        assert!(matches!(reader.copy_to(|_| Ok(())), Err(Error::Auth)), "it repeats");
         assert!(out == plain[..(place - front) / 16_400 * CHUNK], "the chunks before it");
 
         let mut out = Vec::new();
-        let mut reader = RangeReader::new(Cursor::new(&bad), &keys, &context).unwrap();
-        assert!(matches!(
-            reader.copy_range(threads, 0..u64::MAX, into(&mut out)),
-            Err(Error::Auth)
-        ));
+        let mut reader = RangeReader::new(Cursor::new(&bad), &keys, expected).unwrap();
+        assert!(matches!(reader.copy_range(0..u64::MAX, into(&mut out)), Err(Error::Auth)));
         assert!(out == plain[..(place - front) / 16_400 * CHUNK], "the chunks before it");
-        assert!(matches!(reader.copy_at(threads, &Board::new()), Err(Error::Auth)));
+        assert!(matches!(reader.copy_at(&Board::new()), Err(Error::Auth)));
 
-        let opened = PlaintextBuffer::decrypt(bad.clone(), threads, &keys, &context);
+        let opened = PlaintextBuffer::decrypt(&keys, bad.clone(), expected);
         assert!(matches!(opened, Err(Error::Auth)));
         let mut buffer = bad;
         assert!(keystead::decrypt_in_place(&keys, &mut buffer, &context).is_err());
@@ -238,7 +241,8 @@ fn a_changed_chunk_ends_every_reader() {
 
 #[test]
 fn a_cut_object_ends_every_reader() {
-    let (keys, context, threads) = (keys(), Context::new(), Threads::new(2));
+    let (keys, context) = (keys(), Context::new());
+    let expected = Expected::from(&context).threads(Threads::new(2));
     for options in [EncryptOptions::new(), EncryptOptions::new().plaintext_len(2 * 1_048_576)] {
         let mut writer =
             Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options).unwrap();
@@ -246,10 +250,10 @@ fn a_cut_object_ends_every_reader() {
         let object = writer.finish().unwrap().out;
         for cut in [1, 15, 16, 17, 16 + 16_400, 16 + 64 * 16_400, 16 + 65 * 16_400 + 1] {
             let cut = &object[..object.len() - cut];
-            let mut reader = Decryptor::new(cut, &keys, &context).unwrap();
-            assert!(matches!(reader.copy_to(threads, |_| Ok(())), Err(Error::Auth)));
-            let ended = RangeReader::new(Cursor::new(cut), &keys, &context)
-                .and_then(|mut reader| reader.copy_range(threads, 0..u64::MAX, |_| Ok(())));
+            let mut reader = Decryptor::new(cut, &keys, expected).unwrap();
+            assert!(matches!(reader.copy_to(|_| Ok(())), Err(Error::Auth)));
+            let ended = RangeReader::new(Cursor::new(cut), &keys, expected)
+                .and_then(|mut reader| reader.copy_range(0..u64::MAX, |_| Ok(())));
             assert!(matches!(ended, Err(Error::Auth)));
         }
     }
@@ -258,12 +262,12 @@ fn a_cut_object_ends_every_reader() {
 /// A file that says it is longer, or shorter, than it is.
 #[test]
 fn a_source_of_another_length_makes_no_object() {
-    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
+    let (keys, context) = (keys(), Context::new());
+    let options = EncryptOptions::new().threads(Threads::new(2));
     let plain = text(3 * BATCH);
     for len in [0, 1, 3 * BATCH - 1, 3 * BATCH + 1, 9 * BATCH] {
         let source_len = u64::try_from(len).unwrap();
         let ended = keystead::encrypt_at(
-            Threads::new(2),
             &plain,
             source_len,
             &keys.recipients(),
@@ -273,10 +277,10 @@ fn a_source_of_another_length_makes_no_object() {
         );
         assert!(matches!(ended, Err(Error::Io(_))), "{len}");
 
-        let stated = EncryptOptions::new().plaintext_len(source_len);
+        let stated = options.clone().plaintext_len(source_len);
         let mut out =
             Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &stated).unwrap();
-        let ended = out.copy_from(Threads::new(2), &plain[..]).and_then(|_| out.finish());
+        let ended = out.copy_from(&plain[..]).and_then(|_| out.finish());
         assert!(matches!(ended, Err(Error::Usage(_))), "{len}");
     }
 }
@@ -303,8 +307,9 @@ impl WriteAt for Broken {
 
 #[test]
 fn an_error_of_the_system_comes_back_whole() {
-    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
-    let threads = Threads::new(3);
+    let (keys, context, threads) = (keys(), Context::new(), Threads::new(3));
+    let options = EncryptOptions::new().threads(threads);
+    let expected = Expected::from(&context).threads(threads);
     let plain = text(9 * BATCH);
     let number = |ended: keystead::Result<u64>| match ended {
         Err(Error::Io(error)) => error.raw_os_error(),
@@ -315,7 +320,6 @@ fn an_error_of_the_system_comes_back_whole() {
     for place in [0, 1_000_000, 5_000_000, len - 1] {
         let broken = Broken(place);
         let ended = keystead::encrypt_at(
-            threads,
             &broken,
             len,
             &keys.recipients(),
@@ -324,26 +328,19 @@ fn an_error_of_the_system_comes_back_whole() {
             &Board::new(),
         );
         assert_eq!(number(ended.map(|made| made.len)), Some(5));
-        let ended = keystead::encrypt_at(
-            threads,
-            &plain,
-            len,
-            &keys.recipients(),
-            &context,
-            &options,
-            &broken,
-        );
+        let ended =
+            keystead::encrypt_at(&plain, len, &keys.recipients(), &context, &options, &broken);
         assert_eq!(number(ended.map(|made| made.len)), Some(5));
-        let mut reader = RangeReader::new(Cursor::new(&object), &keys, &context).unwrap();
-        assert_eq!(number(reader.copy_at(threads, &broken)), Some(5));
+        let mut reader = RangeReader::new(Cursor::new(&object), &keys, expected).unwrap();
+        assert_eq!(number(reader.copy_at(&broken)), Some(5));
     }
     let mut seen = 0;
     let full = |text: &[u8]| {
         seen += text.len();
         if seen > 3_000_000 { Err(io::Error::from_raw_os_error(28).into()) } else { Ok(()) }
     };
-    let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
-    assert_eq!(number(reader.copy_to(threads, full)), Some(28));
+    let mut reader = Decryptor::new(&object[..], &keys, expected).unwrap();
+    assert_eq!(number(reader.copy_to(full)), Some(28));
 }
 
 /// A thread that panics ends the call in that panic, and nobody waits for it for ever.
@@ -351,9 +348,10 @@ fn an_error_of_the_system_comes_back_whole() {
 fn a_panic_of_the_callers_own_does_not_hang() {
     let (keys, context) = (keys(), Context::new());
     let object = keystead::encrypt(&keys.recipients(), &text(9 * BATCH), &context).unwrap();
+    let expected = Expected::from(&context).threads(Threads::new(4));
     let ended = std::panic::catch_unwind(|| {
-        let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
-        reader.copy_to(Threads::new(4), |_| -> keystead::Result<()> { panic!("on purpose") })
+        let mut reader = Decryptor::new(&object[..], &keys, expected).unwrap();
+        reader.copy_to(|_| -> keystead::Result<()> { panic!("on purpose") })
     });
     assert!(ended.is_err());
 }
@@ -361,27 +359,20 @@ fn a_panic_of_the_callers_own_does_not_hang() {
 #[test]
 #[cfg(unix)]
 fn files_are_read_and_written_at_their_places() {
-    let (keys, context, options) = (keys(), Context::new(), EncryptOptions::new());
+    let (keys, context) = (keys(), Context::new());
+    let options = EncryptOptions::new().threads(Threads::new(2));
+    let expected = Expected::from(&context).threads(Threads::new(2));
     let dir = tempfile::tempdir().unwrap();
     let plain = text(9 * BATCH + 77);
     std::fs::write(dir.path().join("plain"), &plain).unwrap();
     let source = std::fs::File::open(dir.path().join("plain")).unwrap();
     let object = std::fs::File::create_new(dir.path().join("object")).unwrap();
     let len = u64::try_from(plain.len()).unwrap();
-    keystead::encrypt_at(
-        Threads::new(2),
-        &source,
-        len,
-        &keys.recipients(),
-        &context,
-        &options,
-        &object,
-    )
-    .unwrap();
+    keystead::encrypt_at(&source, len, &keys.recipients(), &context, &options, &object).unwrap();
     let object = std::fs::File::open(dir.path().join("object")).unwrap();
     let back = std::fs::File::create_new(dir.path().join("back")).unwrap();
-    let mut reader = RangeReader::new(object, &keys, &context).unwrap();
-    assert_eq!(reader.copy_at(Threads::new(2), &back).unwrap(), len);
+    let mut reader = RangeReader::new(object, &keys, expected).unwrap();
+    assert_eq!(reader.copy_at(&back).unwrap(), len);
     assert!(std::fs::read(dir.path().join("back")).unwrap() == plain);
 }
 
@@ -392,10 +383,17 @@ fn a_new_object_of_an_old_one() {
         let plain = text(len);
         let object = keystead::encrypt(&keys.recipients(), &plain, &context).unwrap();
         for threads in [1, 3].map(Threads::new) {
-            let options = EncryptOptions::new();
-            let made = threads
-                .reencrypt(&object[..], &keys, &context, &keys.recipients(), &options, Vec::new())
-                .unwrap();
+            let expected = Expected::from(&context).threads(threads);
+            let (recipients, options) = (keys.recipients(), EncryptOptions::new());
+            let made = keystead::reencrypt(
+                &object[..],
+                &keys,
+                expected,
+                &recipients,
+                &options,
+                Vec::new(),
+            );
+            let made = made.unwrap();
             assert!(decrypted(&keys, &made.new.out) == plain, "{len}, {threads:?}");
         }
     }
@@ -420,11 +418,13 @@ impl io::Read for Cut {
 #[test]
 fn an_object_with_a_hole_is_not_finished() {
     let (keys, context) = (keys(), Context::new());
+    let options = EncryptOptions::new().threads(Threads::new(2));
     for (before, given) in [(4, 100), (4, CHUNK + 100), (0, 100), (0, 3 * BATCH)] {
-        let mut out = Encryptor::new(Vec::new(), &keys.recipients(), &context).unwrap();
+        let mut out =
+            Encryptor::with_options(Vec::new(), &keys.recipients(), &context, &options).unwrap();
         out.write_all(&vec![7; before]).unwrap();
-        assert!(matches!(out.copy_from(Threads::new(2), Cut(given)), Err(Error::Io(_))));
-        assert!(out.copy_from(Threads::new(2), &[7; 10][..]).is_err(), "{before}, {given}");
+        assert!(matches!(out.copy_from(Cut(given)), Err(Error::Io(_))));
+        assert!(out.copy_from(&[7; 10][..]).is_err(), "{before}, {given}");
         assert!(out.write_all(b"more").is_err());
         assert!(out.finish().is_err());
     }
@@ -437,14 +437,15 @@ fn what_comes_before_a_bad_chunk_is_given() {
     let mut object = keystead::encrypt(&keys.recipients(), &text(16 * BATCH), &context).unwrap();
     let place = object.len() - 3 * 64 * 16_400;
     object[place] ^= 1;
+    let expected = Expected::from(&context).threads(Threads::new(4));
     for _ in 0..20 {
         let mut given = 0;
-        let mut reader = Decryptor::new(&object[..], &keys, &context).unwrap();
+        let mut reader = Decryptor::new(&object[..], &keys, expected).unwrap();
         let take = |text: &[u8]| {
             given += text.len();
             Ok(())
         };
-        assert!(matches!(reader.copy_to(Threads::new(4), take), Err(Error::Auth)));
+        assert!(matches!(reader.copy_to(take), Err(Error::Auth)));
         // Behind the bad batch are two full ones, and the empty last chunk.
         assert_eq!(given, 13 * BATCH);
     }

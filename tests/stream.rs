@@ -5,7 +5,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
-    Context, Decryptor, EncryptOptions, Encryptor, Error, ErrorKind, Keys, MasterKey,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, ErrorKind, Expected, Keys, MasterKey,
     PushDecryptor, RangeReader, SealedHeader, Threads,
 };
 
@@ -423,9 +423,11 @@ fn an_error_of_take_says_nothing_of_the_object() {
     let keys = Keys::from(MasterKey::generate().unwrap());
     let object = keystead::encrypt(&keys.recipients(), &vec![7; 100_000], &Context::new()).unwrap();
     for threads in [1, 3] {
-        let mut reader = Decryptor::new(&object[..], &keys, &Context::new()).unwrap();
+        let context = Context::new();
+        let expected = Expected::from(&context).threads(Threads::new(threads));
+        let mut reader = Decryptor::new(&object[..], &keys, expected).unwrap();
         let stop = |_: &[u8]| Err(Error::Cancelled);
-        let stopped = reader.copy_to(Threads::new(threads), stop);
+        let stopped = reader.copy_to(stop);
         assert!(matches!(stopped, Err(Error::Cancelled)));
         let error = Error::from_io(reader.read(&mut [0; 9]).unwrap_err());
         assert!(matches!(error, Error::Io(_)), "{error}");

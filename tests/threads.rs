@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use keystead::{
-    Context, Decryptor, EncryptOptions, Encryptor, Error, Keys, MasterKey, PlaintextBuffer,
-    RangeReader, ReadAt, Threads, WriteAt,
+    Context, Decryptor, EncryptOptions, Encryptor, Error, Expected, Keys, MasterKey,
+    PlaintextBuffer, RangeReader, ReadAt, Threads, WriteAt,
 };
 
 const CHUNK: usize = 16_384;
@@ -270,7 +270,8 @@ impl Run {
 
     fn decrypt(self, things: &Things) -> Outcome {
         let (text, object) = things.set(self.way);
-        let (keys, context, threads) = (&things.keys, &things.context, Threads::new(self.threads));
+        let keys = &things.keys;
+        let expected = Expected::from(&things.context).threads(Threads::new(self.threads));
         let mut object = object.to_vec();
         let place = front(text, &object) + self.place() * SEALED_CHUNK + 33;
         if matches!(self.fault, Damage | DamageThenSource) {
@@ -298,35 +299,35 @@ impl Run {
         let board = Board::new(if breaks { self.place() * CHUNK + 1 } else { usize::MAX }, panics);
         let ended = match self.way {
             CopyTo => {
-                let mut reader = Decryptor::new(source, keys, context).unwrap();
-                let ended = caught(|| reader.copy_to(threads, take));
-                assert!(reader.copy_to(threads, |_| Ok(())).is_err(), "{self:?}: it goes on");
+                let mut reader = Decryptor::new(source, keys, expected).unwrap();
+                let ended = caught(|| reader.copy_to(take));
+                assert!(reader.copy_to(|_| Ok(())).is_err(), "{self:?}: it goes on");
                 assert!(reader.read(&mut [0; 9]).is_err(), "{self:?}: it is read on");
                 ended
             }
             CopyRange => {
-                let mut reader = RangeReader::new(source, keys, context).unwrap();
-                caught(|| reader.copy_range(threads, 0..u64::MAX, take))
+                let mut reader = RangeReader::new(source, keys, expected).unwrap();
+                caught(|| reader.copy_range(0..u64::MAX, take))
             }
             CopyAt => {
-                let mut reader = RangeReader::new(source, keys, context).unwrap();
-                caught(|| reader.copy_at(threads, &board))
+                let mut reader = RangeReader::new(source, keys, expected).unwrap();
+                caught(|| reader.copy_at(&board))
             }
             DecryptInto => {
                 let mut out = vec![1; text.len()];
-                let ended = caught(|| threads.decrypt_into(keys, &object, context, &mut out));
+                let ended = caught(|| keystead::decrypt_into(keys, &object, expected, &mut out));
                 assert!(out.iter().all(|byte| *byte == 0), "{self:?}: plaintext is left");
                 ended
             }
             OpenBuffer => {
                 let object = object.clone();
-                caught(|| PlaintextBuffer::decrypt(object, threads, keys, context))
+                caught(|| PlaintextBuffer::decrypt(keys, object, expected))
             }
             _ => caught(|| {
-                threads.reencrypt(
+                keystead::reencrypt(
                     source,
                     keys,
-                    context,
+                    expected,
                     &keys.recipients(),
                     &EncryptOptions::new(),
                     &board,
@@ -352,15 +353,15 @@ impl Run {
         let board = Board::new(room, self.fault == SinkPanics);
         let len = u64::try_from(text.len()).unwrap();
         if self.way == EncryptAt {
-            let options = EncryptOptions::new();
+            let options = EncryptOptions::new().threads(threads);
             let end = caught(|| {
-                keystead::encrypt_at(threads, &source, len, recipients, context, &options, &board)
+                keystead::encrypt_at(&source, len, recipients, context, &options, &board)
             });
             return Outcome { end, released: Vec::new() };
         }
-        let options = EncryptOptions::new().plaintext_len(len);
+        let options = EncryptOptions::new().plaintext_len(len).threads(threads);
         let mut out = Encryptor::with_options(&board, recipients, context, &options).unwrap();
-        let end = caught(|| out.copy_from(threads, source));
+        let end = caught(|| out.copy_from(source));
         assert!(out.write_all(b"more").is_err(), "{self:?}: it goes on");
         assert!(out.finish().is_err(), "{self:?}: it is finished");
         // What is there is the beginning of an object.

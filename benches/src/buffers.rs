@@ -3,7 +3,7 @@
 
 use keystead::hazmat::BodyKey;
 use keystead::{
-    Context, EncryptOptions, Keys, MasterKey, ObjectBuffer, PlaintextBuffer, Recipients,
+    Context, EncryptOptions, Expected, Keys, MasterKey, ObjectBuffer, PlaintextBuffer, Recipients,
     SealedHeader, Threads,
 };
 
@@ -53,8 +53,8 @@ impl Buffers {
 
     pub fn encrypt_into_threads(&mut self, threads: usize) {
         let Self { recipients, plaintext, context, options, out, .. } = self;
-        let threads = Threads::new(threads);
-        threads.encrypt_into(recipients, plaintext, context, options, out).expect("it fits");
+        let options = options.clone().threads(Threads::new(threads));
+        keystead::encrypt_into(recipients, plaintext, context, &options, out).expect("it fits");
     }
 
     pub fn ring_seal_into_threads(&mut self, threads: usize) {
@@ -75,8 +75,8 @@ impl Buffers {
 
     pub fn decrypt_into_threads(&mut self, threads: usize) {
         let out = &mut self.out[..self.plaintext.len()];
-        let threads = Threads::new(threads);
-        threads.decrypt_into(&self.keys, &self.place, &self.context, out).expect("it opens");
+        let expected = Expected::from(&self.context).threads(Threads::new(threads));
+        keystead::decrypt_into(&self.keys, &self.place, expected, out).expect("it opens");
     }
 
     pub fn ring_open_into_threads(&mut self, threads: usize) {
@@ -100,7 +100,7 @@ impl Buffers {
         let Self { recipients, place, context, options, plaintext, .. } = self;
         let buffer = std::mem::take(place);
         let buffer = ObjectBuffer::new(buffer, plaintext.len(), recipients, context, options);
-        *place = buffer.expect("an object").encrypt(Threads::ONE).expect("an object");
+        *place = buffer.expect("an object").encrypt().expect("an object");
     }
 
     /// Chunks of any bytes with room for tags, before [`ring_in_place`](Self::ring_in_place).
@@ -134,7 +134,7 @@ impl Buffers {
     pub fn decrypt_prepared(&mut self) {
         let Self { keys, place, context, .. } = self;
         let object = std::mem::take(place);
-        let opened = PlaintextBuffer::decrypt(object, Threads::ONE, keys, &*context);
+        let opened = PlaintextBuffer::decrypt(keys, object, &*context);
         *place = opened.expect("it opens").into_buffer();
     }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use keystead::{
     Decryptor, Detail, Error, ErrorKind, Expected, Keys, MasterKey, ObjectInfo, RangeReader,
-    ReadAt, SealedHeader, Threads,
+    ReadAt, SealedHeader,
 };
 
 use crate::cancel;
@@ -82,12 +82,11 @@ impl Plaintext {
     /// verified.
     pub(crate) fn copy_to(
         &mut self,
-        threads: Threads,
         take: impl FnMut(&[u8]) -> keystead::Result<()> + Send,
     ) -> keystead::Result<u64> {
         match self {
-            Self::Seekable(reader) => reader.copy_range(threads, 0..u64::MAX, take),
-            Self::Stream(reader) => reader.copy_to(threads, take),
+            Self::Seekable(reader) => reader.copy_range(0..u64::MAX, take),
+            Self::Stream(reader) => reader.copy_to(take),
         }
     }
 }

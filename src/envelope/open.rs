@@ -15,6 +15,7 @@ use crate::keys::{Binding, DataKey, Keys, MasterKey};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::secret::Secret;
 use crate::primitives::sha256;
+use crate::threads::Threads;
 use crate::trace::event;
 
 /// R36: pairs of an anonymous record and a key of its kind.
@@ -151,7 +152,7 @@ pub struct OpenedHeader {
     pub(crate) data_key: DataKey,
     pub(crate) opened_by: OpenedBy,
     pub(crate) plaintext_len: Option<u64>,
-    /// Returns the length of the header in bytes: where the body begins.
+    /// Bytes of the header.
     pub(crate) len: usize,
     statement_hash: [u8; 32],
     context: Context,
@@ -161,6 +162,7 @@ pub struct OpenedHeader {
     generation: u64,
     tag: [u8; 32],
     floor: Option<Floor>,
+    pub(crate) threads: Threads,
 }
 
 impl OpenedHeader {
@@ -228,6 +230,7 @@ impl OpenedHeader {
             generation: header.generation,
             tag: header.tag(),
             floor: expected.floor,
+            threads: expected.threads,
         })
     }
 

@@ -61,13 +61,9 @@ impl PayloadKey {
         self.aead.seal(self.nonce(index), &[], chunk).map_err(|_| Error::Auth)
     }
 
-    /// Opens chunk `index` in place if its tag is right.
-    pub(crate) fn open_chunk(&self, index: u64, chunk: &mut [u8], tag: &[u8; 16]) -> Result<()> {
-        self.aead.open(self.nonce(index), &[], chunk, tag).map_err(|_| Error::Auth)
-    }
-
-    /// Opens chunk `index`, whose ciphertext begins at `from`, to the front of the buffer.
-    pub(crate) fn open_chunk_to_front(
+    /// Opens chunk `index`, whose ciphertext begins at `from`, to the front of the buffer if its tag
+    /// is right.
+    pub(crate) fn open_chunk(
         &self,
         index: u64,
         in_out: &mut [u8],

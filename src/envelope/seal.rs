@@ -11,6 +11,7 @@ use crate::keys::{Binding, DataKey, Recipients};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::random::Randomness;
 use crate::primitives::sha256;
+use crate::threads::Threads;
 use crate::trace::event;
 
 /// What an object is made with beside keys and context. The default is what
@@ -29,6 +30,7 @@ pub struct EncryptOptions {
     pub(crate) location: Option<Location>,
     pub(crate) header_len: Option<usize>,
     pub(crate) unlinkable: bool,
+    pub(crate) threads: Threads,
 }
 
 impl EncryptOptions {
@@ -74,6 +76,13 @@ impl EncryptOptions {
     #[must_use]
     pub const fn unlinkable(mut self) -> Self {
         self.unlinkable = true;
+        self
+    }
+
+    /// Lets the call use several threads; without it, the caller's own does all the work.
+    #[must_use]
+    pub const fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
         self
     }
 }

@@ -9,6 +9,7 @@ use super::floor::Floor;
 use super::layout::TAG;
 use super::pairs::{self, MAX_PAIRS_LEN, TOO_LONG, Values};
 use crate::error::{Detail, Error, Result};
+use crate::threads::Threads;
 
 /// Public, authenticated name=value pairs that belong to an object, as AAD does to a message:
 /// visible to the provider,
@@ -198,7 +199,8 @@ pub struct Location {
     pub path: String,
 }
 
-/// What the caller demands of an object before any byte of its body is read (SPEC R37, R38).
+/// What the caller demands of an object before any byte of its body is read (SPEC R37, R38), and
+/// the threads that may open it.
 ///
 /// `&Context` converts into it and means exactly that context. Location and floor are added to any
 /// of the forms.
@@ -208,6 +210,7 @@ pub struct Expected<'a> {
     pub(crate) location: Option<&'a Location>,
     pub(crate) floor: Option<Floor>,
     pub(crate) holder: bool,
+    pub(crate) threads: Threads,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -219,7 +222,7 @@ pub(crate) enum Pairs<'a> {
 
 impl<'a> Expected<'a> {
     const fn of(pairs: Pairs<'a>) -> Self {
-        Self { pairs, location: None, floor: None, holder: false }
+        Self { pairs, location: None, floor: None, holder: false, threads: Threads::ONE }
     }
 
     /// Demands that a key opens it that only its holders have: records for public keys, which
@@ -241,6 +244,14 @@ impl<'a> Expected<'a> {
     #[must_use]
     pub const fn not_before(mut self, floor: Floor) -> Self {
         self.floor = Some(floor);
+        self
+    }
+
+    /// Lets the call use several threads; without it, the caller's own does all the work. A header
+    /// that was unwrapped keeps the number for the readers of its body.
+    #[must_use]
+    pub const fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
         self
     }
 

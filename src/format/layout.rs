@@ -132,7 +132,18 @@ impl Layout {
     /// Returns the bytes of the object that hold the last chunk.
     #[must_use]
     pub fn last_chunk(&self) -> Range<u64> {
-        self.header + chunk_offset(self.chunks.last)..self.object_len()
+        self.chunk(self.chunks.last)
+    }
+
+    /// Returns the bytes of the object that hold chunk `index`, at most the last.
+    pub(crate) fn chunk(&self, index: u64) -> Range<u64> {
+        let start = self.header + chunk_offset(index);
+        start..start + u64::try_from(self.chunks.sealed_len(index)).unwrap_or(0)
+    }
+
+    /// Returns the number of the last chunk.
+    pub(crate) const fn last_index(&self) -> u64 {
+        self.chunks.last
     }
 
     /// Returns the bytes of the object that hold the chunks of a range of the plaintext: whole
@@ -144,10 +155,8 @@ impl Layout {
         if range.start >= end {
             return self.object_len()..self.object_len();
         }
-        let start = self.header + chunk_offset(range.start / CHUNK_64);
-        let last = (end - 1) / CHUNK_64;
-        let len = u64::try_from(self.chunks.sealed_len(last)).unwrap_or(0);
-        start..self.header + chunk_offset(last) + len
+        let (first, last) = (range.start / CHUNK_64, (end - 1) / CHUNK_64);
+        self.chunk(first).start..self.chunk(last).end
     }
 }
 

@@ -4,11 +4,14 @@
 use std::io;
 use std::ops::Range;
 
-use super::sequence::Sequence;
-use super::{Threads, pool};
+use super::chunks::{Opener, Sealer};
+use super::handover::Handover;
+use super::pool;
+use crate::envelope::PayloadKey;
 use crate::error::{Error, Result};
 use crate::format::layout::{CHUNK, SEALED_CHUNK};
 use crate::primitives::secret::wipe;
+use crate::threads::Threads;
 
 /// Chunks of a batch. Where the reader can, one system call reads them, and one writes them.
 pub(super) const BATCH: usize = 64;
@@ -106,9 +109,9 @@ impl Pipeline {
         source: S,
         work: impl Fn(&mut Batch) -> Result<()> + Sync,
     ) -> Result<S> {
-        let sequence = Sequence::new(source, ());
+        let handover = Handover::new(source, ());
         pool::run(
-            &sequence,
+            &handover,
             |source| self.useful(source),
             || self.buffer(),
             take,
@@ -116,7 +119,7 @@ impl Pipeline {
                 ticket.settle(work(batch));
             },
         );
-        sequence.end().map_err(ended)
+        handover.end().map_err(ended)
     }
 
     /// [`run`](Self::run), and gives what is ready to `sink`, in order and one batch at a time. The
@@ -127,9 +130,9 @@ impl Pipeline {
         work: impl Fn(&mut Batch) -> Outcome + Sync,
         sink: impl FnMut(&[u8]) -> Result<()> + Send,
     ) -> Result<S> {
-        let sequence = Sequence::new(source, sink);
+        let handover = Handover::new(source, sink);
         pool::run(
-            &sequence,
+            &handover,
             |source| self.useful(source),
             || self.buffer(),
             take,
@@ -143,7 +146,7 @@ impl Pipeline {
                 });
             },
         );
-        sequence.end().map_err(ended)
+        handover.end().map_err(ended)
     }
 
     fn buffer(&self) -> Batch {
@@ -160,8 +163,91 @@ fn take(source: &mut impl Source, number: u64, batch: &mut Batch) -> Result<bool
     source.next(batch)
 }
 
+/// Seals a whole plaintext into `out`, which has room for the tags.
+pub(super) fn seal_into(
+    threads: Threads,
+    sealer: &Sealer<&PayloadKey>,
+    plaintext: &[u8],
+    out: &mut [u8],
+) -> Result<()> {
+    let threads = useful(threads, plaintext.len());
+    if threads == Threads::ONE {
+        return sealer.at(0).seal_into(plaintext, out);
+    }
+    // The last batch may have no plaintext at all, but always a chunk.
+    let texts = plaintext.chunks(BATCH_TEXT).chain(std::iter::once(&[][..]));
+    let jobs = texts.zip(out.chunks_mut(BATCH_SEALED));
+    each(threads, jobs, |first, (text, sealed)| sealer.at(first).seal_into(text, sealed))
+}
+
+/// Opens all sealed chunks into `out`, whose length is that of their plaintext. Where one fails,
+/// `out` is wiped.
+pub(super) fn open_into(
+    threads: Threads,
+    opener: &Opener,
+    sealed: &[u8],
+    out: &mut [u8],
+) -> Result<()> {
+    let threads = useful(threads, out.len());
+    let opened = if threads == Threads::ONE {
+        opener.at(0).open_into(sealed, out)
+    } else {
+        // A batch that holds nothing but an empty last chunk has no plaintext to go to.
+        let texts = out.chunks_mut(BATCH_TEXT).chain(std::iter::once(Default::default()));
+        let jobs = sealed.chunks(BATCH_SEALED).zip(texts);
+        each(threads, jobs, |first, (sealed, text)| opener.at(first).open_into(sealed, text))
+    };
+    opened.inspect_err(|_| wipe(out))
+}
+
+/// Seals all chunks where their plaintext is.
+pub(super) fn seal_in_place(
+    threads: Threads,
+    sealer: &Sealer<&PayloadKey>,
+    chunks: &mut [u8],
+) -> Result<()> {
+    let threads = useful(threads, chunks.len());
+    let batches = chunks.chunks_mut(BATCH_SEALED);
+    each(threads, batches, |first, batch| sealer.at(first).seal_in_place(batch))
+}
+
+/// Opens all chunks where their ciphertext is.
+pub(super) fn open_in_place(threads: Threads, opener: &Opener, chunks: &mut [u8]) -> Result<()> {
+    let threads = useful(threads, chunks.len());
+    let batches = chunks.chunks_mut(BATCH_SEALED);
+    each(threads, batches, |first, batch| opener.at(first).open_in_place(batch).map(drop))
+}
+
+fn useful(threads: Threads, len: usize) -> Threads {
+    threads.for_len(u64::try_from(len).unwrap_or(u64::MAX))
+}
+
+/// Works on every job, a batch each; the number of its first chunk goes with it. The error is that
+/// of the earliest job that failed.
+fn each<J: Send>(
+    threads: Threads,
+    jobs: impl Iterator<Item = J> + Send,
+    work: impl Fn(u64, J) -> Result<()> + Sync,
+) -> Result<()> {
+    let handover = Handover::new(jobs, ());
+    pool::run(
+        &handover,
+        |_| threads.get(),
+        || None,
+        |jobs, _, job| {
+            *job = jobs.next();
+            Ok(job.is_some())
+        },
+        |ticket, job| {
+            let first = ticket.number() * BATCH_64;
+            ticket.settle(job.take().map_or(Ok(()), |job| work(first, job)));
+        },
+    );
+    handover.end().map(drop).map_err(ended)
+}
+
 /// A batch that was given up without an error is a panic's, which has come back to the caller
 /// before anybody asks; should that ever not be so, it is no success.
-pub(super) fn ended(error: Option<Error>) -> Error {
+fn ended(error: Option<Error>) -> Error {
     error.unwrap_or_else(|| io::Error::other("a thread ended before its work").into())
 }

@@ -1,15 +1,16 @@
 //! Whole objects in memory: into a new buffer, into the caller's, or in place. Nothing is released
 //! unless all of it verified.
 
-use super::decryptor::ObjectInfo;
-use super::{Threads, chunks};
-use crate::envelope::{EncryptOptions, PayloadKey, Sealed, seal, sealed_header_len, unwrap};
+use super::batch::{open_into, seal_into};
+use super::chunks::Sealer;
+use super::front::{Front, ObjectInfo, len_u64, object_len, write_front};
+use crate::envelope::{EncryptOptions, Sealed, seal, sealed_header_len};
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected};
-use crate::format::header::Header;
-use crate::format::layout::{BODY_PREFIX, CHUNK, Chunks, SEALED_CHUNK, TAG};
+use crate::format::layout::{BODY_PREFIX, CHUNK, SEALED_CHUNK, TAG};
 use crate::keys::{Keys, Recipients};
 use crate::primitives::secret::Wiped;
+use crate::threads::Threads;
 
 /// Encrypts to a new buffer, which any of `recipients` can open.
 ///
@@ -31,13 +32,17 @@ pub fn encrypt_with(
     options: &EncryptOptions,
 ) -> Result<Vec<u8>> {
     let sealed = seal(recipients, context, &stated(options, plaintext))?;
-    encrypt_sealed(&sealed, plaintext)
+    encrypt_sealed(&sealed, plaintext, options.threads)
 }
 
 /// Makes the object of a new header.
-pub(crate) fn encrypt_sealed(sealed: &Sealed, plaintext: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn encrypt_sealed(
+    sealed: &Sealed,
+    plaintext: &[u8],
+    threads: Threads,
+) -> Result<Vec<u8>> {
     let mut object = vec![0; object_len(sealed.header.len(), plaintext.len())?];
-    write(Threads::ONE, sealed, plaintext, &mut object)?;
+    write(sealed, plaintext, threads, &mut object)?;
     Ok(object)
 }
 
@@ -53,29 +58,17 @@ pub fn encrypt_into(
     options: &EncryptOptions,
     out: &mut [u8],
 ) -> Result<usize> {
-    encrypt_into_by(Threads::ONE, recipients, plaintext, context, options, out)
-}
-
-pub(super) fn encrypt_into_by(
-    threads: Threads,
-    recipients: &Recipients,
-    plaintext: &[u8],
-    context: &Context,
-    options: &EncryptOptions,
-    out: &mut [u8],
-) -> Result<usize> {
     let options = stated(options, plaintext);
     let needed = object_len(sealed_header_len(recipients, context, &options)?, plaintext.len())?;
     let have = out.len();
     let out = out.get_mut(..needed).ok_or_else(|| too_small(needed, have))?;
     let sealed = seal(recipients, context, &options)?;
-    write(threads, &sealed, plaintext, out)?;
+    write(&sealed, plaintext, options.threads, out)?;
     Ok(needed)
 }
 
 /// Encrypts a buffer in place: it grows by header, salt, commitment and tags. After an error it is
-/// as it was or,
-/// where the change had begun, empty and wiped.
+/// as it was or, where the change had begun, empty and wiped. One thread works.
 ///
 /// # Errors
 /// As [`encrypt`].
@@ -162,9 +155,10 @@ pub fn decrypt_with_info<'e>(
     object: &[u8],
     expected: impl Into<Expected<'e>>,
 ) -> Result<Opened> {
-    let (key, info, sealed, len) = open(keys, object, expected.into())?;
+    let expected = expected.into();
+    let Front { opener, info, sealed, len } = Front::open(keys, object, expected)?;
     let mut out = Wiped(vec![0; len]);
-    Threads::ONE.open(&key, sealed, &mut out)?;
+    open_into(expected.threads, &opener, sealed, &mut out)?;
     Ok(Opened { plaintext: out.take(), info })
 }
 
@@ -179,26 +173,16 @@ pub fn decrypt_into<'e>(
     expected: impl Into<Expected<'e>>,
     out: &mut [u8],
 ) -> Result<usize> {
-    decrypt_into_by(Threads::ONE, keys, object, expected.into(), out)
-}
-
-pub(super) fn decrypt_into_by(
-    threads: Threads,
-    keys: &Keys,
-    object: &[u8],
-    expected: Expected<'_>,
-    out: &mut [u8],
-) -> Result<usize> {
-    let (key, _, sealed, len) = open(keys, object, expected)?;
+    let expected = expected.into();
+    let Front { opener, sealed, len, .. } = Front::open(keys, object, expected)?;
     let have = out.len();
     let out = out.get_mut(..len).ok_or_else(|| too_small(len, have))?;
-    threads.open(&key, sealed, out)?;
+    open_into(expected.threads, &opener, sealed, out)?;
     Ok(len)
 }
 
 /// Decrypts a buffer in place: the object becomes its plaintext. After an error it is as it was or,
-/// where a chunk
-/// failed, empty and wiped.
+/// where a chunk failed, empty and wiped. One thread works.
 ///
 /// # Errors
 /// As [`decrypt`].
@@ -207,14 +191,14 @@ pub fn decrypt_in_place<'e>(
     buffer: &mut Vec<u8>,
     expected: impl Into<Expected<'e>>,
 ) -> Result<()> {
-    let (key, _, sealed, _) = open(keys, buffer, expected.into())?;
+    let Front { mut opener, sealed, .. } = Front::open(keys, buffer, expected.into())?;
     let front = buffer.len() - sealed.len();
-    let (len, opened) = chunks::open_to_front(&key, 0, buffer, front, |_, _| Ok(()));
+    let (len, opened) = opener.open_to_front(buffer, front);
     if opened.is_err() {
         drop(Wiped(std::mem::take(buffer)));
         return opened;
     }
-    // What is behind the plaintext is no plaintext.
+    // What follows the plaintext is no plaintext.
     buffer.truncate(len);
     Ok(())
 }
@@ -225,32 +209,14 @@ fn stated(options: &EncryptOptions, plaintext: &[u8]) -> EncryptOptions {
     options
 }
 
-fn len_u64(len: usize) -> Result<u64> {
-    u64::try_from(len).map_err(|_| Error::limit("more bytes than an object holds"))
-}
-
-pub(super) fn object_len(header: usize, plaintext: usize) -> Result<usize> {
-    let body = Chunks::of_plaintext(len_u64(plaintext)?)?.body_len();
-    let body = usize::try_from(body).ok().and_then(|body| body.checked_add(header));
-    body.ok_or_else(|| Error::limit("the object is longer than memory can be"))
-}
-
 fn too_small(needed: usize, have: usize) -> Error {
     Error::usage(format!("the output buffer has {have} bytes; {needed} are needed"))
 }
 
 /// Writes header, body prefix and chunks into a buffer of exactly their size.
-fn write(threads: Threads, sealed: &Sealed, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
-    threads.seal(&sealed.payload, plaintext, write_front(sealed, out))
-}
-
-/// Writes header and body prefix; returns the rest.
-pub(super) fn write_front<'o>(sealed: &Sealed, out: &'o mut [u8]) -> &'o mut [u8] {
-    let (header, body) = out.split_at_mut(sealed.header.len());
-    header.copy_from_slice(&sealed.header);
-    let (prefix, chunks) = body.split_at_mut(BODY_PREFIX);
-    prefix.copy_from_slice(sealed.payload.prefix());
-    chunks
+fn write(sealed: &Sealed, plaintext: &[u8], threads: Threads, out: &mut [u8]) -> Result<()> {
+    let body = write_front(sealed, out);
+    seal_into(threads, &Sealer::new(&sealed.payload), plaintext, body)
 }
 
 /// Moves each chunk to its place, the last first, so that none is overwritten before it moved.
@@ -258,36 +224,15 @@ fn move_and_seal(sealed: &Sealed, buffer: &mut Vec<u8>) -> Result<()> {
     let len = buffer.len();
     let front = sealed.header.len() + BODY_PREFIX;
     buffer.resize(object_len(sealed.header.len(), len)?, 0);
+    let sealer = Sealer::new(&sealed.payload);
     for index in (0..=len / CHUNK).rev() {
         let start = index * CHUNK;
         let end = len.min(start + CHUNK);
         let place = front + index * SEALED_CHUNK;
         buffer.copy_within(start..end, place);
         let chunk = &mut buffer[place..place + (end - start) + TAG];
-        let (text, tag) = chunk.split_at_mut(end - start);
-        tag.copy_from_slice(&sealed.payload.seal_chunk(len_u64(index)?, text)?);
+        sealer.at(len_u64(index)?).seal_in_place(chunk)?;
     }
     write_front(sealed, buffer);
     Ok(())
-}
-
-/// Verifies everything before the first chunk (SPEC R35), and returns it: the payload key, what was
-/// learnt, the sealed chunks, the plaintext's length.
-pub(super) fn open<'o>(
-    keys: &Keys,
-    object: &'o [u8],
-    expected: Expected<'_>,
-) -> Result<(PayloadKey, ObjectInfo, &'o [u8], usize)> {
-    let header = Header::parse(object)?;
-    let opened = unwrap(&header, keys, expected)?;
-    let body = &object[header.bytes().len()..];
-    let (prefix, sealed) = body.split_first_chunk::<BODY_PREFIX>().ok_or(Error::Auth)?;
-    let (key, details) = ObjectInfo::verify(&opened, prefix)?;
-    let chunks = Chunks::of_body(len_u64(body.len())?)?;
-    // R32: the stated length and the object's must agree.
-    if details.plaintext_len.is_some_and(|stated| stated != chunks.plaintext_len()) {
-        return Err(Error::Auth);
-    }
-    let len = usize::try_from(chunks.plaintext_len()).map_err(|_| Error::Auth)?;
-    Ok((key, details, sealed, len))
 }

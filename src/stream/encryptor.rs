@@ -2,14 +2,15 @@
 
 use std::io::{self, Read, Write};
 
-use super::chunks;
-use super::decryptor::read_full;
-use crate::envelope::{EncryptOptions, PayloadKey, Sealed, seal};
+use super::chunks::{self, Sealer};
+use super::io::read_full;
+use crate::envelope::{EncryptOptions, Sealed, seal};
 use crate::error::{Error, Result};
 use crate::format::context::Context;
 use crate::format::floor::Floor;
-use crate::format::layout::{BODY_PREFIX, CHUNK, MAX_INDEX, SEALED_CHUNK_64, TAG};
+use crate::format::layout::{BODY_PREFIX, CHUNK, SEALED_CHUNK_64, TAG};
 use crate::keys::Recipients;
+use crate::threads::Threads;
 
 /// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without
 /// it, it does not decrypt.
@@ -41,15 +42,31 @@ use crate::keys::Recipients;
 /// ```
 pub struct Encryptor<W> {
     pub(super) inner: W,
-    pub(super) key: PayloadKey,
+    pub(super) sealer: Sealer,
+    /// Plaintext of a chunk that is not full.
     pub(super) chunk: Box<chunks::Buffer>,
     pub(super) filled: usize,
-    pub(super) index: u64,
-    pub(super) left: Option<u64>,
-    pub(super) failed: bool,
+    pub(super) left: Left,
+    pub(super) threads: Threads,
     /// Bytes before the first chunk.
     front: usize,
     floor: Floor,
+}
+
+/// The plaintext bytes that are still to come, where the length was stated.
+#[derive(Clone, Copy)]
+pub(super) struct Left(pub(super) Option<u64>);
+
+impl Left {
+    /// Takes bytes off the stated length. More than that are the caller's fault (R32).
+    pub(super) fn take(&mut self, bytes: usize) -> Result<u64> {
+        let taken = u64::try_from(bytes).map_err(io::Error::other)?;
+        if let Some(left) = &mut self.0 {
+            let too_long = || Error::usage("more bytes came than the stated plaintext length");
+            *left = left.checked_sub(taken).ok_or_else(too_long)?;
+        }
+        Ok(taken)
+    }
 }
 
 /// A finished object.
@@ -106,22 +123,26 @@ impl<W: Write> Encryptor<W> {
         options: &EncryptOptions,
     ) -> Result<Self> {
         let sealed = seal(recipients, context, options)?;
-        Self::from_sealed(inner, sealed, options.plaintext_len)
+        Self::from_sealed(inner, sealed, options.plaintext_len, options.threads)
     }
 
-    pub(crate) fn from_sealed(mut inner: W, sealed: Sealed, stated: Option<u64>) -> Result<Self> {
+    pub(super) fn from_sealed(
+        mut inner: W,
+        sealed: Sealed,
+        stated: Option<u64>,
+        threads: Threads,
+    ) -> Result<Self> {
         let floor = sealed.floor();
         let front = sealed.header.len() + BODY_PREFIX;
         inner.write_all(&sealed.header)?;
         inner.write_all(sealed.payload.prefix())?;
         Ok(Self {
             inner,
-            key: sealed.payload,
+            sealer: Sealer::new(sealed.payload),
             chunk: chunks::Buffer::new(),
             filled: 0,
-            index: 0,
-            left: stated,
-            failed: false,
+            left: Left(stated),
+            threads,
             front,
             floor,
         })
@@ -134,80 +155,64 @@ impl<W: Write> Encryptor<W> {
     /// `Io` where writing fails or failed before, `Usage` where fewer bytes came than were stated:
     /// then the object does not decrypt.
     pub fn finish(mut self) -> Result<Encrypted<W>> {
-        self.check()?;
-        if self.left.is_some_and(|left| left > 0) {
-            return Err(Error::usage("fewer bytes came than the stated plaintext length"));
-        }
         let last = self.filled + TAG;
-        let chunks = self.index;
-        self.flush_chunk()?;
-        self.inner.flush()?;
+        let chunks = self.sealer.next();
+        self.step(|this| {
+            if this.left.0.is_some_and(|left| left > 0) {
+                return Err(Error::usage("fewer bytes came than the stated plaintext length"));
+            }
+            this.seal_chunk()?;
+            Ok(this.inner.flush()?)
+        })?;
         let around = u64::try_from(self.front + last).map_err(io::Error::other)?;
         let len = around + chunks * SEALED_CHUNK_64;
         Ok(Encrypted::new(self.inner, len, self.floor))
     }
 
-    /// Fails after a write that failed: it may have reached the output in part, and going on would
-    /// leave a hole.
-    fn check(&self) -> io::Result<()> {
-        if self.failed { Err(io::Error::other("an earlier write failed")) } else { Ok(()) }
+    /// Takes a step whose error repeats: what failed may have reached the output in part, and going
+    /// on would leave a hole.
+    pub(super) fn step<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.sealer.sequence.begin()?;
+        let done = step(self);
+        self.sealer.sequence.settle(done)
     }
 
     /// Fills a chunk that was begun, as far as `reader` goes; returns how many bytes that took.
     pub(super) fn top_up(&mut self, reader: &mut impl Read) -> Result<u64> {
-        self.check()?;
         if self.filled == 0 {
             return Ok(0);
         }
         // What a failing reader gave before is lost.
-        self.failed = true;
         let read = read_full(reader, &mut self.chunk[self.filled..CHUNK])?;
-        self.failed = false;
-        let taken = self.count(read)?;
-        self.filled += read;
-        if self.filled == CHUNK {
-            self.flush_chunk()?;
-        }
+        let taken = self.left.take(read)?;
+        self.add(read)?;
         Ok(taken)
     }
 
-    /// Takes bytes off the stated length.
-    fn count(&mut self, bytes: usize) -> Result<u64> {
-        let taken = u64::try_from(bytes).map_err(io::Error::other)?;
-        if let Some(left) = &mut self.left {
-            *left =
-                left.checked_sub(taken).ok_or_else(too_long).inspect_err(|_| self.failed = true)?;
-        }
-        Ok(taken)
+    /// Counts bytes that were put into the chunk, and seals it when it is full.
+    fn add(&mut self, bytes: usize) -> Result<()> {
+        self.filled += bytes;
+        if self.filled == CHUNK { self.seal_chunk() } else { Ok(()) }
     }
 
-    /// Seals and writes the chunk. A failure is final: what was written of it cannot be taken back.
-    fn flush_chunk(&mut self) -> Result<()> {
-        self.failed = true;
-        if self.filled == CHUNK {
-            check_index(self.index + 1)?;
-        }
-        let (text, tag) = self.chunk.split_at_mut(self.filled);
-        let sealed = self.key.seal_chunk(self.index, text)?;
-        tag[..TAG].copy_from_slice(&sealed);
-        self.inner.write_all(&self.chunk[..self.filled + TAG])?;
-        self.index += 1;
+    /// Seals and writes the chunk.
+    fn seal_chunk(&mut self) -> Result<()> {
+        let sealed = &mut self.chunk[..self.filled + TAG];
+        self.sealer.seal_in_place(sealed)?;
+        self.inner.write_all(sealed)?;
         self.filled = 0;
-        self.failed = false;
         Ok(())
     }
 }
 
 impl<W: Write> Write for Encryptor<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check()?;
         let taken = bytes.len().min(CHUNK - self.filled);
-        self.count(taken)?;
-        self.chunk[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-        self.filled += taken;
-        if self.filled == CHUNK {
-            self.flush_chunk()?;
-        }
+        self.step(|this| {
+            this.left.take(taken)?;
+            this.chunk[this.filled..this.filled + taken].copy_from_slice(&bytes[..taken]);
+            this.add(taken)
+        })?;
         Ok(taken)
     }
 
@@ -217,21 +222,8 @@ impl<W: Write> Write for Encryptor<W> {
     }
 }
 
-/// Returns the error of more bytes than were stated, which is the caller's fault (R32).
-pub(super) fn too_long() -> Error {
-    Error::usage("more bytes came than the stated plaintext length")
-}
-
-/// Checks that there is a number for the next chunk: a full chunk is never the last (R31).
-pub(super) fn check_index(next: u64) -> Result<()> {
-    if next > MAX_INDEX {
-        return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
-    }
-    Ok(())
-}
-
 impl<W> std::fmt::Debug for Encryptor<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encryptor").field("chunk", &self.index).finish_non_exhaustive()
+        f.debug_struct("Encryptor").field("chunk", &self.sealer.next()).finish_non_exhaustive()
     }
 }

@@ -13,50 +13,61 @@
 //! | a range of a file, by several threads | | [`RangeReader::copy_range`] | what the chunks before the failing one have of it |
 //! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`] | the file is not to be shown before it is whole |
 //!
-//! [`Threads`] says how many. Every way goes through the same few functions for chunks, which work
-//! in place.
+//! [`Threads`](crate::Threads) says how many. Every way goes through one opener and one sealer of
+//! chunks, which work in place.
 //!
 //! [`ArmorWriter`] below an [`Encryptor`] writes text. [`verify()`] reads a whole object and keeps
 //! nothing; [`reencrypt`] makes a new object of an old one. Key files under a passphrase are
 //! objects too: [`KeyFile::encrypt`](crate::KeyFile::encrypt).
 //!
+//! The files build on each other in one order, which tests/house.rs keeps: `io` · threads (`sync`,
+//! `handover`, `pool`) · `sequence` (which chunk may come next) · `chunks` (seal and open) ·
+//! `front` (what is verified before them) · `batch` (many chunks by several threads) · the ways
+//! above.
+//!
 //! The body is C2SP chunked-encryption with chunks of 16,384 bytes (SPEC section 6): 56 bytes in
 //! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.
 
-mod armored;
-mod at;
+mod armor_writer;
 mod batch;
 mod buffer;
 mod chunks;
-mod copy;
 mod decryptor;
 mod encryptor;
-mod keyfile;
-mod opened;
-mod opener;
+mod files;
+mod front;
+mod handover;
+mod io;
+mod key_file;
+mod object_buffer;
+mod parallel;
+mod plaintext_buffer;
 mod pool;
-mod prepared;
 mod push;
 mod range;
+mod range_opener;
+mod reencrypt;
 mod sequence;
 mod sync;
-mod threads;
-mod whole;
 
-pub use armored::ArmorWriter;
-pub use at::{ReadAt, WriteAt, encrypt_at};
+pub use armor_writer::ArmorWriter;
 #[cfg(feature = "hazmat")]
 pub(crate) use buffer::encrypt_sealed;
 pub use buffer::{
     Opened, decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_in_place,
     encrypt_into, encrypt_with, encrypted_len, header_len,
 };
-pub use decryptor::{Decryptor, ObjectInfo};
+pub use decryptor::Decryptor;
 pub use encryptor::{Encrypted, Encryptor};
-pub use opened::PlaintextBuffer;
-pub use opener::RangeOpener;
-pub use prepared::ObjectBuffer;
+pub use files::encrypt_at;
+pub use front::ObjectInfo;
+pub use io::{ReadAt, WriteAt};
+pub use object_buffer::ObjectBuffer;
+pub use plaintext_buffer::PlaintextBuffer;
 pub use push::PushDecryptor;
 pub use range::RangeReader;
-pub use threads::Threads;
-pub use whole::{Reencrypted, reencrypt, verify};
+pub use range_opener::RangeOpener;
+pub use reencrypt::{Reencrypted, reencrypt, verify};
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! Decrypting without a reader: for async code, event loops and other languages, which have bytes
 //! as they come.
 
-use super::decryptor::check_chunk;
-use super::{ObjectInfo, chunks};
-use crate::envelope::{OpenedHeader, PayloadKey};
+use super::chunks::{self, Opener};
+use super::front::{ObjectInfo, open_prefix};
+use crate::envelope::OpenedHeader;
 use crate::error::{Error, Result};
-use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG};
+use crate::format::layout::{BODY_PREFIX, SEALED_CHUNK, TAG};
 use crate::primitives::secret::wipe;
 
 /// A decryptor that is given the body piece by piece, of any size, and gives each chunk when it has
@@ -33,18 +33,10 @@ use crate::primitives::secret::wipe;
 /// # Ok(()) }
 /// ```
 pub struct PushDecryptor {
-    opener: Opener,
-    details: ObjectInfo,
-    chunk: Box<chunks::Buffer>,
-    filled: usize,
-}
-
-/// Opens chunks one after the other.
-struct Opener {
-    key: PayloadKey,
-    expected: Option<Chunks>,
-    index: u64,
-    failed: bool,
+    pub(super) opener: Opener,
+    pub(super) info: ObjectInfo,
+    pub(super) chunk: Box<chunks::Buffer>,
+    pub(super) filled: usize,
 }
 
 impl PushDecryptor {
@@ -53,21 +45,14 @@ impl PushDecryptor {
     /// # Errors
     /// `Auth`, `Rollback` by SPEC R35 and R38.
     pub fn new(header: &OpenedHeader, prefix: &[u8; BODY_PREFIX]) -> Result<Self> {
-        let (key, details) = ObjectInfo::verify(header, prefix)?;
-        Self::of_body(key, details)
-    }
-
-    pub(super) fn of_body(key: PayloadKey, details: ObjectInfo) -> Result<Self> {
-        let expected = details.plaintext_len.map(Chunks::of_plaintext).transpose()?;
-        let opener = Opener { key, expected, index: 0, failed: false };
-        let chunk = chunks::Buffer::new();
-        Ok(Self { opener, details, chunk, filled: 0 })
+        let (opener, info) = open_prefix(header, prefix)?;
+        Ok(Self { opener, info, chunk: chunks::Buffer::new(), filled: 0 })
     }
 
     /// Returns what opening told.
     #[must_use]
     pub const fn info(&self) -> &ObjectInfo {
-        &self.details
+        &self.info
     }
 
     /// Takes the next bytes of the body and appends the chunks that they complete to `out`.
@@ -76,27 +61,29 @@ impl PushDecryptor {
     /// `Auth` where a chunk does not verify: nothing of it is appended. It repeats, whatever is
     /// pushed.
     pub fn push(&mut self, mut sealed: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let Self { opener, chunk, filled, .. } = self;
         // Also for bytes that complete no chunk: who goes on must not take them for accepted.
-        self.opener.check_not_failed()?;
-        while !sealed.is_empty() {
-            // Whole chunks do not pass through the buffer. A full one is never the last (R31).
-            if self.filled == 0
-                && let Some((chunk, rest)) = sealed.split_first_chunk::<SEALED_CHUNK>()
-            {
-                self.opener.open(chunk, false, out)?;
-                sealed = rest;
-                continue;
+        opener.step(|opener| {
+            while !sealed.is_empty() {
+                // Whole chunks do not pass through the buffer.
+                if *filled == 0
+                    && let Some((chunk, rest)) = sealed.split_first_chunk::<SEALED_CHUNK>()
+                {
+                    append(opener, chunk, out)?;
+                    sealed = rest;
+                    continue;
+                }
+                let taken = sealed.len().min(SEALED_CHUNK - *filled);
+                chunk[*filled..*filled + taken].copy_from_slice(&sealed[..taken]);
+                *filled += taken;
+                sealed = &sealed[taken..];
+                if *filled == SEALED_CHUNK {
+                    *filled = 0;
+                    append(opener, &chunk[..], out)?;
+                }
             }
-            let taken = sealed.len().min(SEALED_CHUNK - self.filled);
-            self.chunk[self.filled..self.filled + taken].copy_from_slice(&sealed[..taken]);
-            self.filled += taken;
-            sealed = &sealed[taken..];
-            if self.filled == SEALED_CHUNK {
-                self.filled = 0;
-                self.opener.open(&self.chunk[..], false, out)?;
-            }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Ends the body: appends the last chunk to `out`.
@@ -104,36 +91,24 @@ impl PushDecryptor {
     /// # Errors
     /// `Auth` where this is not the verified end.
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<()> {
-        self.opener.open(&self.chunk[..self.filled], true, out)
+        self.opener.step(|opener| append(opener, &self.chunk[..self.filled], out))
     }
 }
 
-impl Opener {
-    fn check_not_failed(&self) -> Result<()> {
-        if self.failed { Err(Error::Auth) } else { Ok(()) }
-    }
-
-    /// Appends the chunk and opens it in place.
-    fn open(&mut self, sealed: &[u8], last: bool, out: &mut Vec<u8>) -> Result<()> {
-        self.check_not_failed()?;
-        self.failed = true;
-        check_chunk(self.expected, self.index, sealed.len(), last)?;
-        let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(Error::Auth)?;
-        let start = out.len();
-        out.extend_from_slice(text);
-        if let Err(error) = self.key.open_chunk(self.index, &mut out[start..], tag) {
-            wipe(&mut out[start..]);
-            out.truncate(start);
-            return Err(error);
-        }
-        self.index += 1;
-        self.failed = false;
-        Ok(())
-    }
+/// Appends the chunk and opens it in place.
+fn append(opener: &mut Opener, sealed: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(Error::Auth)?;
+    let start = out.len();
+    out.extend_from_slice(text);
+    let opened = opener.open(&mut out[start..], tag);
+    opened.inspect_err(|_| {
+        wipe(&mut out[start..]);
+        out.truncate(start);
+    })
 }
 
 impl std::fmt::Debug for PushDecryptor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PushDecryptor").field("chunk", &self.opener.index).finish_non_exhaustive()
+        f.debug_struct("PushDecryptor").field("chunk", &self.opener.next()).finish_non_exhaustive()
     }
 }

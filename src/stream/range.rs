@@ -3,13 +3,16 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::chunks;
-use super::decryptor::{ObjectInfo, read_full};
-use crate::envelope::{OpenedHeader, PayloadKey, SealedHeader};
+use super::front::ObjectInfo;
+use super::io::read_full;
+use super::range_opener::RangeOpener;
+use crate::envelope::{OpenedHeader, SealedHeader};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
-use crate::format::layout::{BODY_PREFIX, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
+use crate::format::layout::{BODY_PREFIX, CHUNK, locate};
 use crate::keys::Keys;
 use crate::primitives::secret::wipe;
+use crate::threads::Threads;
 
 /// A reader that seeks. It verifies each chunk that it touches. Where the end is it knows from the
 /// length that the object states, or from the last chunk, which it then verifies first.
@@ -26,12 +29,10 @@ use crate::primitives::secret::wipe;
 /// # Ok(()) }
 /// ```
 pub struct RangeReader<R> {
-    inner: R,
-    body: u64,
-    key: PayloadKey,
-    details: ObjectInfo,
-    chunks: Chunks,
-    length_verified: bool,
+    pub(super) inner: R,
+    pub(super) ranges: RangeOpener,
+    pub(super) threads: Threads,
+    /// The chunk that was read last, its number and its plaintext's length.
     chunk: Box<chunks::Buffer>,
     loaded: Option<(u64, usize)>,
     position: u64,
@@ -66,26 +67,16 @@ impl<R: Read + Seek> RangeReader<R> {
     /// `Auth`, `Rollback`, or `Io` where reading fails.
     pub fn from_header(header: &OpenedHeader, mut inner: R) -> Result<Self> {
         let end = inner.seek(SeekFrom::End(0))?;
-        let body = u64::try_from(header.len).map_err(|_| Error::Auth)?;
+        let body = u64::try_from(header.len()).map_err(io::Error::other)?;
         inner.seek(SeekFrom::Start(body))?;
         let mut prefix = [0; BODY_PREFIX];
         if read_full(&mut inner, &mut prefix)? < BODY_PREFIX {
             return Err(Error::Auth);
         }
-        let (key, details) = ObjectInfo::verify(header, &prefix)?;
-        let chunks = Chunks::of_body(end.saturating_sub(body))?;
-        let stated = details.plaintext_len;
-        // R32: a stated length is a fact, and the object's must agree with it.
-        if stated.is_some_and(|stated| stated != chunks.plaintext_len()) {
-            return Err(Error::Auth);
-        }
         Ok(Self {
             inner,
-            body,
-            key,
-            details,
-            chunks,
-            length_verified: stated.is_some(),
+            ranges: header.opener(&prefix, end, None)?,
+            threads: header.threads,
             chunk: chunks::Buffer::new(),
             loaded: None,
             position: 0,
@@ -94,7 +85,7 @@ impl<R: Read + Seek> RangeReader<R> {
 
     /// Returns what opening told.
     pub const fn info(&self) -> &ObjectInfo {
-        &self.details
+        self.ranges.info()
     }
 
     /// Returns the plaintext length, verified by the statement, or by opening the last chunk.
@@ -102,11 +93,16 @@ impl<R: Read + Seek> RangeReader<R> {
     /// # Errors
     /// `Auth` where the last chunk does not verify.
     pub fn verified_len(&mut self) -> Result<u64> {
-        if !self.length_verified {
-            self.load(self.chunks.last)?;
-            self.length_verified = true;
+        if !self.ranges.is_end_verified() {
+            self.load(self.ranges.layout().last_index())?;
+            self.ranges.set_end_verified();
         }
-        Ok(self.chunks.plaintext_len())
+        Ok(self.claimed_len())
+    }
+
+    /// Returns the plaintext length that the length of the object claims.
+    fn claimed_len(&self) -> u64 {
+        self.ranges.layout().plaintext_len()
     }
 
     /// Reads from `offset` what `out` has room for, and less only at the verified end.
@@ -116,7 +112,7 @@ impl<R: Read + Seek> RangeReader<R> {
     pub fn read_at(&mut self, offset: u64, out: &mut [u8]) -> Result<usize> {
         let wanted = u64::try_from(out.len()).map_err(|_| Error::limit("a range above 2^64"))?;
         // R33: a range that reaches the claimed end asserts the end.
-        if offset.saturating_add(wanted) >= self.chunks.plaintext_len() {
+        if offset.saturating_add(wanted) >= self.claimed_len() {
             self.verified_len()?;
         }
         let mut filled = 0;
@@ -143,20 +139,13 @@ impl<R: Read + Seek> RangeReader<R> {
             return Ok(());
         }
         wipe(out);
-        Err(Error::usage(format!(
-            "the range ends behind the plaintext of {} bytes",
-            self.chunks.plaintext_len()
-        )))
-    }
-
-    /// Returns what threads share: the key, the chunks, where the body begins, the object.
-    pub(super) const fn parts(&self) -> (&PayloadKey, Chunks, u64, &R) {
-        (&self.key, self.chunks, self.body, &self.inner)
+        let end = self.claimed_len();
+        Err(Error::usage(format!("the range ends after the plaintext of {end} bytes")))
     }
 
     /// Copies what one chunk has from `position` on; nothing at the end.
     fn copy_from_chunk(&mut self, position: u64, out: &mut [u8]) -> Result<usize> {
-        if position >= self.chunks.plaintext_len() {
+        if position >= self.claimed_len() {
             return Ok(0);
         }
         let (index, start) = locate(position);
@@ -174,15 +163,14 @@ impl<R: Read + Seek> RangeReader<R> {
             return Ok(len);
         }
         self.loaded = None;
-        let sealed_len = self.chunks.sealed_len(index);
-        self.inner.seek(SeekFrom::Start(self.body + chunk_offset(index)))?;
+        let place = self.ranges.layout().chunk(index);
+        self.inner.seek(SeekFrom::Start(place.start))?;
+        let sealed_len = usize::try_from(place.end - place.start).map_err(io::Error::other)?;
         let sealed = &mut self.chunk[..sealed_len];
         if read_full(&mut self.inner, sealed)? < sealed_len {
             return Err(Error::Auth);
         }
-        let (text, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Error::Auth)?;
-        self.key.open_chunk(index, text, tag)?;
-        let len = text.len();
+        let len = self.ranges.open_in_place(index, sealed)?;
         self.loaded = Some((index, len));
         Ok(len)
     }
@@ -197,12 +185,12 @@ impl<R: Read + Seek> Read for RangeReader<R> {
         self.verified_len()?;
         // One chunk at most: a caller that reads on gets the next.
         let (_, start) = locate(self.position);
-        let room = out.len().min(SEALED_CHUNK - TAG - start);
+        let room = out.len().min(CHUNK - start);
         let read = self.read_at(self.position, &mut out[..room])?;
         self.position += u64::try_from(read).unwrap_or(0);
         if read == 0 {
             // A stated length says where the end is; that the end is whole, only its chunk.
-            self.load(self.chunks.last)?;
+            self.load(self.ranges.layout().last_index())?;
         }
         Ok(read)
     }

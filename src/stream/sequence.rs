@@ -1,178 +1,121 @@
-//! Jobs that threads take in order, and whose results they hand over in the same order.
-//!
-//! One rule: **every job that was taken is settled**, handed over or given up, whatever becomes of
-//! the thread that took it. A job's number exists only inside a [`Ticket`], and a ticket that is
-//! dropped, by an early return or by a panic, gives its job up. Two things follow:
-//!
-//! - Nobody waits for ever. A thread waits only for jobs with smaller numbers; each of them was
-//!   taken, so each will be settled, and the thread with the smallest waits for nobody.
-//! - The results handed over are those before the first job that fails, whatever the threads did.
-//!   Numbers are given in order, so all jobs before it were taken, and a failure lets nobody off
-//!   who holds an earlier one.
-//!
-//! tests/model.rs runs this file and pool.rs through every order in which threads can run.
+//! Which chunk may come next: none after the last, none that the stated length does not allow, none
+//! after an error (SPEC R31, R32).
 
-use super::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, PoisonError};
+use std::io;
 
-/// Takes jobs from a `source` and hands their results to a `sink`, each in order and one at a time.
-/// Where order does not matter there is no sink, and a job is settled without its turn.
-pub(super) struct Sequence<S, T, E> {
-    taking: Mutex<Taking<S>>,
-    turn: Mutex<Turn<T, E>>,
-    /// The turn moved on, or a job failed.
-    turned: Condvar,
-    /// Whether a job failed: looked at before another is taken, without waiting for a turn.
-    failed: AtomicBool,
-}
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::layout::{Chunks, MAX_INDEX, SEALED_CHUNK};
 
-struct Taking<S> {
-    source: S,
-    /// Number of the next job.
+/// The place in the row of chunks.
+pub(super) struct Sequence {
+    /// The chunks that there are, where the length is known.
+    stated: Option<Chunks>,
     next: u64,
-    /// Whether the source has ended, or broke off.
     ended: bool,
+    failure: Option<Failure>,
 }
 
-struct Turn<T, E> {
-    sink: T,
-    /// Number of the job whose turn it is.
-    next: u64,
-    /// The first job that failed, with its error. One that a panic ended has none.
-    failed: Option<(u64, Option<E>)>,
-}
-
-/// A job that was taken. Dropped without having been settled, it is given up.
-pub(super) struct Ticket<'a, S, T, E> {
-    sequence: &'a Sequence<S, T, E>,
-    number: u64,
-    settled: bool,
-}
-
-impl<S, T, E> Sequence<S, T, E> {
-    pub(super) fn new(source: S, sink: T) -> Self {
-        Self {
-            taking: Mutex::new(Taking { source, next: 0, ended: false }),
-            turn: Mutex::new(Turn { sink, next: 0, failed: None }),
-            turned: Condvar::new(),
-            failed: AtomicBool::new(false),
-        }
+impl Sequence {
+    pub(super) const fn new(stated: Option<Chunks>) -> Self {
+        Self { stated, next: 0, ended: false, failure: None }
     }
 
-    /// Takes the next job: `next` gets the source and the job's number, alone, and returns whether
-    /// there is such a job. Returns nothing when there is none, or when a job has failed. After its
-    /// end, an error or a panic the source is not asked again.
-    pub(super) fn take(
-        &self,
-        next: impl FnOnce(&mut S, u64) -> Result<bool, E>,
-    ) -> Option<Ticket<'_, S, T, E>> {
-        let mut taking = locked(&self.taking);
-        if taking.ended || self.failed.load(Ordering::Relaxed) {
-            return None;
-        }
-        taking.ended = true;
-        // Before the source is asked, so that a panic in there gives up this number.
-        let mut ticket = Ticket { sequence: self, number: taking.next, settled: false };
-        match next(&mut taking.source, ticket.number) {
-            Ok(true) => {
-                taking.next += 1;
-                taking.ended = false;
-                Some(ticket)
-            }
-            Ok(false) => {
-                // There is no such job.
-                ticket.settled = true;
-                None
-            }
-            Err(error) => {
-                ticket.fail(error);
-                None
-            }
-        }
+    /// Makes another sequence of the same chunks, which begins with chunk `index`.
+    pub(super) const fn at(&self, index: u64) -> Self {
+        Self { next: index, ..Self::new(self.stated) }
     }
 
-    /// Asks the source something between two jobs; nothing where it has ended.
-    pub(super) fn ask<A>(&self, question: impl FnOnce(&S) -> A) -> Option<A> {
-        let taking = locked(&self.taking);
-        (!taking.ended).then(|| question(&taking.source))
+    /// Returns the number of the next chunk.
+    pub(super) const fn next(&self) -> u64 {
+        self.next
     }
 
-    /// Returns the source after all jobs, or the error of the first job that failed. One that was
-    /// given up without an error failed, too.
-    pub(super) fn end(self) -> Result<S, Option<E>> {
-        match self.turn.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
-            Some((_, error)) => Err(error),
-            None => Ok(self.taking.into_inner().unwrap_or_else(PoisonError::into_inner).source),
-        }
+    /// Goes on from another chunk than the next.
+    pub(super) const fn skip_to(&mut self, index: u64) {
+        self.next = index;
     }
 
-    /// Remembers the earliest failure, and wakes those that wait for it in vain.
-    fn fail(&self, number: u64, error: Option<E>) {
-        let mut turn = locked(&self.turn);
-        if turn.failed.as_ref().is_none_or(|(first, _)| number < *first) {
-            turn.failed = Some((number, error));
+    /// Returns whether the last chunk is over.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) const fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Returns whether a chunk may follow.
+    pub(super) const fn is_open(&self) -> bool {
+        !self.ended && self.failure.is_none()
+    }
+
+    /// Checks that a chunk of this sealed length may be the next. A full one is never the last, a
+    /// shorter one always is (R31).
+    pub(super) fn check(&self, sealed_len: usize) -> Result<()> {
+        let last = sealed_len < SEALED_CHUNK;
+        if self.next >= MAX_INDEX && !last {
+            return Err(Error::limit("more than 4 PiB - 1 of plaintext"));
         }
-        self.failed.store(true, Ordering::Relaxed);
-        self.turned.notify_all();
+        // R32: a chunk that the stated length does not allow is refused before it is released.
+        let fits = self.stated.is_none_or(|chunks| {
+            self.next <= chunks.last
+                && sealed_len == chunks.sealed_len(self.next)
+                && last == (self.next == chunks.last)
+        });
+        if fits && !self.ended { Ok(()) } else { Err(Error::Auth) }
+    }
+
+    /// Goes on to the chunk after one of this sealed length.
+    pub(super) const fn advance(&mut self, sealed_len: usize) {
+        self.next += 1;
+        self.ended = sealed_len < SEALED_CHUNK;
+    }
+
+    /// Begins a step that ends in [`settle`](Self::settle). Where a panic leaves that out, the
+    /// sequence has failed: nobody knows how much of the input or output is gone.
+    ///
+    /// # Errors
+    /// That of an earlier step.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.repeat());
+        }
+        self.failure = Some(Failure::BROKEN_OFF);
+        Ok(())
+    }
+
+    /// Ends a step; its error repeats.
+    pub(super) fn settle<T>(&mut self, step: Result<T>) -> Result<T> {
+        self.failure = step.as_ref().err().map(Failure::of);
+        step
     }
 }
 
-impl<T, E> Turn<T, E> {
-    /// Returns whether an earlier job failed, so that the turn of this one never comes.
-    fn never_reaches(&self, number: u64) -> bool {
-        self.failed.as_ref().is_some_and(|(first, _)| *first < number)
-    }
+/// An error that repeats.
+struct Failure {
+    kind: ErrorKind,
+    io: io::ErrorKind,
 }
 
-impl<S, T, E> Ticket<'_, S, T, E> {
-    pub(super) const fn number(&self) -> u64 {
-        self.number
+impl Failure {
+    const BROKEN_OFF: Self = Self { kind: ErrorKind::Io, io: io::ErrorKind::Other };
+
+    fn of(error: &Error) -> Self {
+        let io = match error {
+            // Callers try again after an interruption, for ever if it repeats.
+            Error::Io(e) if e.kind() != io::ErrorKind::Interrupted => e.kind(),
+            _ => io::ErrorKind::Other,
+        };
+        Self { kind: error.kind(), io }
     }
 
-    /// Waits for this job's turn, and gives it the sink. Where an earlier job fails, the turn never
-    /// comes. The error of `hand_over` is the job's.
-    pub(super) fn in_turn(mut self, hand_over: impl FnOnce(&mut T) -> Result<(), E>) {
-        let sequence = self.sequence;
-        let mut turn = locked(&sequence.turn);
-        while turn.next != self.number && !turn.never_reaches(self.number) {
-            turn = sequence.turned.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        if turn.never_reaches(self.number) {
-            self.settled = true;
-            return;
-        }
-        if let Err(error) = hand_over(&mut turn.sink) {
-            drop(turn);
-            return self.fail(error);
-        }
-        turn.next += 1;
-        self.settled = true;
-        sequence.turned.notify_all();
-    }
-
-    /// Says how a job ended whose turn does not matter.
-    pub(super) fn settle(mut self, end: Result<(), E>) {
-        match end {
-            Ok(()) => self.settled = true,
-            Err(error) => self.fail(error),
+    fn repeat(&self) -> Error {
+        match self.kind {
+            ErrorKind::Auth => Error::Auth,
+            ErrorKind::Limit => Error::limit("more than 4 PiB - 1 of plaintext"),
+            ErrorKind::Io if self.io != io::ErrorKind::Other => io::Error::from(self.io).into(),
+            // What a caller's function returned says nothing of the object.
+            _ => io::Error::other("an earlier call failed").into(),
         }
     }
-
-    fn fail(mut self, error: E) {
-        self.settled = true;
-        self.sequence.fail(self.number, Some(error));
-    }
-}
-
-impl<S, T, E> Drop for Ticket<'_, S, T, E> {
-    fn drop(&mut self) {
-        if !self.settled {
-            self.sequence.fail(self.number, None);
-        }
-    }
-}
-
-/// A panic elsewhere leaves nothing half done that is used again: a source that broke off is not
-/// asked again, and a sink whose job failed gets no other.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -52,12 +52,12 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
         text: true,
     };
     let mut out = Output::open(&Target::Stdout, options)?;
-    write_range(threads, object, range, &keys, expectations.expected(), &mut out)?;
+    let expected = expectations.expected().threads(threads);
+    write_range(object, range, &keys, expected, &mut out)?;
     out.commit().map(|()| 0)
 }
 
 fn write_range(
-    threads: Threads,
     object: Object,
     range: Range,
     keys: &Keys,
@@ -68,7 +68,7 @@ fn write_range(
     let mut plaintext = object.plaintext(keys, expected)?;
     if range == Range::All {
         let names = Names { input: &name, output: "stdout" };
-        return copy_plaintext(threads, &mut plaintext, out, Sparse::Never, names)
+        return copy_plaintext(&mut plaintext, out, Sparse::Never, names)
             .map(|_| ())
             .map_err(add_incomplete_hint);
     }
@@ -89,7 +89,7 @@ fn write_range(
         return Err(range_past_end(&name, wanted.start, end));
     }
     let mut blamed = &*name;
-    let copied = reader.copy_range(threads, wanted, |text| {
+    let copied = reader.copy_range(wanted, |text| {
         out.write_all(text).inspect_err(|_| blamed = "stdout")?;
         Ok(())
     });

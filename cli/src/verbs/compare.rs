@@ -208,7 +208,7 @@ impl Comparison<'_> {
 
     fn compare_opened(&mut self, object: Object, source: &mut Source<'_>) -> Result<ContentMatch> {
         let (name, prefix, len) = (object.name.clone(), object.prefix.clone(), object.len);
-        let opened = match object.plaintext(self.keys, Context::unchecked()) {
+        let opened = match object.plaintext(self.keys, Context::unchecked().threads(self.threads)) {
             Ok(plaintext) => Some(plaintext),
             Err(failure) if failure.class == ErrorKind::NoKey => None,
             Err(failure) => return Err(failure),
@@ -275,7 +275,7 @@ impl Comparison<'_> {
         let NamedReader { reader, name } = other;
         let buffers = &mut *self.buffers;
         let mut same = Ok(true);
-        let compared = plaintext.copy_to(self.threads, |text| {
+        let compared = plaintext.copy_to(|text| {
             progress::add_bytes(text.len());
             same = buffers.is_next(reader, text);
             if matches!(same, Ok(true)) { Ok(()) } else { Err(Error::Cancelled) }

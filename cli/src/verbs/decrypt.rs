@@ -52,12 +52,13 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
         conflicts::register_inputs(&inputs);
     }
     let _prepared = outputs.prepare()?;
+    let each = threads_per_file(&inputs, args.writing.recursive, threads);
     let job = Job {
         args,
         outputs: &outputs,
         keys: &keys,
-        expected: expectations.expected(),
-        threads: threads_per_file(&inputs, args.writing.recursive, threads),
+        expected: expectations.expected().threads(each),
+        threads: each,
         report,
     };
     let tree_options = TreeOptions {
@@ -134,7 +135,7 @@ fn decrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
             out.hold_back(len).map_err(|error| Failure::at(&name, error))?;
         }
         let names = Names { input: &name, output: &output };
-        let copied = copy_plaintext(threads, &mut reader, &mut out, args.sparse, names);
+        let copied = copy_plaintext(&mut reader, &mut out, args.sparse, names);
         bytes = copied.map_err(|failure| match (failure.class, &target) {
             (ErrorKind::Auth, Target::Stdout) if !args.buffer => failure.hint(INCOMPLETE),
             _ => failure,

@@ -153,11 +153,11 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let head = buffers.read(&mut reader, len);
     let head = head.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
     let stated = if head.whole { u64::try_from(head.len).ok() } else { len.filter(|len| *len > 0) };
-    let options = header_options(recipients, context, stated, &args.records)?;
+    let options = header_options(recipients, context, stated, &args.records)?.threads(threads);
     let recipe = Recipe { recipients, context, options: &options };
     let mut made = None;
     if let (Reader::Regular(file), Some(len), false) = (&reader, stated, head.whole || args.armor) {
-        made = encrypt_file(threads, file, len, recipe, &mut out, names)?;
+        made = encrypt_file(file, len, recipe, &mut out, names)?;
     }
     let (plaintext, floor) = if let Some(floor) = made {
         (stated.unwrap_or(0), Some(floor))
@@ -169,9 +169,9 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         let reader = buffers.head(&head).chain(reader);
         let (plaintext, floor);
         (out, plaintext, floor) = if args.armor {
-            encrypt_armored(threads, reader, recipe, out, names)?
+            encrypt_armored(reader, recipe, out, names)?
         } else {
-            encrypt_stream(threads, reader, recipe, out, names)?
+            encrypt_stream(reader, recipe, out, names)?
         };
         (plaintext, Some(floor))
     };
@@ -193,7 +193,6 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
 /// Encrypts a file to a file, every chunk at its offset. Returns nothing where the output cannot be
 /// written that way.
 fn encrypt_file(
-    threads: Threads,
     file: &File,
     len: u64,
     recipe: Recipe<'_>,
@@ -208,15 +207,7 @@ fn encrypt_file(
     let Some(to) = out.positional_writer(u64::try_from(object).unwrap_or(0)) else {
         return Ok(None);
     };
-    match keystead::encrypt_at(
-        threads,
-        &PositionalReader(file),
-        len,
-        recipients,
-        context,
-        options,
-        &to,
-    ) {
+    match keystead::encrypt_at(&PositionalReader(file), len, recipients, context, options, &to) {
         Ok(made) => Ok(Some(made.floor)),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
         Err(error @ Error::Io(_)) => Err(add_changed_hint(Failure::at(input, error))),
@@ -226,21 +217,19 @@ fn encrypt_file(
 
 /// Encrypts a stream to armor. Returns the output, the length of the plaintext and the floor.
 fn encrypt_armored(
-    threads: Threads,
     reader: impl Read + Send,
     recipe: Recipe<'_>,
     out: Output,
     names: Names<'_>,
 ) -> Result<(Output, u64, Floor)> {
     let out = BoundedWriter { out: ArmorWriter::new(out), left: MAX_ARMORED };
-    let (out, plaintext, floor) = encrypt_stream(threads, reader, recipe, out, names)?;
+    let (out, plaintext, floor) = encrypt_stream(reader, recipe, out, names)?;
     let (out, _) = out.out.finish().map_err(|error| Failure::at(names.output, error))?;
     Ok((out, plaintext, floor))
 }
 
 /// Encrypts a stream in order. Returns the output, the length of the plaintext and the floor.
 fn encrypt_stream<W: Write + Send>(
-    threads: Threads,
     reader: impl Read + Send,
     recipe: Recipe<'_>,
     out: W,
@@ -254,7 +243,7 @@ fn encrypt_stream<W: Write + Send>(
         Error::Io(_) => written(error),
         _ => Failure::from(error),
     })?;
-    let plaintext = encrypt_reader(threads, reader, &mut sealed, names)?;
+    let plaintext = encrypt_reader(reader, &mut sealed, names)?;
     let made = sealed.finish().map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() => written(error),
         _ => add_changed_hint(Failure::at(input, error)),

@@ -173,7 +173,6 @@ struct Names<'a> {
 /// offset; other outputs are written in order. A read error names the input, a write error the
 /// output.
 fn copy_plaintext(
-    threads: Threads,
     plaintext: &mut Plaintext,
     out: &mut Output,
     sparse: Sparse,
@@ -186,7 +185,7 @@ fn copy_plaintext(
     {
         let len = reader.verified_len().map_err(|error| Failure::at(input, error))?;
         if let Some(to) = out.positional_writer(len).map(|to| to.with_holes(holes)) {
-            let copied = reader.copy_at(threads, &to);
+            let copied = reader.copy_at(&to);
             let failed = |error| Failure::at(if to.has_failed() { output } else { input }, error);
             let len = copied.map_err(failed)?;
             to.finish().map_err(|error| Failure::at(output, Error::from_io(error)))?;
@@ -195,7 +194,7 @@ fn copy_plaintext(
     }
     let mut name = input;
     let mut writer = Writer::new(out, sparse);
-    let copied = plaintext.copy_to(threads, |text| {
+    let copied = plaintext.copy_to(|text| {
         writer.write_all(text).inspect_err(|_| name = output)?;
         Ok(())
     });
@@ -207,14 +206,13 @@ fn copy_plaintext(
 /// Encrypts everything that a reader yields and returns the length of the plaintext. A system error
 /// names the output unless reading caused it; any other error names the input.
 fn encrypt_reader<W: Write + Send>(
-    threads: Threads,
     reader: impl Read + Send,
     out: &mut Encryptor<W>,
     names: Names<'_>,
 ) -> Result<u64> {
     let Names { input, output } = names;
     let failed = AtomicBool::new(false);
-    let copied = out.copy_from(threads, WatchedReader { reader, failed: &failed });
+    let copied = out.copy_from(WatchedReader { reader, failed: &failed });
     copied.map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() && !failed.load(Ordering::Relaxed) => {
             Failure::at(output, error)

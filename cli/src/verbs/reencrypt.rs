@@ -22,8 +22,6 @@ use crate::times;
 /// What reencrypting every input of a run needs.
 struct Job<'a> {
     args: &'a Reencrypt,
-    /// Threads for one file.
-    threads: Threads,
     /// The keys to open with.
     old: &'a Keys,
     change: &'a Change,
@@ -45,12 +43,12 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     change.check_me(&old)?;
     change.confirm(&args.safeguards, args.place.recursive, report)?;
     let (warnings, summary) = (Warnings::default(), RecordSummary::default());
+    let each = threads_per_file(&inputs, args.place.recursive, threads);
     let job = Job {
         args,
-        threads: threads_per_file(&inputs, args.place.recursive, threads),
         old: &old,
         change: &change,
-        expected: expectations.expected(),
+        expected: expectations.expected().threads(each),
         warnings: &warnings,
         summary: &summary,
     };
@@ -68,7 +66,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
 }
 
 fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
-    let Job { args, threads, old, change, expected, warnings, summary } = *job;
+    let Job { args, old, change, expected, warnings, summary } = *job;
     let input = &task.input;
     let Some(path) = input.path() else { return Err(Failure::usage("stdin is not replaced")) };
     let object = Object::open(input)?;
@@ -122,7 +120,7 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     let output_path = task.output_path.as_ref().filter(|_| !has_side);
     let replacement = Replacement::of(path, output_path, file, lock, sync)?;
     let out = HeaderTap { out: replacement.open(len, modified)?, header: Vec::new() };
-    let made = threads.reencrypt(whole, old, expected, new, &options, out);
+    let made = keystead::reencrypt(whole, old, expected, new, &options, out);
     let made = made.map_err(|error| match error {
         Error::Io(_) => Failure::at(&name, error),
         error => failed(error),

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let (named, passphrases) = keys::load_to_change(&args.keys)?;
     passphrases.check_used()?;
     let each = threads_per_file(&inputs, args.recursive, threads);
+    let expected = expectations.expected().threads(each);
     let tree_options = TreeOptions {
         recursive: args.recursive,
         objects_only: true,
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let floor = OnceLock::new();
     let batch = Batch { verb: "verify", threads, tree_options, report };
     let code = batch.run(&inputs, |task| {
-        let outcome = verify_object(each, &task.input, &named, expectations.expected())?;
+        let outcome = verify_object(&task.input, &named, expected)?;
         if single {
             let _ = floor.set(outcome.value["floor"].as_str().unwrap_or_default().to_owned());
         }
@@ -46,7 +47,6 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
 
 /// Reads a whole object. Reports which key opened it and who can have made it.
 pub(super) fn verify_object(
-    threads: Threads,
     input: &Input,
     named: &LoadedKeys,
     expected: Expected<'_>,
@@ -54,7 +54,7 @@ pub(super) fn verify_object(
     let object = Object::open(input)?;
     let name = object.name.clone();
     let mut reader = object.plaintext(&named.keys, expected)?;
-    let read = reader.copy_to(threads, |text| {
+    let read = reader.copy_to(|text| {
         progress::add_bytes(text.len());
         Ok(())
     });

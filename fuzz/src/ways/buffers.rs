@@ -13,8 +13,8 @@ pub(super) fn check(seen: &Seen<'_>, c: &mut Choices<'_>) {
         keystead::decrypt_into(keys, object, expected, out)
     });
     let (room, threads) = (c.below(3), threads(c));
-    into_buffer(seen, "Threads::decrypt_into", room, |keys, object, expected, out| {
-        threads.decrypt_into(keys, object, expected, out)
+    into_buffer(seen, "decrypt_into by threads", room, |keys, object, expected, out| {
+        keystead::decrypt_into(keys, object, expected.threads(threads), out)
     });
     plaintext_buffer(seen, threads);
 }
@@ -85,7 +85,7 @@ fn into_buffer(
 fn plaintext_buffer(seen: &Seen<'_>, threads: keystead::Threads) {
     let (case, way) = (seen.case, "PlaintextBuffer");
     let (object, expected) = (case.object.clone(), case.demand.expected());
-    let got = PlaintextBuffer::decrypt(object, threads, &case.ring.ring, expected);
+    let got = PlaintextBuffer::decrypt(&case.ring.ring, object, expected.threads(threads));
     agree(way, &got, seen.whole().map(|_| ()));
     if let (Ok(opened), Ok(buffer)) = (seen.whole(), got) {
         let text = buffer.pieces().collect::<Vec<_>>().concat();

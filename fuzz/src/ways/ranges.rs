@@ -14,7 +14,8 @@ type Reader<'a> = RangeReader<Cursor<&'a [u8]>>;
 pub(super) fn check(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let opened = seen.opened();
     let known = opened.and_then(|opened| opened.known.as_ref().ok_or(ErrorKind::Auth));
-    let reader = new(seen);
+    let threads = threads(c);
+    let reader = new(seen, threads);
     agree("RangeReader", &reader, known.map(|_| ()));
     let by_header = from_header(seen);
     agree("RangeReader::from_header", &by_header, known.map(|_| ()));
@@ -25,23 +26,23 @@ pub(super) fn check(seen: &Seen<'_>, c: &mut Choices<'_>) {
     for _ in 0..4 {
         let (offset, len) = (position(c, known), position(c, known));
         // Sometimes one that has opened the last chunk already.
-        let mut fresh = new(seen).expect("it opened before");
+        let mut fresh = new(seen, threads).expect("it opened before");
         let reader = if c.one_in(2) { &mut fresh } else { &mut reader };
         read_at(reader, known, offset, len);
         read_exact_at(reader, known, offset, len);
     }
     in_order(&mut by_header, known);
-    ends(&mut new(seen).expect("it opened before"), known);
-    let threads = threads(c);
-    copy_at(&mut new(seen).expect("it opened before"), known, threads);
+    ends(&mut new(seen, threads).expect("it opened before"), known);
+    copy_at(&mut new(seen, threads).expect("it opened before"), known);
     let (from, to) = (position(c, known), position(c, known));
-    copy_range(&mut new(seen).expect("it opened before"), known, from..from + to, threads);
-    copy_range(&mut new(seen).expect("it opened before"), known, 0..usize::MAX, threads);
+    copy_range(&mut new(seen, threads).expect("it opened before"), known, from..from + to);
+    copy_range(&mut new(seen, threads).expect("it opened before"), known, 0..usize::MAX);
 }
 
-fn new<'a>(seen: &Seen<'a>) -> keystead::Result<Reader<'a>> {
+fn new<'a>(seen: &Seen<'a>, threads: keystead::Threads) -> keystead::Result<Reader<'a>> {
     let case = seen.case;
-    RangeReader::new(Cursor::new(&case.object[..]), &case.ring.ring, case.demand.expected())
+    let expected = case.demand.expected().threads(threads);
+    RangeReader::new(Cursor::new(&case.object[..]), &case.ring.ring, expected)
 }
 
 fn from_header<'a>(seen: &Seen<'a>) -> keystead::Result<Reader<'a>> {
@@ -140,9 +141,9 @@ impl WriteAt for Written {
     }
 }
 
-fn copy_at(reader: &mut Reader<'_>, known: &Known, threads: keystead::Threads) {
+fn copy_at(reader: &mut Reader<'_>, known: &Known) {
     let (sink, way) = (Written(Mutex::new(Vec::new())), "RangeReader::copy_at");
-    let got = reader.copy_at(threads, &sink);
+    let got = reader.copy_at(&sink);
     let whole = known.chunks.iter().all(Option::is_some);
     agree(way, &got, if whole { Ok(()) } else { Err(ErrorKind::Auth) });
     let written = sink.0.into_inner().unwrap();
@@ -163,15 +164,10 @@ const FILLED: [u8; CHUNK] = [FILL; CHUNK];
 
 /// In order, a whole object or a part; one that reaches the end opens the last chunk, also where
 /// that is empty.
-fn copy_range(
-    reader: &mut Reader<'_>,
-    known: &Known,
-    range: std::ops::Range<usize>,
-    threads: keystead::Threads,
-) {
+fn copy_range(reader: &mut Reader<'_>, known: &Known, range: std::ops::Range<usize>) {
     let (mut out, way) = (Vec::new(), "RangeReader::copy_range");
     let wide = |at: usize| u64::try_from(at).unwrap();
-    let got = reader.copy_range(threads, wide(range.start)..wide(range.end), |text| {
+    let got = reader.copy_range(wide(range.start)..wide(range.end), |text| {
         out.extend_from_slice(text);
         Ok(())
     });

@@ -22,19 +22,22 @@ const SMALL: usize = SEALED_CHUNK;
 
 pub(super) fn check(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let len = seen.case.object.len();
+    let threads = threads(c);
     let small = len < SMALL || (len < 3 * SMALL && c.one_in(8));
     // Three sizes of reads: whole chunks go straight to the caller's buffer, others do not.
     let one = if small { 1 } else { 4_099 };
     for len in [one, 70_000, 1 + c.below(CHUNK)] {
-        stream(seen, "Decryptor, read", |reader| drain_by(reader, || len));
+        stream(seen, "Decryptor, read", threads, |reader| drain_by(reader, || len));
     }
     let lens: Vec<usize> = (0..4).map(|_| [CHUNK, 1 + c.below(40_000)][c.below(2)]).collect();
     let mut turns = lens.iter().cycle().copied();
-    stream(seen, "Decryptor, reads of all sizes", |r| drain_by(r, || turns.next().unwrap()));
+    stream(seen, "Decryptor, reads of all sizes", threads, |r| {
+        drain_by(r, || turns.next().unwrap())
+    });
     let amount = if small { 1 + c.below(300) } else { 1 + c.below(20_000) };
-    stream(seen, "Decryptor, BufRead", |reader| drain_buffered(reader, amount));
-    let (threads, before) = (threads(c), c.below(2) * (1 + c.below(20_000)));
-    stream(seen, "Decryptor, copy_to", |reader| copy(reader, threads, before));
+    stream(seen, "Decryptor, BufRead", threads, |reader| drain_buffered(reader, amount));
+    let before = c.below(2) * (1 + c.below(20_000));
+    stream(seen, "Decryptor, copy_to", threads, |reader| copy(reader, before));
     from_header(seen);
     push(seen, c);
     verify(seen);
@@ -46,13 +49,15 @@ pub(super) fn check(seen: &Seen<'_>, c: &mut Choices<'_>) {
 fn stream(
     seen: &Seen<'_>,
     way: &str,
+    threads: Threads,
     mut drain: impl FnMut(&mut Decryptor<Pieces<'_>>) -> Drained,
 ) {
     let case = seen.case;
     let lens: &[usize] =
         if case.object.len().is_multiple_of(2) { &[usize::MAX] } else { &[37, 1, 16_400] };
     let reader = Pieces::new(&case.object, lens);
-    let reader = Decryptor::new(reader, &case.ring.ring, case.demand.expected());
+    let expected = case.demand.expected().threads(threads);
+    let reader = Decryptor::new(reader, &case.ring.ring, expected);
     agree(way, &reader, seen.opened().map(|_| ()));
     let (Ok(mut reader), Ok(opened)) = (reader, seen.opened()) else { return };
     agree_on_details(way, reader.info(), &opened.told);
@@ -71,7 +76,7 @@ fn ends_again<R: Read + Send>(way: &str, reader: &mut Decryptor<R>, end: referen
     let again = reader.fill_buf().map(<[u8]>::len).map_err(io_class);
     assert_eq!(again, end.map(|()| 0), "{way}: fill_buf again");
     let mut more = Vec::new();
-    let again = reader.copy_to(Threads::new(2), |text| {
+    let again = reader.copy_to(|text| {
         more.extend_from_slice(text);
         Ok(())
     });
@@ -107,7 +112,7 @@ fn drain_buffered<R: BufRead>(reader: &mut R, amount: usize) -> Drained {
 }
 
 /// Reads `before` bytes, then copies the rest.
-fn copy<R: Read + Send>(reader: &mut Decryptor<R>, threads: Threads, before: usize) -> Drained {
+fn copy<R: Read + Send>(reader: &mut Decryptor<R>, before: usize) -> Drained {
     let mut released = vec![0; before];
     let mut filled = 0;
     while filled < before {
@@ -121,7 +126,7 @@ fn copy<R: Read + Send>(reader: &mut Decryptor<R>, threads: Threads, before: usi
         }
     }
     released.truncate(filled);
-    let copied = reader.copy_to(threads, |text| {
+    let copied = reader.copy_to(|text| {
         released.extend_from_slice(text);
         Ok(())
     });
@@ -200,10 +205,10 @@ fn verify(seen: &Seen<'_>) {
 fn reencrypt(seen: &Seen<'_>, threads: Threads) {
     let (case, way) = (seen.case, "reencrypt");
     let new = Keys::from(POOL.key("d").master());
-    let made = threads.reencrypt(
+    let made = keystead::reencrypt(
         &case.object[..],
         &case.ring.ring,
-        case.demand.expected(),
+        case.demand.expected().threads(threads),
         &new.recipients(),
         &EncryptOptions::new(),
         Vec::new(),
@@ -228,10 +233,11 @@ fn failing(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let (case, way) = (seen.case, "a failing reader");
     let cut =
         [c.below(case.object.len() + 1), case.object.len() - c.below(40).min(case.object.len())];
-    let cut = *c.pick(&cut);
+    let (cut, threads) = (*c.pick(&cut), threads(c));
     let new = |lens: &[usize]| {
         let reader = Pieces::failing(&case.object[..cut], lens, io::ErrorKind::TimedOut);
-        Decryptor::new(reader, &case.ring.ring, case.demand.expected())
+        let expected = case.demand.expected().threads(threads);
+        Decryptor::new(reader, &case.ring.ring, expected)
     };
     let reader = new(&[usize::MAX]);
     let Ok(opened) = seen.opened() else {
@@ -253,7 +259,7 @@ fn failing(seen: &Seen<'_>, c: &mut Choices<'_>) {
     ends_again(way, &mut reader, end);
 
     let mut reader = new(&[40_000, 1]).expect("all that comes before the chunks was read");
-    let (released, found) = copy(&mut reader, threads(c), 0);
+    let (released, found) = copy(&mut reader, 0);
     same_bytes("copy_to of a failing reader", &released, &right);
     assert_eq!(found, end, "copy_to of a failing reader");
     ends_again("copy_to of a failing reader", &mut reader, end);

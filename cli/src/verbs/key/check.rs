@@ -26,15 +26,15 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     let file = read_backup(&args.file, &passphrases)?;
     let named = LoadedKeys { recipients: file.recipients(), keys: file.keys() };
     let each = threads_per_file(&inputs, args.recursive, threads);
+    let expected = expectations.expected().threads(each);
     let tree_options = TreeOptions {
         recursive: args.recursive,
         objects_only: true,
         destination: Destination::Nowhere,
     };
     let batch = Batch { verb: "key check", threads, tree_options, report };
-    let tally = batch.run_and_tally(&inputs, |task, _| {
-        verify::verify_object(each, &task.input, &named, expectations.expected())
-    })?;
+    let tally = batch
+        .run_and_tally(&inputs, |task, _| verify::verify_object(&task.input, &named, expected))?;
     let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::ObjectInfo;
-use super::chunks;
-use crate::envelope::{OpenedHeader, PayloadKey};
+use super::chunks::{self, Opener};
+use super::front::{ObjectInfo, check_stated, open_prefix};
+use crate::envelope::OpenedHeader;
 use crate::error::{Detail, Error, Result};
 use crate::format::floor::Floor;
 use crate::format::layout::{BODY_PREFIX, Layout, SEALED_CHUNK, locate};
@@ -32,7 +32,7 @@ use crate::primitives::secret::wipe;
 /// # Ok(()) }
 /// ```
 pub struct RangeOpener {
-    key: PayloadKey,
+    opener: Opener,
     info: ObjectInfo,
     layout: Layout,
     /// Where the plaintext ends is verified: by the statement, or by the last chunk.
@@ -52,15 +52,13 @@ impl OpenedHeader {
         object_len: u64,
         floor: Option<&Floor>,
     ) -> Result<RangeOpener> {
-        let (key, info) = ObjectInfo::verify(self, prefix)?;
+        let (opener, info) = open_prefix(self, prefix)?;
         floor.map_or(Ok(()), |floor| floor.check(&info.floor))?;
         let layout = Layout::of_object(self.len, object_len)?;
-        let stated = info.plaintext_len;
-        // R32: a stated length is a fact, and the object's must agree with it.
-        if stated.is_some_and(|stated| stated != layout.plaintext_len()) {
-            return Err(Error::Auth);
-        }
-        Ok(RangeOpener { key, info, layout, end_is_verified: AtomicBool::new(stated.is_some()) })
+        check_stated(&info, layout.chunks)?;
+        let opener = opener.of(layout.chunks);
+        let end_is_verified = AtomicBool::new(info.plaintext_len.is_some());
+        Ok(RangeOpener { opener, info, layout, end_is_verified })
     }
 
     /// Returns the length of the header in bytes: where the body begins.
@@ -91,17 +89,21 @@ impl RangeOpener {
         self.end_is_verified.load(Ordering::Acquire)
     }
 
+    pub(super) fn set_end_verified(&self) {
+        self.end_is_verified.store(true, Ordering::Release);
+    }
+
     /// Verifies where the plaintext ends, by the last chunk: the bytes that
     /// [`Layout::last_chunk`] names (SPEC R33).
     ///
     /// # Errors
     /// `Usage` for another number of bytes; `Auth` where the chunk does not verify.
     pub fn confirm_end(&self, last_chunk: &[u8]) -> Result<()> {
-        let index = self.layout.chunks.last;
+        let index = self.layout.last_index();
         check_len(last_chunk.len(), self.layout.last_chunk())?;
         let mut buffer = chunks::Buffer::new();
         self.open_chunk(index, last_chunk, &mut buffer)?;
-        self.end_is_verified.store(true, Ordering::Release);
+        self.set_end_verified();
         Ok(())
     }
 
@@ -149,8 +151,17 @@ impl RangeOpener {
     fn open_chunk(&self, index: u64, sealed: &[u8], buffer: &mut chunks::Buffer) -> Result<usize> {
         let place = buffer.get_mut(..sealed.len()).ok_or(Error::Auth)?;
         place.copy_from_slice(sealed);
-        chunks::open_in_place(&self.key, index, place)?;
-        sealed.len().checked_sub(crate::format::layout::TAG).ok_or(Error::Auth)
+        self.open_in_place(index, place)
+    }
+
+    /// Opens chunk `index` where it is; returns the length of its plaintext.
+    pub(super) fn open_in_place(&self, index: u64, sealed: &mut [u8]) -> Result<usize> {
+        self.opener.at(index).open_in_place(sealed)
+    }
+
+    /// Returns what opens any chunk of the object.
+    pub(super) const fn chunks(&self) -> &Opener {
+        &self.opener
     }
 }
 

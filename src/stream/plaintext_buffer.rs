@@ -1,8 +1,8 @@
-//! An object decrypted where it stands: nothing is moved, so the plaintext stays in the places of
-//! its chunks.
+//! An object decrypted where it is: nothing is moved, so the plaintext stays in the places of its
+//! chunks.
 
-use super::batch::BATCH_SEALED;
-use super::{ObjectInfo, Threads, buffer, chunks};
+use super::batch::open_in_place;
+use super::front::{Front, ObjectInfo};
 use crate::error::Result;
 use crate::format::context::Expected;
 use crate::format::layout::{SEALED_CHUNK, TAG};
@@ -14,10 +14,10 @@ use crate::primitives::secret::Wiped;
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {
-/// # use keystead::{Context, Keys, MasterKey, PlaintextBuffer, Threads};
+/// # use keystead::{Context, Keys, MasterKey, PlaintextBuffer};
 /// # let (keys, context) = (Keys::from(MasterKey::generate()?), Context::new());
 /// # let object = keystead::encrypt(&keys.recipients(), &[7; 40_000], &context)?;
-/// let plaintext = PlaintextBuffer::decrypt(object, Threads::ONE, &keys, &context)?;
+/// let plaintext = PlaintextBuffer::decrypt(&keys, object, &context)?;
 /// for piece in plaintext.pieces() {
 ///     println!("{} bytes", piece.len());                  // 16384, 16384, 7232
 /// }
@@ -28,28 +28,25 @@ pub struct PlaintextBuffer {
     bytes: Wiped,
     /// Where the first chunk begins.
     front: usize,
-    details: ObjectInfo,
+    info: ObjectInfo,
 }
 
 impl PlaintextBuffer {
-    /// Decrypts a whole object with this many threads. On an error the buffer is wiped.
+    /// Decrypts a whole object. On an error the buffer is wiped.
     ///
     /// # Errors
     /// As [`decrypt`](crate::decrypt).
     pub fn decrypt<'e>(
-        object: Vec<u8>,
-        threads: Threads,
         keys: &Keys,
+        object: Vec<u8>,
         expected: impl Into<Expected<'e>>,
     ) -> Result<Self> {
         let mut bytes = Wiped(object);
-        let (key, details, sealed, len) = buffer::open(keys, &bytes, expected.into())?;
+        let expected = expected.into();
+        let Front { opener, info, sealed, .. } = Front::open(keys, &bytes, expected)?;
         let front = bytes.len() - sealed.len();
-        let threads = threads.for_len(u64::try_from(len).unwrap_or(u64::MAX));
-        threads.each(bytes[front..].chunks_mut(BATCH_SEALED), |first, batch| {
-            chunks::open_in_place(&key, first, batch)
-        })?;
-        Ok(Self { bytes, front, details })
+        open_in_place(expected.threads, &opener, &mut bytes[front..])?;
+        Ok(Self { bytes, front, info })
     }
 
     /// Returns the plaintext in order: pieces of 16,384 bytes, and a last one that is shorter.
@@ -61,7 +58,7 @@ impl PlaintextBuffer {
     /// Returns what opening told.
     #[must_use]
     pub const fn info(&self) -> &ObjectInfo {
-        &self.details
+        &self.info
     }
 
     /// Returns the buffer, for the next object. It holds the plaintext until it is overwritten.

