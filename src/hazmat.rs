@@ -4,8 +4,7 @@
 use zeroize::Zeroizing;
 
 use crate::envelope::{
-    Changes, EncryptOptions, OpenedHeader, PayloadKey, Rewrapped, SealedHeader, rewrap_with,
-    seal_with,
+    Changes, EncryptOptions, OpenedHeader, Rewrapped, SealedHeader, rewrap_with, seal_with,
 };
 use crate::error::Result;
 use crate::format::context::{Context, Expected};
@@ -18,44 +17,7 @@ use crate::stream::encrypt_sealed;
 /// is revoked.
 #[must_use]
 pub fn expose_data_key(header: &OpenedHeader) -> Zeroizing<[u8; 32]> {
-    Zeroizing::new(*header.data_key.secret().expose())
-}
-
-/// The key of one body, chunk by chunk, for who brings their own layout or measures the hot path.
-/// Nothing here keeps an index from being sealed twice, which is a disaster, or shows that an end
-/// is the end.
-pub struct BodyKey(PayloadKey);
-
-impl BodyKey {
-    /// Makes it of a header that was unwrapped, and the 56 bytes after the header.
-    ///
-    /// # Errors
-    /// `Auth`, `Rollback` by SPEC R35 and R38.
-    pub fn new(header: &OpenedHeader, prefix: &[u8; 56]) -> Result<Self> {
-        header.payload(prefix).map(|(key, _)| Self(key))
-    }
-
-    /// Seals chunk `index` in place and returns its tag.
-    ///
-    /// # Errors
-    /// `Auth` above what GCM takes, 2^36 - 32 bytes.
-    pub fn seal(&self, index: u64, chunk: &mut [u8]) -> Result<[u8; 16]> {
-        self.0.seal_chunk(index, chunk)
-    }
-
-    /// Opens chunk `index` in place.
-    ///
-    /// # Errors
-    /// `Auth` where the tag is another; then the chunk holds no plaintext.
-    pub fn open(&self, index: u64, chunk: &mut [u8], tag: &[u8; 16]) -> Result<()> {
-        self.0.open_chunk(index, chunk, 0, tag)
-    }
-}
-
-impl std::fmt::Debug for BodyKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BodyKey(..)")
-    }
+    Zeroizing::new(*header.data_key().secret().expose())
 }
 
 /// Does step *unwrap* with a data key that came from elsewhere, for the record at `position`:

@@ -42,6 +42,8 @@
 //! * In memory: [`encrypt`] and [`decrypt`]; [`encrypt_into`] and [`decrypt_into`] write to a buffer
 //!   of yours; [`encrypt_in_place`] and [`decrypt_in_place`] need no second one.
 //! * Streams: [`Encryptor`] is a `Write`, [`Decryptor`] a `Read`: any length in 16 KiB of memory.
+//! * Async streams: `AsyncEncryptor` and `AsyncDecryptor` with the feature `async`; event loops and
+//!   other languages push pieces into [`PushEncryptor`] and [`PushDecryptor`].
 //! * Ranges: [`RangeReader`] reads and verifies only the chunks that it needs; [`RangeOpener`] does no
 //!   I/O: you fetch what its [`Layout`] names.
 //! * Another key for an old object: [`rewrap()`] writes a new header and does not touch the body.
@@ -68,6 +70,7 @@
 //! * `ring` (default): AES-256-GCM, HKDF and SHA-2 by `ring`.
 //! * `soft`: the same in pure Rust, for targets that `ring` does not support. With both, `ring` is
 //!   used.
+//! * `async`: `AsyncEncryptor` and `AsyncDecryptor`, over the traits of futures-io.
 //! * `tracing`: events for logs: what was opened and wrapped, by which key ids, and how it ended;
 //!   never secrets, and nothing of a context.
 //! * `hazmat`: exports data keys and takes randomness from the caller, for vectors and research.
@@ -93,15 +96,17 @@ pub use envelope::{
 pub use error::{Detail, Error, ErrorKind, Result, WaysIn};
 pub use format::{
     Context, Expected, Floor, KeyId, Layout, Location, Metadata, ObjectId, Provenance, RecordKind,
-    armor, dearmor, dearmor_in_place, is_armored,
+    armor, dearmor, is_armored,
 };
 pub use keys::{KeyFile, Keys, MasterKey, PassphraseCosts, PublicKey, Recipient, Recipients};
 pub use stream::{
     ArmorWriter, Decryptor, Encrypted, Encryptor, ObjectBuffer, ObjectInfo, Opened,
-    PlaintextBuffer, PushDecryptor, RangeOpener, RangeReader, ReadAt, Reencrypted, WriteAt,
-    decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_at,
-    encrypt_in_place, encrypt_into, encrypt_with, encrypted_len, header_len, reencrypt, verify,
+    PlaintextBuffer, Progress, PushDecryptor, PushEncryptor, RangeOpener, RangeReader, ReadAt,
+    Reencrypted, WriteAt, decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt,
+    encrypt_at, encrypt_in_place, encrypt_into, encrypt_with, encrypted_len, reencrypt, verify,
 };
+#[cfg(feature = "async")]
+pub use stream::{AsyncDecryptor, AsyncEncryptor};
 pub use threads::Threads;
 
 /// The Rust examples of README.md run with the tests of the documentation.

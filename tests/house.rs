@@ -29,7 +29,7 @@ const FLOORS: [(&str, &[&str]); 11] = [
 ];
 
 /// The files of the floor `stream`: each imports only from those before it.
-const STREAM: [&str; 21] = [
+const STREAM: [&str; 22] = [
     "io",
     "sync",
     "handover",
@@ -42,6 +42,7 @@ const STREAM: [&str; 21] = [
     "encryptor",
     "decryptor",
     "push",
+    "async_io",
     "range_opener",
     "range",
     "parallel",

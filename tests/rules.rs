@@ -338,25 +338,3 @@ fn the_three_steps_belong_together() {
     let other = Decryptor::from_header(&header(), &two[sealed.len()..]);
     assert_eq!(class(other), ErrorKind::Auth);
 }
-
-/// R30, R34: the key of a body makes and opens the chunks that stand in the object.
-#[test]
-fn the_key_of_a_body_is_that_of_its_chunks() {
-    let keys = ring();
-    let object = keystead::encrypt(&keys.recipients(), &[7; 20_000], &Context::new()).unwrap();
-    let sealed = SealedHeader::parse(&object).unwrap();
-    let opened = sealed.unwrap(&keys, &Context::new()).unwrap();
-    let (prefix, body) = object[sealed.len()..].split_first_chunk().unwrap();
-    let key = hazmat::BodyKey::new(&opened, prefix).unwrap();
-    for (index, stands) in (0..).zip(body.chunks(16_400)) {
-        let mut chunk = vec![7; stands.len() - 16];
-        let tag = key.seal(index, &mut chunk).unwrap();
-        assert_eq!([&chunk[..], &tag].concat(), stands);
-        assert_eq!(class(key.open(index + 1, &mut chunk.clone(), &tag)), ErrorKind::Auth);
-        key.open(index, &mut chunk, &tag).unwrap();
-        assert!(chunk.iter().all(|byte| *byte == 7));
-    }
-    let mut other = *prefix;
-    other[55] ^= 1;
-    assert_eq!(class(hazmat::BodyKey::new(&opened, &other)), ErrorKind::Auth);
-}

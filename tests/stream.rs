@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use keystead::{
     Context, Decryptor, EncryptOptions, Encryptor, Error, ErrorKind, Expected, Keys, MasterKey,
-    PushDecryptor, RangeReader, SealedHeader, Threads,
+    Progress, PushDecryptor, PushEncryptor, RangeReader, SealedHeader, Threads,
 };
 
 fn keys() -> Keys {
@@ -54,16 +54,94 @@ fn a_failed_push_repeats_its_error() {
     let mut object = keystead::encrypt(&keys.recipients(), &text(40_000), &context).unwrap();
     let sealed = SealedHeader::parse(&object).unwrap();
     object[sealed.len() + 56 + 16_400] ^= 1;
-    let (prefix, body) = object[sealed.len()..].split_first_chunk().unwrap();
     let header = sealed.unwrap(&keys, &context).unwrap();
-    let mut opener = PushDecryptor::new(&header, prefix).unwrap();
+    let body = &object[sealed.len()..];
+    let mut opener = PushDecryptor::from_header(&header);
     let mut out = Vec::new();
     for pushed in [body, b"more", b"", &body[..16_400]] {
-        let error = opener.push(pushed, &mut out).unwrap_err();
+        let error = push_all(&mut opener, &keys, pushed, &mut out).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Auth, "{} bytes", pushed.len());
         assert_eq!(out, text(16_384), "the chunk before it, and no more");
     }
-    assert_eq!(opener.finish(&mut out).unwrap_err().kind(), ErrorKind::Auth);
+    assert_eq!(opener.finish().unwrap_err().kind(), ErrorKind::Auth);
+}
+
+/// Pushes at least once, also where there are no bytes.
+fn push_all(
+    opener: &mut PushDecryptor,
+    keys: &Keys,
+    mut piece: &[u8],
+    out: &mut Vec<u8>,
+) -> keystead::Result<()> {
+    loop {
+        match opener.push(&mut piece)? {
+            Progress::Header(header) => {
+                assert!(matches!(opener.push(&mut &b"x"[..]), Err(Error::Usage(_))));
+                opener.continue_with(&header.unwrap(keys, Context::unchecked())?)?;
+            }
+            Progress::Plaintext(text) => out.extend_from_slice(text),
+            _ => {}
+        }
+        if piece.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// From the first byte of the header on, in pieces of any size, both ways.
+#[test]
+fn objects_are_pushed_in_pieces_of_any_size() {
+    let (keys, context) = (keys(), Context::new());
+    let recipients = keys.recipients();
+    for len in [0, 1, 16_383, 16_384, 16_385, 40_000] {
+        let options = EncryptOptions::new().plaintext_len(u64::try_from(len).unwrap());
+        for size in [1, 9, 1_000, 100_000] {
+            let mut sealer = PushEncryptor::new(&recipients, &context, &options).unwrap();
+            let (plain, mut object) = (text(len), Vec::new());
+            for mut piece in plain.chunks(size) {
+                while !piece.is_empty() {
+                    object.extend_from_slice(sealer.push(&mut piece).unwrap());
+                }
+            }
+            let made = sealer.finish().unwrap();
+            object.extend(made.out);
+            assert_eq!(made.len, u64::try_from(object.len()).unwrap());
+            assert_eq!(keystead::decrypt(&keys, &object, &context).unwrap(), plain);
+
+            let (mut opener, mut out) = (PushDecryptor::new(), Vec::new());
+            for piece in object.chunks(size) {
+                push_all(&mut opener, &keys, piece, &mut out).unwrap();
+            }
+            assert_eq!(opener.info().unwrap().floor, made.floor);
+            out.extend(opener.finish().unwrap());
+            assert_eq!(out, plain);
+        }
+    }
+}
+
+/// Without its end, nothing is whole; and nothing that is refused is accepted later.
+#[test]
+fn a_cut_push_is_an_error_of_its_class() {
+    let (keys, context) = (keys(), Context::new());
+    let object = keystead::encrypt(&keys.recipients(), &text(20_000), &context).unwrap();
+    let header = SealedHeader::parse(&object).unwrap().len();
+    for cut in [0, 8, header - 1, header, header + 55, header + 56, object.len() - 1] {
+        let mut opener = PushDecryptor::new();
+        push_all(&mut opener, &keys, &object[..cut], &mut Vec::new()).unwrap();
+        let class = if cut < header { ErrorKind::Format } else { ErrorKind::Auth };
+        assert_eq!(opener.finish().unwrap_err().kind(), class, "{cut}");
+    }
+    for place in [0, 5, header - 1, header + 50] {
+        let mut bad = object.clone();
+        bad[place] ^= 1;
+        let mut opener = PushDecryptor::new();
+        let first = push_all(&mut opener, &keys, &bad, &mut Vec::new()).unwrap_err();
+        let again = push_all(&mut opener, &keys, b"", &mut Vec::new()).unwrap_err();
+        // What the caller's keys do not open waits for a header that they do.
+        let waits = matches!(again, Error::Usage(_));
+        assert!(waits || again.kind() == first.kind(), "{place}: {again}");
+        assert!(opener.finish().is_err());
+    }
 }
 
 /// A writer with room for so many bytes.

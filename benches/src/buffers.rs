@@ -1,13 +1,12 @@
 //! One object in memory: into a reused buffer and in place, ours and raw ring over the same
 //! buffers.
 
-use keystead::hazmat::BodyKey;
 use keystead::{
     Context, EncryptOptions, Expected, Keys, MasterKey, ObjectBuffer, PlaintextBuffer, Recipients,
-    SealedHeader, Threads,
+    Threads,
 };
 
-use crate::floor::{CHUNK, Ring, SEALED, TAG, strides_len};
+use crate::floor::{CHUNK, Ring, TAG, strides_len};
 
 /// Everything that the calls need, touched once, so that no page is fresh.
 pub struct Buffers {
@@ -176,76 +175,5 @@ impl Buffers {
         self.out.fill(0);
         self.decrypt_into();
         assert_eq!(self.out[..self.plaintext.len()], self.plaintext);
-    }
-}
-
-/// One chunk, in place: the hot function alone, and raw ring on the same bytes.
-pub struct Chunk {
-    ours: BodyKey,
-    ring: Ring,
-    bytes: Vec<u8>,
-    sealed: [Vec<u8>; 2],
-}
-
-impl Default for Chunk {
-    fn default() -> Self {
-        let keys = Keys::from(MasterKey::generate().expect("randomness"));
-        let object =
-            keystead::encrypt(&keys.recipients(), &[7; CHUNK], &Context::new()).expect("an object");
-        let header = SealedHeader::parse(&object).expect("a header");
-        let opened = header.unwrap(&keys, &Context::new()).expect("it opens");
-        let prefix = object[header.len()..].first_chunk().expect("a body");
-        let ours = BodyKey::new(&opened, prefix).expect("it opens");
-        let mut new = Self {
-            ours,
-            ring: Ring::new(&[7; 32]),
-            bytes: vec![7; SEALED],
-            sealed: [Vec::new(), Vec::new()],
-        };
-        new.seal();
-        new.sealed[0] = new.bytes.clone();
-        assert_eq!(
-            new.bytes,
-            object[header.len() + 56..][..SEALED],
-            "the object's own first chunk"
-        );
-        new.ring_seal();
-        new.sealed[1] = new.bytes.clone();
-        new.again();
-        new.open();
-        assert_eq!(new.bytes[..CHUNK], [7; CHUNK]);
-        new
-    }
-}
-
-impl Chunk {
-    pub fn seal(&mut self) {
-        let (text, tag) = self.bytes.split_at_mut(CHUNK);
-        tag.copy_from_slice(&self.ours.seal(0, text).expect("a short text"));
-    }
-
-    pub fn ring_seal(&mut self) {
-        let (text, tag) = self.bytes.split_at_mut(CHUNK);
-        self.ring.seal(0, text, tag);
-    }
-
-    /// What [`open`](Self::open) takes.
-    pub fn again(&mut self) {
-        self.bytes.copy_from_slice(&self.sealed[0]);
-    }
-
-    pub fn open(&mut self) {
-        let (text, tag) = self.bytes.split_last_chunk_mut::<TAG>().expect("a tag");
-        self.ours.open(0, text, tag).expect("it opens");
-    }
-
-    /// What [`ring_open`](Self::ring_open) takes.
-    pub fn ring_again(&mut self) {
-        self.bytes.copy_from_slice(&self.sealed[1]);
-    }
-
-    pub fn ring_open(&mut self) {
-        let (text, tag) = self.bytes.split_at_mut(CHUNK);
-        self.ring.open(0, text, tag);
     }
 }

@@ -276,7 +276,7 @@ pub(crate) fn holds_secret(file: &mut impl Read, len: u64) -> bool {
     let Ok(read) = read_full(file, &mut text[have..]) else { return false };
     text.truncate(have + read);
     if keystead::is_armored(&text) {
-        return keystead::dearmor(&text).is_ok_and(|object| is_key_object(&object));
+        return keystead::dearmor(&text[..]).is_ok_and(|object| is_key_object(&object));
     }
     has_key_text(&text) || std::str::from_utf8(&text).is_ok_and(paper::is_paper)
 }

@@ -268,7 +268,7 @@ fn read_armor(
         text.truncate(have + read);
         check_armor(u64::try_from(text.len()).unwrap_or(u64::MAX))?;
         if read < part {
-            return keystead::dearmor_in_place(std::mem::take(text));
+            return keystead::dearmor(std::mem::take(text));
         }
     }
 }

@@ -372,7 +372,7 @@ fn a_secret_key_is_never_replaced() {
     ok(dir, "ln k hard; ln -s locked soft; echo text > s.txt; $K encrypt -k k.pub -o other a");
     let age = format!("AGE-SECRET-KEY-1{}\n", "Q".repeat(58));
     fs::write(dir.join("age"), age).unwrap();
-    let binary = keystead::dearmor(&fs::read(dir.join("bin")).unwrap()).unwrap();
+    let binary = keystead::dearmor(fs::read(dir.join("bin")).unwrap()).unwrap();
     fs::write(dir.join("bin"), binary).unwrap();
     let secrets =
         ["k", "s", "locked", "bin", "paper", "crlf", "comment", "wide", "age", "hard", "soft"];

@@ -1,6 +1,8 @@
 //! Opening a header in steps that a slow or remote key fits between: parse, unwrap, open (SPEC
 //! section 7).
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use super::payload::PayloadKey;
@@ -57,7 +59,8 @@ impl SealedHeader {
     }
 
     /// Returns the length of an object's header in bytes, as its first nine bytes state it: what to
-    /// read before [`parse`](Self::parse).
+    /// read before [`parse`](Self::parse). Over a network, ask for 4,096 bytes first: nearly every
+    /// header, and the 56 bytes after it, are within them.
     ///
     /// # Errors
     /// `Format` or `Limit`, by SPEC R4 to R6.
@@ -141,19 +144,23 @@ pub struct OpenedBy {
 }
 
 /// A header that verified under the data key of one of its records. Only [`SealedHeader::unwrap`]
-/// makes it. It opens its body as often as needed, so it can be kept, in an `Arc` for several
-/// threads: the object's next reader then needs no key.
+/// makes it. It opens its body as often as needed, so it can be kept: the object's next reader then
+/// needs no key. A clone shares the one data key, which is wiped with the last of them.
 ///
 /// ```compile_fail
-/// // A payload key, or an opened header, cannot be had without verifying a header.
+/// // There is no opened header without verifying one.
 /// let header = keystead::OpenedHeader { };
 /// ```
-pub struct OpenedHeader {
-    pub(crate) data_key: DataKey,
-    pub(crate) opened_by: OpenedBy,
-    pub(crate) plaintext_len: Option<u64>,
+#[derive(Clone)]
+pub struct OpenedHeader(Arc<Verified>);
+
+/// What a header says that verified, and its data key.
+struct Verified {
+    data_key: DataKey,
+    opened_by: OpenedBy,
+    plaintext_len: Option<u64>,
     /// Bytes of the header.
-    pub(crate) len: usize,
+    len: usize,
     statement_hash: [u8; 32],
     context: Context,
     object_id: ObjectId,
@@ -162,38 +169,54 @@ pub struct OpenedHeader {
     generation: u64,
     tag: [u8; 32],
     floor: Option<Floor>,
-    pub(crate) threads: Threads,
+    threads: Threads,
 }
 
 impl OpenedHeader {
     /// Returns which key opened it.
     #[must_use]
-    pub const fn opened_by(&self) -> OpenedBy {
-        self.opened_by
+    pub fn opened_by(&self) -> OpenedBy {
+        self.0.opened_by
     }
 
     /// Returns the context, which is authentic.
     #[must_use]
-    pub const fn context(&self) -> &Context {
-        &self.context
+    pub fn context(&self) -> &Context {
+        &self.0.context
     }
 
     /// Returns the random id of the object.
     #[must_use]
-    pub const fn object_id(&self) -> ObjectId {
-        self.object_id
+    pub fn object_id(&self) -> ObjectId {
+        self.0.object_id
     }
 
     /// Returns how often the access list was changed.
     #[must_use]
-    pub const fn generation(&self) -> u64 {
-        self.generation
+    pub fn generation(&self) -> u64 {
+        self.0.generation
     }
 
     /// Returns the plaintext length, where the maker stated it.
     #[must_use]
-    pub const fn plaintext_len(&self) -> Option<u64> {
-        self.plaintext_len
+    pub fn plaintext_len(&self) -> Option<u64> {
+        self.0.plaintext_len
+    }
+
+    /// Returns the length of the header in bytes: where the body begins.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len
+    }
+
+    pub(crate) fn data_key(&self) -> &DataKey {
+        &self.0.data_key
+    }
+
+    /// Returns the threads that may work on the body.
+    pub(crate) fn threads(&self) -> Threads {
+        self.0.threads
     }
 
     /// Compares what the caller expects with what the verified header says: location, then context
@@ -214,7 +237,7 @@ impl OpenedHeader {
         }
         let context = header.context()?;
         expected.check_context(&context)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Verified {
             data_key,
             opened_by: OpenedBy { kind, key_id, provenance: kind.provenance() },
             plaintext_len: header.plaintext_len,
@@ -231,20 +254,23 @@ impl OpenedHeader {
             tag: header.tag(),
             floor: expected.floor,
             threads: expected.threads,
-        })
+        })))
     }
 
     /// Verifies the commitment before the body, then the caller's floor (R35, R38).
     #[inline]
     pub(crate) fn payload(&self, prefix: &[u8; BODY_PREFIX]) -> Result<(PayloadKey, Floor)> {
-        let payload = PayloadKey::verify(&self.data_key, prefix, &self.statement_hash);
+        let payload = PayloadKey::verify(&self.0.data_key, prefix, &self.0.statement_hash);
         if payload.is_err() {
-            event!("commitment not verified", object_id = self.object_id, error = "AUTH");
+            event!("commitment not verified", object_id = self.0.object_id, error = "AUTH");
         }
         let payload = payload?;
-        let found =
-            Floor { commitment: payload.commitment(), generation: self.generation, tag: self.tag };
-        if let Some(floor) = self.floor {
+        let found = Floor {
+            commitment: payload.commitment(),
+            generation: self.0.generation,
+            tag: self.0.tag,
+        };
+        if let Some(floor) = self.0.floor {
             floor.check(&found)?;
         }
         Ok((payload, found))
@@ -253,11 +279,11 @@ impl OpenedHeader {
     /// Opens the metadata (R16): only after header tag and commitment, of which the payload key is
     /// the proof.
     pub(crate) fn metadata(&self, _verified: &PayloadKey) -> Result<Metadata> {
-        let Some(sealed) = &self.sealed_metadata else { return Ok(Metadata::new()) };
+        let Some(sealed) = &self.0.sealed_metadata else { return Ok(Metadata::new()) };
         let (text, tag) = sealed.split_last_chunk::<16>().ok_or(Error::Auth)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let aead = AesGcm::new(self.data_key.metadata_key().expose());
-        let aad = [&IDENTITY[..], &self.public_statement].concat();
+        let aead = AesGcm::new(self.0.data_key.metadata_key().expose());
+        let aad = [&IDENTITY[..], &self.0.public_statement].concat();
         aead.open([0; 12], &aad, &mut text, tag).map_err(|_| Error::Auth)?;
         Metadata::decode(&text)
     }
@@ -265,14 +291,14 @@ impl OpenedHeader {
     /// Returns the statement hash: with the data key, it is all that another implementation of
     /// c2sp.org/chunked-encryption needs.
     #[must_use]
-    pub const fn statement_hash(&self) -> &[u8; 32] {
-        &self.statement_hash
+    pub fn statement_hash(&self) -> &[u8; 32] {
+        &self.0.statement_hash
     }
 }
 
 impl std::fmt::Debug for OpenedHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenedHeader").field("opened_by", &self.opened_by).finish_non_exhaustive()
+        f.debug_struct("OpenedHeader").field("opened_by", &self.0.opened_by).finish_non_exhaustive()
     }
 }
 
@@ -302,9 +328,9 @@ fn trace(header: &Header<'_>, opened: &Result<OpenedHeader>) {
         Ok(opened) => event!(
             "header opened",
             object_id = id,
-            generation = opened.generation,
-            kind = opened.opened_by.kind.name(),
-            key_id = opened.opened_by.key_id,
+            generation = opened.generation(),
+            kind = opened.opened_by().kind.name(),
+            key_id = opened.opened_by().key_id,
         ),
         Err(error) => event!("header not opened", object_id = id, error = error.kind().name()),
     }

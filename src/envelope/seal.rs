@@ -71,6 +71,16 @@ impl EncryptOptions {
         self
     }
 
+    /// Returns the length in bytes of the header that these options make, for room to be added with
+    /// [`header_len`](Self::header_len). One-shot calls state the plaintext's length, which is in the
+    /// header, by themselves; here it counts where it was set.
+    ///
+    /// # Errors
+    /// As [`encrypt`](crate::encrypt).
+    pub fn exact_header_len(&self, recipients: &Recipients, context: &Context) -> Result<usize> {
+        sealed_header_len(recipients, context, self)
+    }
+
     /// Makes a run key for this object alone, so that nobody sees which objects were made together
     /// (SPEC R28). It costs one KEM operation for each public key.
     #[must_use]

@@ -91,6 +91,13 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Bytes between the header and the first chunk: salt and commitment (R30).
+    pub const PREFIX: usize = BODY_PREFIX;
+    /// Plaintext bytes of every chunk but the last, which is shorter (R31).
+    pub const CHUNK: usize = CHUNK;
+    /// Bytes that a chunk is longer than its plaintext.
+    pub const TAG: usize = TAG;
+
     /// Makes the layout of an object of `object_len` bytes with a header of `header_len` bytes, as
     /// [`SealedHeader::len`](crate::SealedHeader::len) returns it.
     ///

@@ -25,5 +25,5 @@ mod tests;
 pub use context::{Context, Expected, Location, Metadata};
 pub use floor::Floor;
 pub use layout::Layout;
-pub use pem::{armor, dearmor, dearmor_in_place, is_armored};
+pub use pem::{armor, dearmor, is_armored};
 pub use record::{KeyId, ObjectId, Provenance, RecordKind};

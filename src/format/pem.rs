@@ -40,19 +40,13 @@ pub fn is_armored(input: &[u8]) -> bool {
     start.is_some_and(|start| input[start..].starts_with(b"-----BEGIN "))
 }
 
-/// Decodes the object in an armored text.
+/// Decodes the object in an armored text. A `Vec` is decoded in its own memory, a slice is copied
+/// first.
 ///
 /// # Errors
 /// `Format` for anything but the one canonical form (SPEC R45).
-pub fn dearmor(text: &[u8]) -> Result<Vec<u8>> {
-    dearmor_in_place(text.to_vec())
-}
-
-/// Decodes as [`dearmor`], in the memory of the text itself.
-///
-/// # Errors
-/// As [`dearmor`].
-pub fn dearmor_in_place(mut text: Vec<u8>) -> Result<Vec<u8>> {
+pub fn dearmor(text: impl Into<Vec<u8>>) -> Result<Vec<u8>> {
+    let mut text = text.into();
     let Lines { start, end, separator } = lines(&text)?;
     let (mut read, mut written) = (start, 0);
     while read < end {

@@ -18,7 +18,7 @@ use crate::format::pem::{self, LINE};
 /// let mut out = Encryptor::new(ArmorWriter::new(Vec::new()), &keys.recipients(), &Context::new())?;
 /// out.write_all(b"meet at noon")?;
 /// let (text, _len) = out.finish()?.out.finish()?;
-/// let object = keystead::dearmor(&text)?;
+/// let object = keystead::dearmor(text)?;
 /// assert_eq!(keystead::decrypt(&keys, &object, &Context::new())?, b"meet at noon");
 /// # Ok(()) }
 /// ```

@@ -110,19 +110,6 @@ pub fn encrypted_len(
     object_len(sealed_header_len(recipients, context, &options)?, plaintext_len)
 }
 
-/// Returns the length in bytes of the header of an object for `recipients`, without a stated
-/// plaintext length unless `options` has one.
-///
-/// # Errors
-/// As [`encrypt`].
-pub fn header_len(
-    recipients: &Recipients,
-    context: &Context,
-    options: &EncryptOptions,
-) -> Result<usize> {
-    sealed_header_len(recipients, context, options)
-}
-
 /// Decrypts to a new buffer. `expected` is the exact [`Context`], or what [`Context::included`] and
 /// [`Context::unchecked`] give.
 ///

@@ -94,12 +94,6 @@ impl<W> Encryptor<W> {
     pub const fn floor(&self) -> Floor {
         self.floor
     }
-
-    /// Returns the writer below: async code takes the bytes that are ready from a `Vec`. Nothing
-    /// else is to be written to it.
-    pub const fn get_mut(&mut self) -> &mut W {
-        &mut self.inner
-    }
 }
 
 impl<W: Write> Encryptor<W> {
@@ -177,6 +171,17 @@ impl<W: Write> Encryptor<W> {
         self.sealer.sequence.settle(done)
     }
 
+    /// Takes bytes to the end of a chunk; returns how many.
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> Result<usize> {
+        let taken = bytes.len().min(CHUNK - self.filled);
+        self.step(|this| {
+            this.left.take(taken)?;
+            this.chunk[this.filled..this.filled + taken].copy_from_slice(&bytes[..taken]);
+            this.add(taken)
+        })?;
+        Ok(taken)
+    }
+
     /// Fills a chunk that was begun, as far as `reader` goes; returns how many bytes that took.
     pub(super) fn top_up(&mut self, reader: &mut impl Read) -> Result<u64> {
         if self.filled == 0 {
@@ -207,13 +212,7 @@ impl<W: Write> Encryptor<W> {
 
 impl<W: Write> Write for Encryptor<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(CHUNK - self.filled);
-        self.step(|this| {
-            this.left.take(taken)?;
-            this.chunk[this.filled..this.filled + taken].copy_from_slice(&bytes[..taken]);
-            this.add(taken)
-        })?;
-        Ok(taken)
+        Ok(self.write_some(bytes)?)
     }
 
     /// Flushes the writer below. A chunk that is not full stays here: an object has one chunking.

@@ -8,7 +8,8 @@
 //! | a stream | [`Encryptor`] | [`Decryptor`] | the chunks before the failing one |
 //! | a part of a file | | [`RangeReader`] | nothing of the failing call |
 //! | a buffer in which nothing is moved | [`ObjectBuffer`] | [`PlaintextBuffer`] | nothing, it is wiped |
-//! | pieces, as async code has them | [`Encryptor`] of a `Vec` | [`PushDecryptor`] | the chunks before the failing one |
+//! | pieces, as event loops have them | [`PushEncryptor`] | [`PushDecryptor`] | the chunks before the failing one |
+//! | a stream of async code | `AsyncEncryptor` | `AsyncDecryptor` | the chunks before the failing one |
 //! | a stream, by several threads | [`Encryptor::copy_from`] | [`Decryptor::copy_to`] | the chunks before the failing one |
 //! | a range of a file, by several threads | | [`RangeReader::copy_range`] | what the chunks before the failing one have of it |
 //! | a file, by several threads | [`encrypt_at`] | [`RangeReader::copy_at`] | the file is not to be shown before it is whole |
@@ -29,6 +30,8 @@
 //! front, 16 more for each chunk, at most 4 PiB - 1 of plaintext.
 
 mod armor_writer;
+#[cfg(feature = "async")]
+mod async_io;
 mod batch;
 mod buffer;
 mod chunks;
@@ -51,11 +54,13 @@ mod sequence;
 mod sync;
 
 pub use armor_writer::ArmorWriter;
+#[cfg(feature = "async")]
+pub use async_io::{AsyncDecryptor, AsyncEncryptor};
 #[cfg(feature = "hazmat")]
 pub(crate) use buffer::encrypt_sealed;
 pub use buffer::{
     Opened, decrypt, decrypt_in_place, decrypt_into, decrypt_with_info, encrypt, encrypt_in_place,
-    encrypt_into, encrypt_with, encrypted_len, header_len,
+    encrypt_into, encrypt_with, encrypted_len,
 };
 pub use decryptor::Decryptor;
 pub use encryptor::{Encrypted, Encryptor};
@@ -64,7 +69,7 @@ pub use front::ObjectInfo;
 pub use io::{ReadAt, WriteAt};
 pub use object_buffer::ObjectBuffer;
 pub use plaintext_buffer::PlaintextBuffer;
-pub use push::PushDecryptor;
+pub use push::{Progress, PushDecryptor, PushEncryptor};
 pub use range::RangeReader;
 pub use range_opener::RangeOpener;
 pub use reencrypt::{Reencrypted, reencrypt, verify};

@@ -21,8 +21,11 @@ use crate::primitives::secret::wipe;
 /// # let object = keystead::encrypt(&Recipients::from(&key), &[7; 100_000], &context)?;
 /// # let fetch = |range: std::ops::Range<u64>| &object[range.start as usize..range.end as usize];
 /// let header = SealedHeader::parse(&object)?.unwrap(&Keys::from(key), &context)?; // once; keep it
-/// let prefix = object[header.len()..].first_chunk().expect("56 bytes");
+/// let prefix = object[header.len()..].first_chunk().ok_or("the object is cut")?;
 /// let range = header.opener(prefix, object.len().try_into()?, None)?;
+/// if !range.is_end_verified() {
+///     range.confirm_end(fetch(range.layout().last_chunk()))?;     // no length was stated: the last chunk shows it
+/// }
 ///
 /// let wanted = 50_000..50_010;
 /// let sealed = fetch(range.layout().sealed(wanted.clone()));
@@ -54,18 +57,11 @@ impl OpenedHeader {
     ) -> Result<RangeOpener> {
         let (opener, info) = open_prefix(self, prefix)?;
         floor.map_or(Ok(()), |floor| floor.check(&info.floor))?;
-        let layout = Layout::of_object(self.len, object_len)?;
+        let layout = Layout::of_object(self.len(), object_len)?;
         check_stated(&info, layout.chunks)?;
         let opener = opener.of(layout.chunks);
         let end_is_verified = AtomicBool::new(info.plaintext_len.is_some());
         Ok(RangeOpener { opener, info, layout, end_is_verified })
-    }
-
-    /// Returns the length of the header in bytes: where the body begins.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
-    pub const fn len(&self) -> usize {
-        self.len
     }
 }
 

