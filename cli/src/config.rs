@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::args::{Cli, Key, OpenKeys, Verb};
 use crate::failure::{Failure, Result};
+use crate::pasted;
 use crate::report::shown;
 
 const KEY_VARIABLE: &str = "KEYSTEAD_KEY";
@@ -142,6 +143,10 @@ impl Config {
                 return Err(Failure::usage(format!("{KEY_VARIABLE}: stdin is no default key"))
                     .hint("-k - reads a key from stdin"));
             }
+            if pasted::has_secret(&key) {
+                let what = format!("{KEY_VARIABLE}: it holds a secret key itself");
+                return Err(Failure::usage(what).hint("put the key in a file, and name that"));
+            }
             (settings.keys, settings.keys_from) = (vec![key], Origin::Variable(KEY_VARIABLE));
         }
         Ok(settings)
@@ -184,6 +189,11 @@ impl Config {
                     };
                     // A relative name is resolved against the configuration directory, not the
                     // working directory.
+                    let keys: Vec<_> = keys.collect();
+                    if keys.iter().any(|key| pasted::has_secret(key)) {
+                        return wrong("takes the name of a key file, not the key itself");
+                    }
+                    let keys = keys.into_iter();
                     self.keys = keys.map(|key| directory.join(key).into_os_string()).collect();
                     self.keys_from = Origin::File;
                 }

@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use keystead::{Error, ErrorKind, KeyFile, Keys, MasterKey, PublicKey, Recipient, Recipients};
+use keystead::{Error, ErrorKind, KeyFile, Keys, Recipient, Recipients};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::args::OpenKeys;
@@ -17,13 +17,12 @@ use crate::input::{Input, read_full};
 use crate::object;
 use crate::paper;
 use crate::passphrase::{NOT_ASKED, Passphrases};
+use crate::pasted::{self, SECRETS};
 use crate::platform::{self, FileId};
 use crate::report::shown;
 use crate::stdio::{self, Stream};
 
-/// How secret keys begin (SPEC R43), age's own included, and the letters that follow at least.
-const SECRETS: [&[u8]; 3] =
-    [b"AGE-SECRET-KEY-PQ-1", b"AGE-SECRET-KEY-1", b"KEYSTEAD-SYMMETRIC-KEY-1"];
+/// The letters that follow the beginning of a secret key, at least.
 const KEY_LETTERS: usize = 50;
 /// The name of stdin.
 const STDIN: &str = "-";
@@ -106,10 +105,10 @@ pub(crate) fn load_files(names: &[OsString], passphrases: &Passphrases) -> Resul
     let mut keys = KeyFile::default();
     for name in names {
         let several = |failure: Failure| match is_list(name) {
-            true => failure.hint("give -k once for each key"),
+            true => failure.hint("repeat the option for each key"),
             false => failure,
         };
-        match public_key(name).map_err(several)? {
+        match pasted::public_key(name)? {
             Some(key) => keys = keys.and(key),
             None => {
                 // `key public k > k.pub` goes another way.
@@ -145,14 +144,15 @@ pub(crate) fn check_apart<'a>(
 
 /// Returns whether a name is a comma-separated list of keys, as other programs take.
 fn is_list(name: &OsStr) -> bool {
-    name.as_encoded_bytes().contains(&b',')
-        && !Path::new(name).exists()
-        && refuse_secret(name).is_ok()
+    name.as_encoded_bytes().contains(&b',') && !Path::new(name).exists()
 }
 
 /// Reads one key file, plain or encrypted, or a file of public keys.
 pub(crate) fn load_file(path: &Path, passphrases: &Passphrases) -> Result<KeyFile> {
-    refuse_secret(path.as_os_str())?;
+    if pasted::is_public(path.as_os_str()) {
+        return Err(Failure::usage("a public key is given instead of the name of a key file")
+            .hint("name the file; a public key itself cannot be changed or printed"));
+    }
     parse_file(path, &read_file(path)?, passphrases)
 }
 
@@ -183,7 +183,12 @@ pub(crate) fn parse_file(path: &Path, bytes: &[u8], passphrases: &Passphrases) -
 /// Reads a file of public keys. Fails if it holds a secret key, which someone might share by
 /// mistake.
 pub(crate) fn load_public_keys(path: &Path, option: &str) -> Result<KeyFile> {
-    refuse_secret(path.as_os_str())?;
+    if pasted::is_public(path.as_os_str()) {
+        let what =
+            format!("{option} takes a file of public keys, and a public key itself is given");
+        let other = if option == "-R" { "-k" } else { "--set" };
+        return Err(Failure::usage(what).hint(format!("give it with {other}")));
+    }
     let bytes = read_file(path)?;
     let keys = KeyFile::parse(&bytes);
     let keys = keys.map_err(|error| not_a_key_file(path, &bytes, error))?;
@@ -201,7 +206,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         return read_stdin();
     }
     conflicts::check_once(path)?;
-    let failed = |error| {
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::InvalidFilename {
+            return not_a_name();
+        }
         let failure = Failure::io(path, error);
         let failure = match config::named_by(path) {
             Some(by) => failure.hint(by),
@@ -294,7 +302,8 @@ fn has_key_text(bytes: &[u8]) -> bool {
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
     text.extend(bytes.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase));
     SECRETS.iter().any(|start| {
-        let found = text.windows(start.len()).enumerate().filter(|(_, part)| part == start);
+        let found =
+            text.windows(start.len()).enumerate().filter(|(_, part)| *part == start.as_bytes());
         found.into_iter().any(|(at, _)| {
             let rest = text[at + start.len()..].iter();
             rest.take_while(|byte| byte.is_ascii_alphanumeric()).count() >= KEY_LETTERS
@@ -307,40 +316,11 @@ fn display_name(path: &Path) -> String {
     if path == Path::new(STDIN) { "stdin".to_owned() } else { shown(path) }
 }
 
-/// Returns whether it is the text of a public key.
-pub(crate) fn is_public(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|text| text.starts_with("age1"))
-}
-
-/// Fails where an argument is a secret key, since every process sees arguments. The message does
-/// not repeat it.
-fn refuse_secret(name: &OsStr) -> Result<()> {
-    let Some(text) = name.to_str() else { return Ok(()) };
-    let upper = text.trim().get(..64).unwrap_or(text.trim()).to_ascii_uppercase();
-    if upper.starts_with("AGE-SECRET-KEY-") || upper.starts_with("KEYSTEAD-SYMMETRIC-KEY-") {
-        return Err(Failure::usage("a secret key was given as an argument").hint(
-            "put it in a file and name that with -k; every process and the shell's history saw it, so make a new one",
-        ));
-    }
-    Ok(())
-}
-
-/// Parses a public key given as text.
-fn public_key(name: &OsStr) -> Result<Option<PublicKey>> {
-    refuse_secret(name)?;
-    let Some(text) = name.to_str() else { return Ok(None) };
-    if !text.starts_with("age1") || Path::new(name).exists() {
-        return Ok(None);
-    }
-    PublicKey::from_text(text).map(Some).map_err(|error| {
-        let error = match error {
-            Error::KeyFile(_) if !text.starts_with("age1pq1") => {
-                MasterKey::from_text(text).err().unwrap_or(error)
-            }
-            error => error,
-        };
-        Failure::at("public key", error)
-    })
+/// Returns the failure for a name that is too long for a file. It may be part of a key, so it is not
+/// repeated.
+fn not_a_name() -> Failure {
+    Failure::usage("the name of a key file is longer than names of files are")
+        .hint("name the file that holds the key, and not what is in it")
 }
 
 fn not_a_key_file(path: &Path, bytes: &[u8], error: Error) -> Failure {

@@ -19,6 +19,7 @@ mod output;
 mod paper;
 mod parse;
 mod passphrase;
+mod pasted;
 mod permissions;
 mod platform;
 mod positional;

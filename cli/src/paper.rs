@@ -11,7 +11,7 @@ use keystead::{ErrorKind, Keys, MasterKey, RecordKind};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Result};
-use crate::report::escaped;
+use crate::pasted::SECRETS;
 
 /// Kinds of key on paper: their letter, and what their text begins with (SPEC R43).
 const KINDS: [(char, &str); 2] = [('P', "AGE-SECRET-KEY-PQ-1"), ('S', "KEYSTEAD-SYMMETRIC-KEY-1")];
@@ -24,6 +24,9 @@ const GROUP: usize = 4;
 /// Width of a full line in its groups.
 const WIDTH: usize = LINE + LINE / GROUP - 1;
 const CHECK: usize = 6;
+/// Letters of a full line, and of the last one of a key, with their check letters.
+const FULL: usize = LINE + CHECK;
+const SHORT: usize = KEY % LINE + CHECK;
 
 /// Returns the lines to print.
 pub(crate) fn lines(keys: &Keys) -> Result<Vec<Zeroizing<String>>> {
@@ -65,6 +68,23 @@ pub(crate) fn is_paper(text: &str) -> bool {
     first.and_then(|line| line.split_whitespace().next()).is_some_and(|label| {
         KINDS.iter().any(|(kind, _)| label.eq_ignore_ascii_case(&format!("{kind}1")))
     })
+}
+
+/// Returns whether a text is one line of a key on paper, with its letters.
+pub(crate) fn is_line(text: &str) -> bool {
+    let upper = Zeroizing::new(text.trim().to_ascii_uppercase());
+    let Some((label, rest)) = upper.split_once(char::is_whitespace) else { return false };
+    let letters = rest.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    let is_letter = |letter: char| Fe32::from_char(letter).is_ok();
+    let is_key = KINDS.iter().any(|(kind, _)| label.starts_with(*kind)) && is_label(label);
+    is_key && letters.clone().all(is_letter) && matches!(letters.count(), SHORT | FULL)
+}
+
+/// Returns whether a word looks like the label of a line, so that a message may repeat it: anything
+/// else may be a part of a secret.
+fn is_label(word: &str) -> bool {
+    let digits = word.strip_prefix(['P', 'S', END]).unwrap_or_default();
+    (1..=4).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Returns whether a line carries letters: comments and empty lines do not.
@@ -124,9 +144,19 @@ impl Reader {
             (Some(kind), None) => Ok(kind),
             (Some(kind), Some(wanted)) if kind == wanted => Ok(kind),
             (_, wanted) => {
-                let wanted = wanted.map_or("P or S".to_owned(), String::from);
-                Err(wrong(format!("line {wanted}{number} was expected, not {:?}", escaped(label)))
-                    .hint("type the lines in their order, each with its letter and number"))
+                let wanted = match wanted {
+                    Some(kind) => format!("{kind}{number}"),
+                    None => format!("P{number} or S{number}"),
+                };
+                let what = format!("line {wanted} was expected");
+                if is_label(label) {
+                    return Err(wrong(format!("{what}, not {label:?}"))
+                        .hint("type the lines in their order, each with its letter and number"));
+                }
+                Err(wrong(what).hint(match SECRETS.iter().any(|start| label.starts_with(start)) {
+                    true => "this is the text of a key, not a paper: a file with this text is a key file already",
+                    false => "each line begins with its letter and number, and a space",
+                }))
             }
         }
     }

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Cli;
 use crate::failure::Failure;
+use crate::pasted;
 use crate::report::shown;
 
 /// What the command line requests.
@@ -18,6 +19,10 @@ pub(crate) enum Parsed {
 }
 
 pub(crate) fn parse() -> Parsed {
+    // Errors about arguments repeat them.
+    if let Err(failure) = pasted::check_arguments() {
+        return Parsed::Refuse(failure);
+    }
     match Cli::try_parse() {
         Ok(cli) => Parsed::Run(Box::new(cli)),
         Err(error) => refused(&error),

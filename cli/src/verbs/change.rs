@@ -17,6 +17,7 @@ use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::keys;
 use crate::passphrase::Passphrases;
+use crate::pasted;
 use crate::report::{Report, shown};
 
 /// How `--remove` names the one record that has no id, and what `inspect` calls its kind.
@@ -81,7 +82,7 @@ impl Change {
         match id {
             _ if name == PASSPHRASE => self.passphrase = true,
             Some(id) => self.ids.push(id),
-            None if Path::new(name).exists() || keys::is_public(name) => {
+            None if Path::new(name).exists() || pasted::is_public(name) => {
                 let keys = keys::load_files(std::slice::from_ref(name), passphrases)?;
                 self.ids.extend(keys.recipients().iter().map(Recipient::id));
             }

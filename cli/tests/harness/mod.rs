@@ -231,6 +231,14 @@ fn prepare(dir: &Path, verb: &str, rest: &str, stdin: &mut Vec<u8>) -> Result<()
             }
         }
         "write" => io(std::fs::write(path(first), unescape(text))),
+        // A key as people paste it: KEY is the last line of a file, HEAD and TAIL its two parts.
+        "paste" => {
+            let (from, form) = second.split_once(" = ").ok_or("paste FILE FROM = TEXT")?;
+            let key = last_line(&path(from));
+            let (head, tail) = key.split_at(key.len().min(20));
+            let form = unescape(form).replace("KEY", &key);
+            io(std::fs::write(path(first), form.replace("HEAD", head).replace("TAIL", tail)))
+        }
         "bytes" => {
             let len = text.parse::<usize>().map_err(|_| "a length")?;
             let pattern: Vec<u8> = (0..len).map(|i| (i * 7 % 251).to_le_bytes()[0]).collect();
@@ -302,7 +310,8 @@ fn no_leftovers(dir: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Words at spaces, `"…"` around those that have some; `$(FILE)` is the text of a file.
+/// Words at spaces, `"…"` around those that have some; `$(FILE)` is the last line of a file, `@(FILE)`
+/// all of it.
 fn words(dir: &Path, line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -321,13 +330,19 @@ fn words(dir: &Path, line: &str) -> Vec<String> {
     words
         .into_iter()
         .map(|word| match word.strip_prefix("$(").and_then(|name| name.strip_suffix(')')) {
-            Some(name) => {
-                let text = std::fs::read_to_string(dir.join(name)).expect("the file is there");
-                text.lines().rfind(|line| !line.starts_with('#')).unwrap_or_default().to_owned()
-            }
-            None => unescape(&word),
+            Some(name) => last_line(&dir.join(name)),
+            None => match word.strip_prefix("@(").and_then(|name| name.strip_suffix(')')) {
+                Some(name) => std::fs::read_to_string(dir.join(name)).expect("the file is there"),
+                None => unescape(&word),
+            },
         })
         .collect()
+}
+
+/// The key of a key file.
+fn last_line(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("the file is there");
+    text.lines().rfind(|line| !line.starts_with('#')).unwrap_or_default().to_owned()
 }
 
 fn unescape(text: &str) -> String {
