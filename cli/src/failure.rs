@@ -69,7 +69,7 @@ impl From<Error> for Failure {
         let hint = match &error {
             // All authentication errors have the same text.
             Error::Auth => Some(AUTH.to_owned()),
-            error => error.hint().map(str::to_owned),
+            error => error.hint().map(in_options),
         };
         let Error::Io(io) = &error else {
             return Self { hint, ..Self::new(class, error.to_string()) };
@@ -81,6 +81,17 @@ impl From<Error> for Failure {
             silent: io.kind() == io::ErrorKind::BrokenPipe,
         }
     }
+}
+
+/// Items of the library that its hints name, and the options that do the same.
+const OPTIONS: [(&str, &str); 2] = [
+    ("`Keys::with_passphrase_ceiling`", "--passphrase-memory MIB"),
+    ("`Changes::vouch`", "--vouch"),
+];
+
+/// Returns a hint of the library in the words of the command line.
+fn in_options(hint: &str) -> String {
+    OPTIONS.iter().fold(hint.to_owned(), |hint, (item, option)| hint.replace(item, option))
 }
 
 const ELSEWHERE: &str = "nothing was replaced; if this happens again, work on another file \
@@ -109,5 +120,17 @@ const fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
         }
         io::ErrorKind::InvalidFilename => Some("choose a shorter name"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_of_the_library_name_options() {
+        for (item, option) in OPTIONS {
+            assert_eq!(in_options(&format!("try {item}, then")), format!("try {option}, then"));
+        }
     }
 }

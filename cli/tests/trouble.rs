@@ -212,6 +212,32 @@ fn closed_streams_are_an_error_or_no_matter() {
     refused(&shell("\"$0\" cat -k k a.ks >/dev/full"), 1, "stdout: No space left");
     refused(&shell("\"$0\" verify -k k a.ks >/dev/full"), 1, "stdout: No space left");
     refused(&shell("\"$0\" inspect a.ks >/dev/full"), 1, "stdout: No space left");
+    // The key is there, and so is the output: what is said about them must be true.
+    let made = "new and new.pub are complete, only the message is missing";
+    refused(&shell("\"$0\" keygen -o new >/dev/full"), 1, made);
+    refused(
+        &shell("test -s new -a -s new.pub && \"$0\" keygen --json -o n >/dev/full"),
+        1,
+        "n and n.pub",
+    );
+    let done = "the work on a is done, only the message is missing";
+    refused(&shell("\"$0\" encrypt --json -k k -o done a >/dev/full"), 1, done);
+}
+
+/// A limit of the process, as batch systems set it.
+#[test]
+#[cfg(target_os = "linux")]
+fn too_little_memory_for_a_passphrase_is_said() {
+    let dir = folder();
+    let dir = dir.path();
+    fs::write(dir.join("a"), b"text").unwrap();
+    let line = "ulimit -v 60000; \"$0\" encrypt -p --passphrase-command 'echo x' -o b a";
+    let mut command = Command::new("sh");
+    command.current_dir(dir).arg("-c").arg(line).arg(env!("CARGO_BIN_EXE_keystead"));
+    let ran = command.stdin(Stdio::null()).output().unwrap();
+    refused(&ran, 8, "too little memory: a passphrase of this strength takes 64 MiB");
+    refused(&ran, 8, "hint: end other programs, or let this one have more memory");
+    assert!(!dir.join("b").exists());
 }
 
 // ---- Full and read-only disks

@@ -113,7 +113,7 @@ impl<'a> Changes<'a> {
                 "anyone can have made this object; a symmetric key or passphrase would vouch for it",
             );
             return Err(Error::usage(
-                detail.hint("look at what it holds, then say --vouch (`Changes::vouch`)"),
+                detail.hint("look at what it holds, then vouch for it: `Changes::vouch`"),
             ));
         }
         Ok(())

@@ -44,10 +44,18 @@ impl PassphraseCosts {
         let above = costs.m > memory_kib || costs.t > passes || costs.p > lanes;
         if above || (!raised && product > Self::PRODUCT) {
             let what = format!(
-                "the passphrase record asks Argon2id for {} KiB, {} passes, {} lanes: more than this reader spends",
-                costs.m, costs.t, costs.p
+                "its passphrase takes {} MiB of memory, {} passes and {} lanes (Argon2id): more than is allowed",
+                costs.m.div_ceil(1_024),
+                costs.t,
+                costs.p
             );
-            let hint = "if you trust its maker, raise the ceiling: --passphrase-memory MIB, or `Keys::with_passphrase_ceiling`";
+            // More memory alone would not do where passes or lanes are above the ceiling.
+            let hint = match costs.t > passes || costs.p > lanes {
+                true => "no keystead makes such a record unasked: ask who made it",
+                false => {
+                    "if you trust who made it, allow more memory: `Keys::with_passphrase_ceiling`"
+                }
+            };
             return Err(Error::limit(Detail::new(what).hint(hint)));
         }
         Ok(())

@@ -20,9 +20,12 @@ pub(crate) fn hash(
     let mut memory = Vec::new();
     let blocks = params.block_count();
     memory.try_reserve_exact(blocks).map_err(|_| {
-        let what = format!("Argon2id asks for {m} KiB of memory; there is not as much");
+        let what = format!(
+            "too little memory: a passphrase of this strength takes {} MiB (Argon2id)",
+            m.div_ceil(1_024)
+        );
         Error::limit(Detail::new(what).hint(
-            "let the process have more memory (`ulimit -v`); --passphrase-memory MIB, or `MasterKey::with_passphrase_ceiling`, refuses records that ask for more",
+            "end other programs, or let this one have more memory (`ulimit -v`), and run it again",
         ))
     })?;
     memory.resize(blocks, Block::default());

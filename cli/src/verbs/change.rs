@@ -250,7 +250,7 @@ impl Change {
         Err(Failure::usage(format!(
             "{name}: anyone can have made this object; a symmetric key or passphrase would vouch for it"
         ))
-        .hint("look at what it holds, then say --vouch"))
+        .hint("look at what it holds, then vouch for it: --vouch"))
     }
 
     /// Fails where a record to remove does not exist (R46).

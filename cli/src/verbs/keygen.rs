@@ -53,17 +53,19 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
         half.map_err(|failure| remove_orphan_secret(&args.output, path, failure))?;
     }
 
+    let made = |failure: Failure| is_made(failure, &args.output, beside.as_deref());
     if report.json {
-        report.result(&json!({
+        let result = json!({
             "verb": "keygen", "ok": true, "kind": kind,
             "output": shown(&args.output), "public_output": beside.as_deref().map(shown),
             "key_id": id.to_string(), "public": public,
-        }))?;
+        });
+        report.result(&result).map_err(made)?;
         return Ok(0);
     }
     // The public key is also in a file, in case stdout is closed.
     if let Some(public) = public.as_ref().filter(|_| !Stream::Stdout.was_closed()) {
-        report.print(&format!("{public}\n"))?;
+        report.print(&format!("{public}\n")).map_err(made)?;
     }
     let name = shown(&args.output);
     report.hint(&match &beside {
@@ -76,6 +78,21 @@ pub(crate) fn run(args: &Keygen, report: &Report) -> Result<u8> {
     Ok(0)
 }
 
+/// Adds to the failure of a message that the key files are complete. This is said even where the
+/// reader of our output is gone: the next run would refuse to overwrite them.
+pub(super) fn is_made(failure: Failure, secret: &Path, public: Option<&Path>) -> Failure {
+    let secret = shown(secret);
+    let hint = match public.map(shown) {
+        Some(public) => format!(
+            "{secret} and {public} are complete, only the message is missing: use them, or delete both before you run this again"
+        ),
+        None => format!(
+            "{secret} is complete, only the message is missing: use it, or delete it before you run this again"
+        ),
+    };
+    Failure { silent: false, ..failure }.hint(hint)
+}
+
 /// Removes the new secret key if its public half could not be written, so that the command can be
 /// run again. If a public half exists, perhaps unsynced, the secret stays.
 fn remove_orphan_secret(secret: &Path, public: &Path, failure: Failure) -> Failure {
@@ -83,8 +100,8 @@ fn remove_orphan_secret(secret: &Path, public: &Path, failure: Failure) -> Failu
         return failure;
     }
     failure.hint(format!(
-        "the secret key is there; `keystead key public {}` prints its public half",
-        shown(secret)
+        "the secret key is complete in {name}; `keystead key public {name}` prints its public half",
+        name = shown(secret)
     ))
 }
 

@@ -68,7 +68,12 @@ pub(crate) fn passphrase(args: &KeyFile, report: &Report) -> Result<u8> {
     out.write_all(text.as_bytes()).map_err(failed)?;
     let not_kept = out.copy_attributes(&old);
     out.commit()?;
-    report.result(&json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) }))?;
+    let result = json!({ "verb": "key passphrase", "ok": true, "output": shown(&args.file) });
+    report.result(&result).map_err(|failure| {
+        let what =
+            format!("{} has its new passphrase, only the message is missing", shown(&args.file));
+        Failure { silent: false, ..failure }.hint(what)
+    })?;
     if old.other_names > 0 {
         report.hint(&format!(
             "{}: its other names (hard links) still hold the old key file; delete them",

@@ -74,9 +74,9 @@ pub(crate) fn import(args: &KeyImport, report: &Report) -> Result<u8> {
     }
     keygen::write_secret(&args.output, &text, !args.no_sync)?;
     let ids: Vec<_> = keys.iter().map(|key| key.id().to_string()).collect();
-    report.result(&json!({
-        "verb": "key import", "ok": true, "output": shown(&args.output), "key_ids": ids,
-    }))?;
+    let result =
+        json!({ "verb": "key import", "ok": true, "output": shown(&args.output), "key_ids": ids });
+    report.result(&result).map_err(|failure| keygen::is_made(failure, &args.output, None))?;
     for key in keys.iter() {
         report.hint(&format!("{}: {}", shown(&args.output), paper::named(key)));
     }
