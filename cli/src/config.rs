@@ -48,7 +48,7 @@ pub(crate) struct Config {
     /// The configuration file, whether it is there or not; absent where no home is known.
     pub(crate) file: Option<PathBuf>,
     pub(crate) found: Found,
-    /// Where keystead keeps what it has to remember.
+    /// Where later versions will keep what they have to remember. This one keeps nothing.
     pub(crate) state: Option<PathBuf>,
     /// The default key files.
     pub(crate) keys: Vec<OsString>,

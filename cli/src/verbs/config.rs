@@ -51,7 +51,7 @@ pub(crate) fn show(args: &ConfigShow, asked: Option<NonZeroUsize>, report: &Repo
     let keys_line = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
     let rows = [
         ("file", file_line, None),
-        ("state", state.unwrap_or_else(unknown), None),
+        ("state", state.map_or_else(unknown, |state| format!("{state} (not used yet)")), None),
         ("key", keys_line, Some(keys_from)),
         ("threads", count.to_string(), Some(threads_from)),
         ("passphrase-memory", format!("{memory} MiB"), Some(memory_from)),
