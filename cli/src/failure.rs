@@ -83,8 +83,13 @@ impl From<Error> for Failure {
     }
 }
 
-/// Items of the library that its hints name, and the options that do the same.
-const OPTIONS: [(&str, &str); 2] = [
+/// Items of the library that its hints name, and the options that do the same; and a hint that fits
+/// some verbs only, in words that fit all.
+const OPTIONS: [(&str, &str); 3] = [
+    (
+        "give the key file with -k, the object as input",
+        "it is an object: name the file of the key that opens it",
+    ),
     ("`Keys::with_passphrase_ceiling`", "--passphrase-memory MIB"),
     ("`Changes::vouch`", "--vouch"),
 ];

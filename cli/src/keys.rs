@@ -15,6 +15,7 @@ use crate::conflicts::{self, Role};
 use crate::failure::{Failure, Result};
 use crate::input::{Input, read_full};
 use crate::object;
+use crate::other_key;
 use crate::paper;
 use crate::passphrase::{NOT_ASKED, Passphrases};
 use crate::pasted::{self, SECRETS};
@@ -175,7 +176,7 @@ pub(crate) fn parse_file(path: &Path, bytes: &[u8], passphrases: &Passphrases) -
             Failure::new(error.kind(), format!("{}: wrong passphrase", display_name(path)))
                 .hint("nothing was changed; try again")
         }
-        Error::KeyFile(_) => not_a_key_file(path, bytes, error),
+        Error::KeyFile(_) | Error::Format(_) => not_a_key_file(path, bytes, error),
         error => Failure::at(&display_name(path), error),
     })
 }
@@ -211,7 +212,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
             return not_a_name();
         }
         let failure = Failure::io(path, error);
-        let failure = match config::named_by(path) {
+        let failure = match config::named_by(path).or_else(|| other_key::hint_for_name(path)) {
             Some(by) => failure.hint(by),
             None => failure,
         };
@@ -325,8 +326,9 @@ fn not_a_name() -> Failure {
 
 fn not_a_key_file(path: &Path, bytes: &[u8], error: Error) -> Failure {
     let failure = Failure::at(&display_name(path), error);
-    if bytes.is_empty() {
-        return failure.or_hint("it is empty");
+    match other_key::hint_for(bytes) {
+        // What the library says of a line is better than a guess about the file.
+        hint if hint == other_key::UNKNOWN => failure.or_hint(hint),
+        hint => failure.hint(hint),
     }
-    failure.or_hint("a key file comes from `keystead keygen`")
 }

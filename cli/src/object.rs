@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use keystead::{
-    Decryptor, Detail, Error, ErrorKind, Expected, Keys, MasterKey, ObjectInfo, RangeReader,
-    ReadAt, SealedHeader,
+    Decryptor, Detail, Error, ErrorKind, Expected, KeyId, Keys, MasterKey, ObjectInfo, RangeReader,
+    ReadAt, RecordInspection, SealedHeader,
 };
 
 use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::input::{Input, OpenInput, Reader, read_full};
 use crate::keys;
+use crate::mangled;
 use crate::platform::FileId;
 use crate::report::shown;
 use crate::sidefile;
@@ -23,9 +24,8 @@ use crate::sniff;
 const ARMOR_START: usize = 1_100;
 /// Armor is checked whole before it is opened, so it is held in memory.
 pub(crate) const MAX_ARMOR: u64 = 256 * 1024 * 1024;
-/// How an object begins (SPEC R4), and how its text does (R45).
+/// How an object begins (SPEC R4).
 pub(crate) const MAGIC: &[u8] = b"\x8bKST";
-const ARMOR: &[u8] = b"-----BEGIN KEYSTEAD OBJECT-----";
 /// Length of salt and commitment, which follow the header.
 pub(crate) const BODY_PREFIX: usize = 56;
 
@@ -310,13 +310,20 @@ pub(crate) fn explain_open_failure(
 /// Adds a hint to an error of parsing: what the input is instead.
 pub(crate) fn explain_parse_failure(name: &str, error: Error, start: &[u8]) -> Failure {
     let failure = Failure::at(name, error);
-    let armor = start.trim_ascii_start().starts_with(ARMOR);
-    match failure.class {
-        ErrorKind::Format if armor || start.starts_with(MAGIC) => {
+    let binary = start.starts_with(MAGIC);
+    let armor = start.trim_ascii_start().starts_with(mangled::BEGIN);
+    // A binary object may hold such text in its context.
+    let mangled = if binary { None } else { mangled::hint_for(start) };
+    match (failure.class, mangled) {
+        // What a mail program did to armor is more than what the library says of the first bad line.
+        (ErrorKind::Format, Some(hint)) => failure.hint(hint),
+        (ErrorKind::Format, None) if armor || binary => {
             failure.or_hint("it was damaged or truncated: get it again from its source")
         }
-        ErrorKind::Format => failure.or_hint(sniff::hint_for(start)),
-        ErrorKind::Limit => failure.or_hint("no keystead makes such an object: ask who made it"),
+        (ErrorKind::Format, None) => failure.or_hint(sniff::hint_for(start)),
+        (ErrorKind::Limit, _) => {
+            failure.or_hint("no keystead makes such an object: ask who made it")
+        }
         _ => failure,
     }
 }
@@ -326,18 +333,6 @@ fn describe_keys(prefix: &[u8], keys: &Keys) -> String {
     let Ok(inspection) = keystead::inspect(prefix, None) else {
         return "try another key".to_owned();
     };
-    let has_passphrase = keys.iter().any(|key| key.kind() == keystead::RecordKind::Passphrase);
-    let ways: Vec<_> = inspection
-        .records
-        .iter()
-        .map(|record| match (record.kind, record.key_id) {
-            ("passphrase", _) if has_passphrase => "another passphrase".to_owned(),
-            ("passphrase", _) => "a passphrase (-p)".to_owned(),
-            ("unknown", _) => "a kind of key that this version does not know".to_owned(),
-            (kind, Some(id)) => format!("{kind} key {id}"),
-            (kind, None) => format!("an anonymous {kind} key"),
-        })
-        .collect();
     let is_named =
         |key: &&MasterKey| inspection.records.iter().any(|record| record.key_id == Some(key.id()));
     let given = keys.iter().find(is_named);
@@ -347,7 +342,59 @@ fn describe_keys(prefix: &[u8], keys: &Keys) -> String {
             "{} opens it, but anyone with its public key can have made it (--require-holder)",
             key.id()
         ),
-        None => format!("it opens with {}", ways.join(", or ")),
+        None => {
+            let has_passphrase =
+                keys.iter().any(|key| key.kind() == keystead::RecordKind::Passphrase);
+            list_ways(&inspection.records, has_passphrase)
+        }
+    }
+}
+
+/// Ids of one kind that a hint lists at most.
+const MAX_IDS: usize = 4;
+
+/// Returns one line about all records: those of one kind are counted, and their first ids listed.
+fn list_ways(records: &[RecordInspection], has_passphrase: bool) -> String {
+    let mut kinds: Vec<(&str, Vec<Option<KeyId>>)> = Vec::new();
+    for record in records {
+        let group = kinds.iter_mut().find(|(kind, ids)| {
+            *kind == record.kind && ids.iter().all(|id| id.is_some() == record.key_id.is_some())
+        });
+        match group {
+            Some((_, ids)) => ids.push(record.key_id),
+            None => kinds.push((record.kind, vec![record.key_id])),
+        }
+    }
+    let cut = kinds.iter().any(|(_, ids)| ids.len() > MAX_IDS && ids[0].is_some());
+    let ways: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, ids)| match kind {
+            "passphrase" if has_passphrase => "another passphrase".to_owned(),
+            "passphrase" => "a passphrase (-p)".to_owned(),
+            "unknown" => "a kind of key that this version does not know".to_owned(),
+            kind => describe_kind(kind, &ids),
+        })
+        .collect();
+    let all = if cut { "; `keystead inspect` lists all" } else { "" };
+    format!("it opens with {}{all}", ways.join(", or "))
+}
+
+/// Describes the records of one kind, all of them with an id or all without.
+fn describe_kind(kind: &str, ids: &[Option<KeyId>]) -> String {
+    let count = ids.len();
+    let listed: Vec<_> = ids.iter().flatten().take(MAX_IDS).map(KeyId::to_string).collect();
+    match (&*listed, count) {
+        ([], 1) => format!("an anonymous {kind} key"),
+        ([], count) => format!("one of {count} anonymous {kind} keys"),
+        ([id], 1) => format!("{kind} key {id}"),
+        (ids, count) => {
+            let ids = ids.join(", ");
+            let more = match count.saturating_sub(MAX_IDS) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("one of {count} {kind} keys ({ids}{more})")
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 
 pub(crate) const BEGIN: &str = "-----BEGIN KEYSTEAD OBJECT-----";
 pub(crate) const END: &str = "-----END KEYSTEAD OBJECT-----";
@@ -92,7 +92,8 @@ fn lines(whole: &[u8]) -> Result<Lines> {
     for line in &mut lines {
         if line == END {
             if lines.next().is_some() {
-                return Err(wrong("text behind the armor"));
+                let detail = Detail::new("text after the armor");
+                return Err(Error::format(detail.hint("delete what is after its END line")));
             }
             if end == start {
                 return Err(wrong("armor with nothing in it"));
@@ -105,7 +106,8 @@ fn lines(whole: &[u8]) -> Result<Lines> {
         last = line.len() < COLUMNS;
         end += line.len() + separator.len();
     }
-    Err(wrong("armor that does not end with -----END KEYSTEAD OBJECT-----"))
+    let detail = Detail::new("armor that does not end with -----END KEYSTEAD OBJECT-----");
+    Err(Error::format(detail.hint("it was cut: get all of it")))
 }
 
 /// Strips the white space around the armor, at most 1,024 bytes on each side (R45).

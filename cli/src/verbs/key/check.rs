@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::args::KeyCheck;
 use crate::demo::format_count;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys::{self, LoadedKeys};
 use crate::paper;
@@ -33,8 +33,10 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
         destination: Destination::Nowhere,
     };
     let batch = Batch { verb: "key check", threads, tree_options, report };
-    let tally = batch
-        .run_and_tally(&inputs, |task, _| verify::verify_object(&task.input, &named, expected))?;
+    let tally = batch.run_and_tally(&inputs, |task, _| {
+        verify::verify_object(&task.input, &named, expected)
+            .map_err(without_passphrase)
+    })?;
     let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
@@ -49,6 +51,11 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
         "verb": "key check", "key_file": name, "ok": code == 0, "objects": objects, "key_ids": ids,
     }))?;
     Ok(code)
+}
+
+/// Takes -p from a hint: this verb checks a copy of a key and does not open with a passphrase.
+fn without_passphrase(failure: Failure) -> Failure {
+    Failure { hint: failure.hint.map(|hint| hint.replace(" (-p)", "")), ..failure }
 }
 
 /// Reads a key file, or the text of a paper.
