@@ -192,8 +192,7 @@ fn describe_file(path: &Path, file: File) -> Result<OpenInput> {
     let failed = |error| Failure::io(path, error);
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        let failure = Failure::usage(format!("{}: a directory, not a file", shown(path)));
-        return Err(failure.hint("-r recurses into directories"));
+        return Err(is_directory(path));
     }
     let id = Some(platform::file_id(path, &metadata).map_err(failed)?);
     let mode = platform::mode(&metadata);
@@ -203,6 +202,12 @@ fn describe_file(path: &Path, file: File) -> Result<OpenInput> {
     }
     let mode = platform::PRIVATE;
     Ok(OpenInput { reader: Reader::Pipe(ReadOnce::new(file)), len: None, id, mode, modified: None })
+}
+
+/// Returns the failure for a directory where `-r` is not given.
+pub(crate) fn is_directory(path: &Path) -> Failure {
+    let failure = Failure::usage(format!("{}: a directory, not a file", shown(path)));
+    failure.hint("-r recurses into directories")
 }
 
 /// Returns the path without `.` components.

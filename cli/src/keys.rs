@@ -44,13 +44,22 @@ pub(crate) struct LoadedKeys {
 }
 
 /// Loads the keys that open, for verbs that read.
-pub(crate) fn load_to_open(args: &OpenKeys) -> Result<(Keys, Passphrases)> {
-    load_to_change(args).map(|(named, passphrases)| (named.keys, passphrases))
+pub(crate) fn load_to_open(
+    args: &OpenKeys,
+    obstacle: Option<Failure>,
+) -> Result<(Keys, Passphrases)> {
+    load_to_change(args, obstacle).map(|(named, passphrases)| (named.keys, passphrases))
 }
 
-/// Loads the keys that open, for verbs that need their labels, or make records for some of them.
-pub(crate) fn load_to_change(args: &OpenKeys) -> Result<(LoadedKeys, Passphrases)> {
-    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+/// Loads the keys that open, for verbs that need their labels, or make records for some of them. An
+/// obstacle is reported instead of asking for a passphrase.
+pub(crate) fn load_to_change(
+    args: &OpenKeys,
+    obstacle: Option<Failure>,
+) -> Result<(LoadedKeys, Passphrases)> {
+    let passphrases = Passphrases::new(&args.source)?
+        .with_memory_limit(args.passphrase_memory)
+        .with_obstacle(obstacle);
     let file = load_files(&args.keys, &passphrases)?;
     let mut keys = passphrases.limit(Keys::new()).and(file.keys());
     let mut recipients = file.recipients();

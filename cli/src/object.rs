@@ -209,7 +209,7 @@ impl Object {
 }
 
 /// Adds a hint where the name of the plaintext was given instead of the object's.
-fn suggest_object(input: &Input, failure: Failure) -> Failure {
+pub(crate) fn suggest_object(input: &Input, failure: Failure) -> Failure {
     let Input::File(path) = input else { return failure };
     let mut object = path.as_os_str().to_owned();
     object.push(".ks");

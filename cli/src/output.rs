@@ -291,6 +291,12 @@ pub(crate) fn exists(path: &Path) -> Failure {
         .hint("--force replaces it; -o names another")
 }
 
+/// Fails where the directory of an output is missing.
+pub(crate) fn check_directory(path: &Path) -> Result<()> {
+    let dir = parent_dir(path);
+    if dir.exists() { Ok(()) } else { Err(no_directory(dir)) }
+}
+
 fn no_directory(dir: &Path) -> Failure {
     Failure::new(ErrorKind::Io, format!("{}: no such directory", shown(dir)))
         .hint("make it, or name an output elsewhere")
@@ -318,10 +324,8 @@ pub(crate) fn is_input(path: &Path) -> Failure {
 
 fn stdout(text: bool) -> Result<Output> {
     stdio::check_stdout()?;
+    check_terminal(text)?;
     let terminal = io::stdout().is_terminal();
-    if terminal && !text {
-        return Err(to_terminal("-o FILE writes a file, --armor writes text"));
-    }
     if terminal {
         progress::hide();
     }
@@ -332,8 +336,13 @@ fn stdout(text: bool) -> Result<Output> {
     Ok(Output::Stream { out, name, held: None })
 }
 
-fn to_terminal(hint: &str) -> Failure {
-    Failure::usage("binary output is not written to a terminal").hint(hint)
+/// Fails where binary output would go to a terminal.
+pub(crate) fn check_terminal(text: bool) -> Result<()> {
+    if text || !io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage("binary output is not written to a terminal")
+        .hint("-o FILE writes a file, --armor writes text"))
 }
 
 /// Passes text through and refuses control characters.

@@ -35,6 +35,8 @@ pub(crate) struct Passphrases {
     origin: Origin,
     used: Cell<bool>,
     ceiling: PassphraseCosts,
+    /// Why the run would fail whatever is answered.
+    obstacle: Option<Failure>,
 }
 
 enum Origin {
@@ -53,7 +55,8 @@ impl Passphrases {
             (None, Some(command)) => Origin::Command(command.clone()),
             (None, None) => Origin::Terminal,
         };
-        Ok(Self { origin, used: Cell::new(false), ceiling: PassphraseCosts::CEILING })
+        let ceiling = PassphraseCosts::CEILING;
+        Ok(Self { origin, used: Cell::new(false), ceiling, obstacle: None })
     }
 
     /// Fails where a passphrase was given but never needed: it would protect nothing.
@@ -82,6 +85,16 @@ impl Passphrases {
         self
     }
 
+    /// Sets the failure to return instead of asking for a passphrase in vain.
+    pub(crate) fn with_obstacle(mut self, obstacle: Option<Failure>) -> Self {
+        self.obstacle = obstacle;
+        self
+    }
+
+    fn check_obstacle(&self) -> Result<()> {
+        self.obstacle.clone().map_or(Ok(()), Err)
+    }
+
     /// Returns keys that spend no more than was allowed on a passphrase.
     pub(crate) fn limit(&self, keys: Keys) -> Keys {
         keys.with_passphrase_ceiling(self.ceiling)
@@ -89,6 +102,7 @@ impl Passphrases {
 
     /// Asks for a passphrase that exists already.
     pub(crate) fn ask(&self, what: &str) -> Result<MasterKey> {
+        self.check_obstacle()?;
         self.used.set(true);
         let passphrase = match &self.origin {
             Origin::Terminal => prompt(&format!("Passphrase of {what}: "))?,
@@ -100,6 +114,7 @@ impl Passphrases {
 
     /// Asks for a new passphrase, twice on a terminal: a typing error would lock its owner out.
     pub(crate) fn ask_new(&self, what: &str) -> Result<MasterKey> {
+        self.check_obstacle()?;
         self.used.set(true);
         let passphrase = match &self.origin {
             Origin::Command(command) => run(command, &format!("new: {what}"))?,

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, Read, Write};
 use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
 
 use super::expectations::Expectations;
-use super::{Names, add_directory_hint, check_stdout, copy_plaintext};
+use super::{Names, add_directory_hint, check_stdout, copy_plaintext, obstacle};
 use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     let expectations = Expectations::of(&args.expectations, 1, false)?;
     let inputs = Input::list(args.input.as_slice())?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (keys, passphrases) = keys::load_to_open(&args.keys)?;
+    let (keys, passphrases) =
+        keys::load_to_open(&args.keys, obstacle::find(&inputs, false).map(add_directory_hint))?;
     passphrases.check_used()?;
     let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };
     let object = Object::open(input).map_err(add_directory_hint)?;

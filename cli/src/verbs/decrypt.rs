@@ -11,6 +11,7 @@ use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{CompareRules, Comparison};
 use super::existing;
 use super::expectations::Expectations;
+use super::obstacle::Planned;
 use super::outputs::Outputs;
 use super::{Names, check_stdout, copy_plaintext, info_to_json, threads_per_file};
 use crate::args::Decrypt;
@@ -46,7 +47,10 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     let outputs = Outputs::of(&args.writing, &inputs, without_ks)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.writing.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (keys, passphrases) = keys::load_to_open(&args.keys)?;
+    let planned =
+        Planned { outputs: &outputs, force: args.writing.force, objects: true, text: true, report };
+    let obstacle = planned.find_obstacle(&inputs, args.writing.recursive);
+    let (keys, passphrases) = keys::load_to_open(&args.keys, obstacle)?;
     passphrases.check_used()?;
     if args.writing.force || args.writing.recursive {
         conflicts::register_inputs(&inputs);

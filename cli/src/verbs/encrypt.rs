@@ -13,6 +13,7 @@ use serde_json::json;
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{CompareRules, Comparison, Source};
 use super::existing::{self, KeyChanges};
+use super::obstacle::Planned;
 use super::outputs::Outputs;
 use super::{
     Names, add_changed_hint, check_stdout, encrypt_reader, header_options, make_records,
@@ -60,7 +61,16 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let names = args.keys.iter().map(AsRef::as_ref);
     let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
     keys::check_apart(names, args.source.passphrase_fd, &inputs)?;
-    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+    let planned = Planned {
+        outputs: &outputs,
+        force: args.writing.force,
+        objects: false,
+        text: args.armor,
+        report,
+    };
+    let passphrases = Passphrases::new(&args.source)?
+        .with_memory_limit(args.passphrase_memory)
+        .with_obstacle(planned.find_obstacle(&inputs, args.writing.recursive));
     let wanted =
         KeyArgs { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let LoadedKeys { recipients, keys } = keys::load_to_encrypt(&wanted, &passphrases)?;

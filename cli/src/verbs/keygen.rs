@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::args::{KeyKind, Keygen};
 use crate::failure::{Failure, Result};
-use crate::output::{Output, OutputOptions, Target};
+use crate::output::{self, Output, OutputOptions, Target};
 use crate::passphrase::Passphrases;
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
@@ -132,10 +132,10 @@ fn comment_lines(args: &Keygen) -> Result<String> {
     Ok(comments)
 }
 
-/// Fails where the file exists: overwriting a key loses data.
+/// Fails where the file exists, since overwriting a key loses data, or where its directory is missing.
 pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_err() {
-        return Ok(());
+        return output::check_directory(path);
     }
     Err(Failure::usage(format!("{}: exists already, and a key is never overwritten", shown(path)))
         .hint("-o names another file"))

@@ -14,6 +14,7 @@ mod generate;
 mod inspect;
 mod key;
 mod keygen;
+mod obstacle;
 mod outputs;
 mod publisher;
 mod record_summary;

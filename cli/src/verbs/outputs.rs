@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::args::OutputArgs;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
+use crate::output::Target;
 use crate::report::shown;
 
 /// The outputs of a run.
@@ -91,6 +92,16 @@ impl<'a> Outputs<'a> {
             (Some(_), Some(path)) if self.into => self.inside(path).map(Some),
             (root, _) => Ok(root.map(Path::to_owned)),
         }
+    }
+
+    /// Returns the output of a file.
+    pub(super) fn target(&self, input: &Input) -> Result<Target> {
+        Target::of(self.file(input)?.as_deref(), input, self.name)
+    }
+
+    /// Returns whether the outputs go into a directory, which is made if it is missing.
+    pub(super) const fn makes_directory(&self) -> bool {
+        self.into
     }
 
     /// Returns the path of the output of a directory.

@@ -9,7 +9,7 @@ use super::expectations::Expectations;
 use super::record_summary::{self, HeaderTap, RecordSummary};
 use super::replacement::{Replacement, Warnings};
 use super::{DRY_RUN, header_options, info_to_json, threads_per_file};
-use super::{existing, file_lock};
+use super::{existing, file_lock, obstacle};
 use crate::args::Reencrypt;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -37,7 +37,9 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
             .hint("in a pipe: `keystead decrypt … | keystead encrypt …`"));
     }
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
-    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::load_to_change(&args.keys)?;
+    let obstacle = obstacle::find(&inputs, args.place.recursive);
+    let (LoadedKeys { keys: old, recipients }, passphrases) =
+        keys::load_to_change(&args.keys, obstacle)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;

@@ -18,7 +18,7 @@ use super::expectations::Expectations;
 use super::record_summary::{self, RecordSummary};
 use super::replacement::{FinishedReplacement, Replacement, Warnings};
 use super::{DRY_RUN, ROOM, ROOM_FROM};
-use super::{existing, file_lock};
+use super::{existing, file_lock, obstacle};
 use crate::args::Rewrap;
 use crate::cancel;
 use crate::failure::{Failure, Result};
@@ -66,7 +66,9 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         .hint("--add KEY lets a key open, --remove KEY ends that, --set KEY removes all others"));
     }
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.place.recursive)?;
-    let (LoadedKeys { keys: old, recipients }, passphrases) = keys::load_to_change(&args.keys)?;
+    let obstacle = obstacle::find(&inputs, args.place.recursive);
+    let (LoadedKeys { keys: old, recipients }, passphrases) =
+        keys::load_to_change(&args.keys, obstacle)?;
     let change = Change::load(&args.access, &args.records, &passphrases, &recipients)?;
     passphrases.check_used()?;
     change.check_me(&old)?;

@@ -6,7 +6,7 @@ use keystead::{Expected, Provenance, Recipient, RecordKind, Threads};
 
 use super::batch::{Batch, Destination, Outcome, TreeOptions};
 use super::expectations::Expectations;
-use super::{info_to_json, threads_per_file};
+use super::{info_to_json, obstacle, threads_per_file};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
@@ -19,7 +19,8 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let inputs = Input::list(&args.inputs)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (named, passphrases) = keys::load_to_change(&args.keys)?;
+    let (named, passphrases) =
+        keys::load_to_change(&args.keys, obstacle::find(&inputs, args.recursive))?;
     passphrases.check_used()?;
     let each = threads_per_file(&inputs, args.recursive, threads);
     let expected = expectations.expected().threads(each);

@@ -16,13 +16,16 @@ use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
 use crate::verbs::batch::{Batch, Destination, TreeOptions};
 use crate::verbs::expectations::Expectations;
+use crate::verbs::obstacle;
 use crate::verbs::threads_per_file;
 use crate::verbs::verify;
 
 pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<u8> {
     let inputs = Input::list(&args.inputs)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
-    let passphrases = Passphrases::new(&args.source)?.with_memory_limit(args.passphrase_memory);
+    let passphrases = Passphrases::new(&args.source)?
+        .with_memory_limit(args.passphrase_memory)
+        .with_obstacle(obstacle::find(&inputs, args.recursive));
     let file = read_backup(&args.file, &passphrases)?;
     let named = LoadedKeys { recipients: file.recipients(), keys: file.keys() };
     let each = threads_per_file(&inputs, args.recursive, threads);
