@@ -230,7 +230,8 @@ pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Failure::usage(format!("key file {}: a directory", shown(path))));
+        let what = format!("key file {}: a directory, not a file", shown(path));
+        return Err(Failure::usage(what).hint("name the key file in it"));
     }
     let id = platform::file_id(path, &metadata).map_err(failed)?;
     conflicts::check_source(&shown(path), &id)?;

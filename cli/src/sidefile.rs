@@ -151,7 +151,7 @@ pub(crate) fn replace_header(path: &Path, file: &File, header: &[u8], sync: bool
     let _hold = cancel::hold();
     let mut out = platform::create_side(&side).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => failed(error)
-            .hint("a rewrap was interrupted here, or another one is at work; give the key of that one with -k"),
+            .hint("a rewrap was interrupted here, or another one is running: give the key of that one, too"),
         _ => failed(error),
     })?;
     let written = out.write_all(header).and_then(|()| {

@@ -156,7 +156,7 @@ impl<'a> Header<'a> {
                     _ => false,
                 };
                 if twice || record.raw() == earlier.raw() {
-                    return Err(Error::format("a record that stands twice"));
+                    return Err(Error::format("a duplicate record"));
                 }
             }
         }

@@ -62,7 +62,7 @@ pub(crate) fn encode<'a>(
     let mut sorted: Vec<_> = pairs.collect();
     sorted.sort_unstable_by_key(|(name, _)| *name);
     if sorted.windows(2).any(|w| w[0].0 == w[1].0) {
-        return Err(Error::usage("a name stands twice among the pairs"));
+        return Err(Error::usage("a duplicate name among the pairs"));
     }
     if sorted.len() > MAX_PAIRS {
         let what = format!("{} pairs; at most {MAX_PAIRS} fit", sorted.len());

@@ -40,7 +40,7 @@ pub(crate) fn export(args: &KeyFile, report: &Report) -> Result<u8> {
     }
     let mut text = Zeroizing::new(String::with_capacity(4_096));
     text.push_str(
-        "# keystead: a secret key on paper. Who reads it opens what the key file opens.\n",
+        "# keystead: a secret key on paper. Anyone who reads it can open what the key file opens.\n",
     );
     text.push_str("# Back to a file: keystead key import -o FILE, then type the lines below.\n");
     for name in named {
