@@ -83,9 +83,14 @@ impl From<Error> for Failure {
     }
 }
 
-/// Items of the library that its hints name, and the options that do the same; and a hint that fits
-/// some verbs only, in words that fit all.
-const OPTIONS: [(&str, &str); 3] = [
+/// Items of the library that its hints name, and the options that do the same; and hints that fit no
+/// option, or only some verbs, in words that fit all.
+const OPTIONS: [(&str, &str); 4] = [
+    // No option allows more passes or lanes.
+    (
+        "if you trust who made it, allow more work: `Keys::with_passphrase_ceiling`",
+        "no keystead makes such a record unasked: ask who made it",
+    ),
     (
         "give the key file with -k, the object as input",
         "it is an object: name the file of the key that opens it",

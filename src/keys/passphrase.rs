@@ -51,7 +51,9 @@ impl PassphraseCosts {
             );
             // More memory alone would not do where passes or lanes are above the ceiling.
             let hint = match costs.t > passes || costs.p > lanes {
-                true => "no keystead makes such a record unasked: ask who made it",
+                true => {
+                    "if you trust who made it, allow more work: `Keys::with_passphrase_ceiling`"
+                }
                 false => {
                     "if you trust who made it, allow more memory: `Keys::with_passphrase_ceiling`"
                 }
