@@ -330,4 +330,5 @@ Examples:
 
 Exit codes: 0 done, 1 I/O, 2 usage, 3 not an object or damaged, 4 no key for it, 5 authentication
 failed, 6 another context, 7 older than the floor, 8 a limit, 9 a key file, 130 cancelled; 10 and 11
-are for verbs to come.";
+are for verbs to come. Where several inputs fail, it is 5, 7 or 6 if there is one, in this order, and
+otherwise the lowest.";

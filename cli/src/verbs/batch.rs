@@ -1,5 +1,5 @@
 //! Runs a verb on many inputs: files, and directories with everything in them. Outcomes are
-//! reported in order. A failure does not end the run; the exit code is that of the first failure.
+//! reported in order. A failure does not end the run; the exit code is that of the gravest failure.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};

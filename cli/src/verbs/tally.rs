@@ -1,5 +1,6 @@
 //! Counts the outcomes of many inputs.
 
+use keystead::ErrorKind;
 use serde_json::{Value, json};
 
 use super::batch::Outcome;
@@ -18,9 +19,12 @@ pub(super) struct Tally {
     failed: u64,
     /// Whether an output lost the time that it was given.
     pub(super) times_lost: bool,
-    /// Exit code of the first failure.
+    /// Exit code of the gravest failure.
     pub(super) code: u8,
 }
+
+/// Exit code of a run that did everything and found something left to do.
+const FINDINGS: u8 = 11;
 
 impl Tally {
     pub(super) fn add(&mut self, outcome: &Outcome) {
@@ -35,8 +39,13 @@ impl Tally {
 
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.failed += 1;
-        if self.code == 0 {
-            self.code = failure.class.code();
+        self.raise(failure.class.code());
+    }
+
+    /// Sets the exit code, unless that of an earlier failure is graver.
+    fn raise(&mut self, code: u8) {
+        if self.code == 0 || gravity(code) < gravity(self.code) {
+            self.code = code;
         }
     }
 
@@ -81,5 +90,39 @@ impl Tally {
             "plaintext_len": self.bytes, "existing": self.existing, "unproven": self.unproven,
             "skipped": self.skipped, "failed": self.failed, "times_kept": !self.times_lost,
         })
+    }
+}
+
+/// Orders exit codes, the gravest first: what an attacker may have caused, then the lowest number.
+/// Findings come last, since nothing failed.
+fn gravity(code: u8) -> u8 {
+    const AUTH: u8 = ErrorKind::Auth.code();
+    const ROLLBACK: u8 = ErrorKind::Rollback.code();
+    const CONTEXT: u8 = ErrorKind::Context.code();
+    match code {
+        AUTH => 0,
+        ROLLBACK => 1,
+        CONTEXT => 2,
+        FINDINGS => u8::MAX,
+        code => code.saturating_add(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_code_is_kept_in_any_order() {
+        let all = [5, 7, 6, 1, 2, 3, 4, 8, 9, 130, FINDINGS];
+        for (index, grave) in all.iter().enumerate() {
+            for other in &all[index..] {
+                for codes in [[grave, other], [other, grave]] {
+                    let mut tally = Tally::default();
+                    codes.iter().for_each(|code| tally.raise(**code));
+                    assert_eq!(tally.code, *grave, "{codes:?}");
+                }
+            }
+        }
     }
 }
