@@ -37,8 +37,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     };
     let batch = Batch { verb: "key check", threads, tree_options, report };
     let tally = batch.run_and_tally(&inputs, |task, _| {
-        verify::verify_object(&task.input, &named, expected)
-            .map_err(without_passphrase)
+        verify::verify_object(&task.input, &named, expected).map_err(without_passphrase)
     })?;
     let (code, objects) = (tally.code, tally.files);
     let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
