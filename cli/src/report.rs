@@ -63,6 +63,11 @@ impl Report {
         }
     }
 
+    /// Prints an error that is no failure of one input.
+    pub(crate) fn error(&self, what: &str) {
+        say("error", what);
+    }
+
     /// Prints an error and its hint, on two lines.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.silent {

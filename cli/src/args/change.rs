@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Expectations, OpenKeys, Records};
+use super::{Expectations, Listing, OpenKeys, Records};
 
 #[derive(Args)]
 #[command(
@@ -97,6 +97,8 @@ pub(crate) struct InPlace {
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// Do not wait until the change is on disk
     #[arg(long)]
     pub(crate) no_sync: bool,

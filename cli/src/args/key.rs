@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Expectations, Source};
+use super::{Expectations, Listing, Source};
 
 #[derive(Args)]
 #[command(
@@ -102,6 +102,8 @@ pub(crate) struct KeyCheck {
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// Objects that it has to open; `-` is stdin
     #[arg(value_name = "OBJECT", required = true)]
     pub(crate) inputs: Vec<PathBuf>,

@@ -133,6 +133,14 @@ pub(crate) struct Records {
     pub(crate) unlinkable: bool,
 }
 
+// What is reported of directories.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Listing {
+    /// With -r: print every skipped entry and every error, not only the first five of each kind
+    #[arg(long, requires = "recursive")]
+    pub(crate) verbose: bool,
+}
+
 // Where outputs go, and how they are written.
 #[derive(Args)]
 pub(crate) struct OutputArgs {
@@ -143,6 +151,8 @@ pub(crate) struct OutputArgs {
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// With -r: replace outputs that are older than their input
     #[arg(long, requires = "recursive", conflicts_with = "force")]
     pub(crate) update: bool,
@@ -253,6 +263,8 @@ pub(crate) struct Inspect {
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
@@ -267,6 +279,8 @@ pub(crate) struct Verify {
     /// Recurse into directories
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// Objects; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,

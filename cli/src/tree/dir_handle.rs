@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::skip_reason::SkipReason;
 use crate::platform::FileId;
 
 /// What the system says about a name.
@@ -35,7 +36,7 @@ pub(super) enum Kind {
     File,
     Directory,
     /// Neither a file nor a directory, with the reason why it is skipped.
-    Other(&'static str),
+    Other(SkipReason),
 }
 
 #[cfg(unix)]
@@ -86,7 +87,7 @@ mod unix {
         pub(in super::super) fn kind(&self, name: &OsStr, _path: &Path) -> io::Result<Kind> {
             let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
             let kind = kind(FileType::from_raw_mode(found.st_mode));
-            Ok(kind.unwrap_or(Kind::Other("neither a file nor a directory")))
+            Ok(kind.unwrap_or(Kind::Other(SkipReason::NoFile)))
         }
 
         /// Returns the status of a name, or nothing where it is free.
@@ -214,10 +215,10 @@ mod unix {
         Some(match found {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Directory,
-            FileType::Symlink => Kind::Other("a symbolic link"),
-            FileType::Fifo => Kind::Other("a FIFO"),
-            FileType::Socket => Kind::Other("a socket"),
-            FileType::CharacterDevice | FileType::BlockDevice => Kind::Other("a device"),
+            FileType::Symlink => Kind::Other(SkipReason::Symlink),
+            FileType::Fifo => Kind::Other(SkipReason::Fifo),
+            FileType::Socket => Kind::Other(SkipReason::Socket),
+            FileType::CharacterDevice | FileType::BlockDevice => Kind::Other(SkipReason::Device),
             FileType::Unknown => return None,
         })
     }
@@ -345,8 +346,8 @@ mod other {
         match found {
             found if found.is_file() => Kind::File,
             found if found.is_dir() => Kind::Directory,
-            found if found.is_symlink() => Kind::Other("a symbolic link"),
-            _ => Kind::Other("neither a file nor a directory"),
+            found if found.is_symlink() => Kind::Other(SkipReason::Symlink),
+            _ => Kind::Other(SkipReason::NoFile),
         }
     }
 

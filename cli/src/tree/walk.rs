@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::vec;
 
 use super::dir_handle::{DirHandle, Kind, Name};
+use super::skip_reason::SkipReason;
 use crate::failure::{Failure, Result};
 use crate::private_names::is_private;
 use crate::report::shown;
@@ -70,7 +71,7 @@ pub(crate) enum Found {
     /// Not read, with the reason.
     Skipped {
         path: PathBuf,
-        why: &'static str,
+        why: SkipReason,
     },
     /// A directory that cannot be read.
     Failed {
@@ -131,7 +132,7 @@ impl Iterator for Walk {
             };
             let (path, below) = (level.path.join(&name), level.below.join(&name));
             if is_private(&name) {
-                return Some(Found::Skipped { path, why: "a temporary file of keystead's own" });
+                return Some(Found::Skipped { path, why: SkipReason::Private });
             }
             let kind = match kind.map_or_else(|| level.dir.kind(&name, &path), Ok) {
                 Ok(kind) => kind,

@@ -10,14 +10,16 @@ use serde_json::Value;
 
 use super::outputs::Outputs;
 use super::publisher::{Event, Publisher};
+use super::repeats::Repeats;
 use super::tally::Tally;
+use crate::args::Listing;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::progress::{Progress, Total};
 use crate::report::{Report, shown};
 use crate::small_file::Buffers;
 use crate::times;
-use crate::tree::{DirStack, Found, LIMITS, OutputPath, OutputTree, Staged, Walk};
+use crate::tree::{DirStack, Found, LIMITS, OutputPath, OutputTree, SkipReason, Staged, Walk};
 use crate::workers;
 
 /// Printed once per run, since it holds for every output on the file system.
@@ -62,6 +64,8 @@ impl From<Value> for Outcome {
 pub(crate) struct TreeOptions<'a> {
     /// `-r`.
     pub(crate) recursive: bool,
+    /// What is reported of a directory.
+    pub(crate) listing: Listing,
     /// Only names that end in `.ks`.
     pub(crate) objects_only: bool,
     /// Where the outputs go.
@@ -97,7 +101,7 @@ pub(crate) struct Batch<'a> {
 /// What the walk passes to the workers: work, or an outcome that needs none.
 enum Job {
     Work(Task),
-    Skipped(PathBuf, &'static str),
+    Skipped(PathBuf, SkipReason),
     Failed(String, Failure),
     /// A directory has no more files.
     EndOfTree(Arc<OutputTree>),
@@ -135,7 +139,7 @@ impl Batch<'_> {
         {
             crate::platform::umask();
         }
-        let mut publisher = Publisher::new(self.verb, self.report);
+        let mut publisher = Publisher::new(self.verb, self.report, self.repeats());
         let jobs = inputs.iter().flat_map(|input| self.list_jobs(input));
         let outcome = |buffers: &mut Buffers, job| match job {
             Job::Work(task) => Event::Finished(task.input.shown(), work(&task, buffers)),
@@ -164,11 +168,17 @@ impl Batch<'_> {
             let what = if changes { UNKEPT_BY_CHANGE } else { UNKEPT };
             self.report.hint(&format!("{}: {what}", shown(&path)));
         }
+        publisher.repeats.report(self.report);
         if self.tree_options.recursive {
             self.report.line(&publisher.tally.line(self.verb))?;
             self.report.result(&publisher.tally.json(self.verb))?;
         }
         Ok(publisher.tally)
+    }
+
+    /// Returns the limit of messages. Every input that was named is reported.
+    const fn repeats(&self) -> Repeats {
+        Repeats::new(!self.tree_options.recursive || self.tree_options.listing.verbose)
     }
 
     /// Returns the failure for a directory without objects: success would claim that something was
@@ -248,7 +258,7 @@ impl Batch<'_> {
             Found::File(entry)
                 if self.tree_options.objects_only && !is_object_name(&entry.path) =>
             {
-                Some(Job::Skipped(entry.path, "its name does not end in .ks"))
+                Some(Job::Skipped(entry.path, SkipReason::NoObjectName))
             }
             Found::File(entry) => {
                 let below = match self.tree_options.destination {

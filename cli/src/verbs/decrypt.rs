@@ -67,6 +67,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     };
     let tree_options = TreeOptions {
         recursive: args.writing.recursive,
+        listing: args.writing.listing,
         objects_only: true,
         destination: Destination::Tree(outputs),
     };

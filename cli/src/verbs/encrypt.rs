@@ -90,6 +90,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     };
     let tree_options = TreeOptions {
         recursive: args.writing.recursive,
+        listing: args.writing.listing,
         objects_only: false,
         destination: Destination::Tree(outputs),
     };

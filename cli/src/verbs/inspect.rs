@@ -19,6 +19,7 @@ pub(crate) fn run(args: &Inspect, threads: Threads, report: &Report) -> Result<u
     let inputs = Input::list(&args.inputs)?;
     let tree_options = TreeOptions {
         recursive: args.recursive,
+        listing: args.listing,
         objects_only: true,
         destination: Destination::Nowhere,
     };

@@ -19,6 +19,7 @@ mod outputs;
 mod publisher;
 mod record_summary;
 mod reencrypt;
+mod repeats;
 mod replacement;
 mod rewrap;
 mod tally;

@@ -4,18 +4,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::batch::Outcome;
+use super::repeats::Repeats;
 use super::tally::Tally;
 use crate::failure::{Failure, Result};
 use crate::progress;
 use crate::report::{Report, failure_json, shown};
-use crate::tree::{OutputTree, Staged};
+use crate::tree::{OutputTree, SkipReason, Staged};
 
 pub(super) enum Event {
     Finished(String, Result<Outcome>),
-    Skipped(PathBuf, &'static str),
+    Skipped(PathBuf, SkipReason),
     /// A directory has no more files.
     EndOfTree(Arc<OutputTree>),
 }
@@ -23,6 +24,7 @@ pub(super) enum Event {
 /// Takes events in order, publishes outputs and reports outcomes.
 pub(super) struct Publisher<'a> {
     pub(super) tally: Tally,
+    pub(super) repeats: Repeats,
     verb: &'static str,
     report: &'a Report,
     waiting: Vec<Event>,
@@ -36,9 +38,9 @@ pub(super) struct Publisher<'a> {
 const BATCH_BYTES: u64 = 64 << 20;
 
 impl<'a> Publisher<'a> {
-    pub(super) fn new(verb: &'static str, report: &'a Report) -> Self {
+    pub(super) fn new(verb: &'static str, report: &'a Report, repeats: Repeats) -> Self {
         let tally = Tally::default();
-        Self { tally, verb, report, waiting: Vec::new(), named: 0, waiting_bytes: 0 }
+        Self { tally, repeats, verb, report, waiting: Vec::new(), named: 0, waiting_bytes: 0 }
     }
 
     pub(super) fn take(&mut self, mut event: Event) -> Result<()> {
@@ -165,19 +167,62 @@ impl<'a> Publisher<'a> {
 
     fn report_event(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Finished(name, result) => {
-                report_outcome(self.verb, &name, result, &mut self.tally, self.report)
-            }
+            Event::Finished(name, Ok(outcome)) => self.report_outcome(&name, outcome),
+            Event::Finished(_, Err(failure)) if failure.silent => Err(failure),
+            Event::Finished(name, Err(failure)) => self.report_failure(&name, &failure),
             Event::Skipped(path, why) => self.report_skipped(&shown(&path), why),
             Event::EndOfTree(_) => Ok(()),
         }
     }
 
-    fn report_skipped(&mut self, name: &str, why: &str) -> Result<()> {
-        self.tally.skipped += 1;
-        self.report.skipped(&format!("{name}: {why}"));
+    fn report_outcome(&mut self, name: &str, outcome: Outcome) -> Result<()> {
+        self.tally.add(&outcome);
+        let is_written = !outcome.existing
+            && matches!(self.verb, "encrypt" | "decrypt" | "rewrap" | "reencrypt");
+        for hint in &outcome.hints {
+            self.report.hint(hint);
+        }
+        if !outcome.text.is_empty() && !self.report.json {
+            let gap = if self.tally.files > 1 { "\n" } else { "" };
+            self.report.print(&format!("{gap}{}", outcome.text))?;
+        }
+        if let Some(line) = &outcome.line {
+            self.report.line(line)?;
+        }
+        let mut object = json!({ "verb": self.verb, "input": name, "ok": true });
+        if outcome.existing {
+            object["existing"] = true.into();
+        }
+        if let (Value::Object(object), Value::Object(fields)) = (&mut object, outcome.value) {
+            object.extend(fields);
+        }
+        let said = self.report.result(&object);
+        // The message fails alone: another run would meet the output of this one.
+        said.map_err(|failure| match is_written {
+            true => {
+                failure.hint(format!("the work on {name} is done, only the message is missing"))
+            }
+            false => failure,
+        })
+    }
+
+    fn report_failure(&mut self, name: &str, failure: &Failure) -> Result<()> {
+        if self.repeats.admit_failure(failure.class) {
+            self.report.failure(failure);
+        }
+        self.tally.fail(failure);
         self.report.result(&json!({
-            "verb": self.verb, "input": name, "ok": true, "skipped": why,
+            "verb": self.verb, "input": name, "ok": false, "error": failure_json(failure),
+        }))
+    }
+
+    fn report_skipped(&mut self, name: &str, why: SkipReason) -> Result<()> {
+        self.tally.skipped += 1;
+        if self.repeats.admit_skip(why) {
+            self.report.skipped(&format!("{name}: {}", why.text()));
+        }
+        self.report.result(&json!({
+            "verb": self.verb, "input": name, "ok": true, "skipped": why.text(),
         }))
     }
 }
@@ -187,54 +232,4 @@ fn staged(event: &Event) -> Option<&Staged> {
         Event::Finished(_, Ok(outcome)) => outcome.staged.as_ref(),
         _ => None,
     }
-}
-
-/// Reports one outcome to stderr, to stdout and to the tally.
-pub(super) fn report_outcome(
-    verb: &str,
-    name: &str,
-    result: Result<Outcome>,
-    tally: &mut Tally,
-    report: &Report,
-) -> Result<()> {
-    let is_written = result.as_ref().is_ok_and(|outcome| !outcome.existing)
-        && matches!(verb, "encrypt" | "decrypt" | "rewrap" | "reencrypt");
-    let mut object = Map::new();
-    object.insert("verb".to_owned(), verb.into());
-    object.insert("input".to_owned(), name.into());
-    match result {
-        Ok(outcome) => {
-            tally.add(&outcome);
-            for hint in &outcome.hints {
-                report.hint(hint);
-            }
-            if !outcome.text.is_empty() && !report.json {
-                let gap = if tally.files > 1 { "\n" } else { "" };
-                report.print(&format!("{gap}{}", outcome.text))?;
-            }
-            if let Some(line) = &outcome.line {
-                report.line(line)?;
-            }
-            object.insert("ok".to_owned(), true.into());
-            if outcome.existing {
-                object.insert("existing".to_owned(), true.into());
-            }
-            if let Value::Object(fields) = outcome.value {
-                object.extend(fields);
-            }
-        }
-        Err(failure) if failure.silent => return Err(failure),
-        Err(failure) => {
-            report.failure(&failure);
-            object.insert("ok".to_owned(), false.into());
-            object.insert("error".to_owned(), failure_json(&failure));
-            tally.fail(&failure);
-        }
-    }
-    let said = report.result(&Value::Object(object));
-    // The message fails alone: another run would meet the output of this one.
-    said.map_err(|failure| match is_written {
-        true => failure.hint(format!("the work on {name} is done, only the message is missing")),
-        false => failure,
-    })
 }

@@ -55,8 +55,8 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
         summary: &summary,
     };
     let destination = Destination::of_changes(args.safeguards.dry_run, !args.place.no_sync);
-    let tree_options =
-        TreeOptions { recursive: args.place.recursive, objects_only: true, destination };
+    let (recursive, listing) = (args.place.recursive, args.place.listing);
+    let tree_options = TreeOptions { recursive, listing, objects_only: true, destination };
     let code = Batch { verb: "reencrypt", threads, tree_options, report }
         .run(&inputs, |task| reencrypt_input(&job, task))?;
     summary.report(args.safeguards.dry_run, report);

@@ -87,8 +87,8 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     };
     let unknown = AtomicBool::new(false);
     let destination = Destination::of_changes(job.dry_run, job.sync);
-    let tree_options =
-        TreeOptions { recursive: args.place.recursive, objects_only: true, destination };
+    let (recursive, listing) = (args.place.recursive, args.place.listing);
+    let tree_options = TreeOptions { recursive, listing, objects_only: true, destination };
     let tally = Batch { verb: "rewrap", threads, tree_options, report }.run_and_tally(
         &inputs,
         |task, _| {

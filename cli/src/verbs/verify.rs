@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let expected = expectations.expected().threads(each);
     let tree_options = TreeOptions {
         recursive: args.recursive,
+        listing: args.listing,
         objects_only: true,
         destination: Destination::Nowhere,
     };

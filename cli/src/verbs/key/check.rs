@@ -32,6 +32,7 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     let expected = expectations.expected().threads(each);
     let tree_options = TreeOptions {
         recursive: args.recursive,
+        listing: args.listing,
         objects_only: true,
         destination: Destination::Nowhere,
     };
