@@ -139,6 +139,9 @@ pub(crate) struct Listing {
     /// With -r: print every skipped entry and every error, not only the first five of each kind
     #[arg(long, requires = "recursive")]
     pub(crate) verbose: bool,
+    /// With -r: exit with 11 if an entry was skipped and nothing failed, after the rest is done
+    #[arg(long, requires = "recursive")]
+    pub(crate) strict: bool,
 }
 
 // Where outputs go, and how they are written.
@@ -343,6 +346,6 @@ Examples:
   keystead decrypt -k home.key report.pdf.ks     and back
 
 Exit codes: 0 done, 1 I/O, 2 usage, 3 not an object or damaged, 4 no key for it, 5 authentication
-failed, 6 another context, 7 older than the floor, 8 a limit, 9 a key file, 130 cancelled; 10 and 11
-are for verbs to come. Where several inputs fail, it is 5, 7 or 6 if there is one, in this order, and
-otherwise the lowest.";
+failed, 6 another context, 7 older than the floor, 8 a limit, 9 a key file, 11 something was skipped
+(--strict), 130 cancelled; 10 is for verbs to come. Where several inputs fail, it is 5, 7 or 6 if
+there is one, in this order, and otherwise the lowest.";

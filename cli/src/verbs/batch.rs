@@ -13,6 +13,7 @@ use super::publisher::{Event, Publisher};
 use super::repeats::Repeats;
 use super::tally::Tally;
 use crate::args::Listing;
+use crate::demo::format_count;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::progress::{Progress, Total};
@@ -169,11 +170,22 @@ impl Batch<'_> {
             self.report.hint(&format!("{}: {what}", shown(&path)));
         }
         publisher.repeats.report(self.report);
+        self.check_skipped(&mut publisher.tally);
         if self.tree_options.recursive {
             self.report.line(&publisher.tally.line(self.verb))?;
             self.report.result(&publisher.tally.json(self.verb))?;
         }
         Ok(publisher.tally)
+    }
+
+    /// Makes skipped entries a finding with `--strict`.
+    fn check_skipped(&self, tally: &mut Tally) {
+        if self.tree_options.listing.strict && tally.skipped > 0 {
+            let entries = if tally.skipped == 1 { "entry was" } else { "entries were" };
+            let skipped = format_count(tally.skipped);
+            self.report.error(&format!("{skipped} {entries} skipped, and --strict is given"));
+            tally.find();
+        }
     }
 
     /// Returns the limit of messages. Every input that was named is reported.

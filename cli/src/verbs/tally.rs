@@ -42,6 +42,11 @@ impl Tally {
         self.raise(failure.class.code());
     }
 
+    /// Records that something is left to do, though nothing failed.
+    pub(super) fn find(&mut self) {
+        self.raise(FINDINGS);
+    }
+
     /// Sets the exit code, unless that of an earlier failure is graver.
     fn raise(&mut self, code: u8) {
         if self.code == 0 || gravity(code) < gravity(self.code) {
