@@ -2,18 +2,16 @@
 //! that open afterwards.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use keystead::{
-    Changes, Error, ErrorKind, Inspection, KeyId, Keys, MasterKey, Provenance, Recipient,
-    Recipients, RecordInspection, RecordKind,
+    Changes, Inspection, KeyId, Keys, MasterKey, Provenance, Recipient, Recipients,
+    RecordInspection, RecordKind,
 };
 
 use super::record_summary::describe;
-use super::{existing, make_records};
+use super::{existing, make_records, question};
 use crate::args::{Access, Records, Safeguards};
-use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::keys;
 use crate::passphrase::Passphrases;
@@ -138,20 +136,10 @@ impl Change {
     ) -> Result<()> {
         let asks =
             recursive && self.removes() && !safeguards.yes && !safeguards.dry_run && !report.json;
-        if !asks || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Ok(());
+        if asks && question::has_terminal() {
+            question::confirm("remove keys from all objects of these directories?", report)?;
         }
-        let answer = cancel::with_terminal(|| {
-            report.ask("remove keys from all objects of these directories?")?;
-            let mut answer = String::new();
-            io::stdin().read_line(&mut answer).map(|_| answer)
-        })?;
-        let answer = answer.map_err(|error| Failure::at("stdin", Error::Io(error)))?;
-        match answer.trim().to_ascii_lowercase().as_str() {
-            "y" | "yes" => Ok(()),
-            _ => Err(Failure::new(ErrorKind::Cancelled, "cancelled; nothing was changed")
-                .hint("--dry-run shows what would change; --yes does not ask")),
-        }
+        Ok(())
     }
 
     /// Fails where `--set` names none of the keys given to open with, before any object is read.

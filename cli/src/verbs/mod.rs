@@ -17,6 +17,7 @@ mod keygen;
 mod obstacle;
 mod outputs;
 mod publisher;
+mod question;
 mod record_summary;
 mod reencrypt;
 mod repeats;
