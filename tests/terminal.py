@@ -177,7 +177,7 @@ class Test:
         self.check(done.returncode == 2 and b"hint: --passphrase-fd" in done.stderr, f"without a terminal: {done.stderr!r}")
 
     def questions(self):
-        """A terminal is asked before keys are removed from all objects of a directory."""
+        """A terminal is asked before keys are removed from all objects of a directory, and before objects are deleted."""
         (self.folder / "tree").mkdir()
         (self.folder / "tree" / "a").write_bytes(b"text")
         self.run("encrypt -q -r -k key.pub tree")
@@ -188,6 +188,19 @@ class Test:
             self.check(screen.end() == code, f"the answer {answer!r}: {screen.text!r}")
         screen = self.screen("rewrap -r --yes -k key --set key.pub tree.ks")
         self.check(screen.end() == 0 and "[y/N]" not in screen.text, f"--yes: {screen.text!r}")
+        (self.folder / "tree" / "b").write_bytes(b"text")
+        self.run("encrypt -q -r -k key.pub -o mirror tree")
+        (self.folder / "tree" / "b").unlink()
+        for answer, code in (("n", 130), ("", 130), ("y", 0)):
+            there = (self.folder / "mirror" / "b.ks").exists()
+            screen = self.screen("encrypt -q -r --delete -k key.pub -o mirror tree")
+            asked = screen.see("to delete: mirror/b.ks") and screen.see("delete 1 object in the end")
+            self.check(there and asked, f"it does not list and ask: {screen.text!r}")
+            screen.type(answer + "\n")
+            self.check(screen.end() == code, f"the answer {answer!r}: {screen.text!r}")
+        self.check(not (self.folder / "mirror" / "b.ks").exists(), "what was agreed to is not deleted")
+        screen = self.screen("encrypt -q -r --delete -k key.pub -o mirror tree")
+        self.check(screen.end() == 0 and "[y/N]" not in screen.text, f"nothing to delete: {screen.text!r}")
 
     def wait_for_no_echo(self, screen):
         end = time.monotonic() + PATIENCE

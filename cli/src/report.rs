@@ -56,6 +56,11 @@ impl Report {
         })
     }
 
+    /// Prints an object that a question is about.
+    pub(crate) fn to_delete(&self, name: &str) {
+        say("to delete", name);
+    }
+
     /// Prints a skipped input and the reason; nothing with `-q`.
     pub(crate) fn skipped(&self, what: &str) {
         if !self.quiet {

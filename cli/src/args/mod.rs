@@ -144,6 +144,20 @@ pub(crate) struct Listing {
     pub(crate) strict: bool,
 }
 
+// What is deleted, and how it is agreed to.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct DeleteArgs {
+    /// With -r: delete objects from the output directory whose input is gone, after asking
+    #[arg(long, requires = "recursive")]
+    pub(crate) delete: bool,
+    /// With --delete: do not ask
+    #[arg(long, requires = "delete")]
+    pub(crate) yes: bool,
+    /// With --delete: print what would be deleted, and change nothing
+    #[arg(long, requires = "delete")]
+    pub(crate) dry_run: bool,
+}
+
 // Where outputs go, and how they are written.
 #[derive(Args)]
 pub(crate) struct OutputArgs {
@@ -190,7 +204,7 @@ pub(crate) enum Check {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same directories\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped. An output counts as done if it has the time of its input, which outputs get, and the right length, and opens with the given keys under the given context. rewrap and reencrypt make an object's time one second later, so an object that is up to 60 whole seconds later counts as done, too. An older output is an error unless --update or --force is given, and so is any other that differs, unless --force is; the error names the difference.\n\nIf times were lost, --check content compares contents: the plaintext, byte for byte, where a given key opens the object; otherwise only length, context and key ids, which prove nothing, so an object that is older than its input is then an error. Outputs that are the same are done and, where a key has proved it, get the time of their input again. With --force, only outputs that differ are replaced.\n\nA new output directory appears whole, or after every 20,000 files or GiB; a run that is stopped earlier leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named."
+    after_help = "Examples:\n  keystead encrypt -k home.key report.pdf            writes report.pdf.ks\n  keystead encrypt -k alice.key.pub -k bob.key.pub -c year=2026 *.pdf\n  keystead encrypt -r -k home.key photos             photos/… becomes photos.ks/…, with the same directories\n  tar c photos | keystead encrypt -k home.key > photos.tar.ks\n\nWith -r, a second run completes one that was stopped. An output counts as done if it has the time of its input, which outputs get, and the right length, and opens with the given keys under the given context. rewrap and reencrypt make an object's time one second later, so an object that is up to 60 whole seconds later counts as done, too. An older output is an error unless --update or --force is given, and so is any other that differs, unless --force is; the error names the difference.\n\nIf times were lost, --check content compares contents: the plaintext, byte for byte, where a given key opens the object; otherwise only length, context and key ids, which prove nothing, so an object that is older than its input is then an error. Outputs that are the same are done and, where a key has proved it, get the time of their input again. With --force, only outputs that differ are replaced.\n\nA new output directory appears whole, or after every 20,000 files or GiB; a run that is stopped earlier leaves nothing. Symbolic links, FIFOs, sockets and devices are skipped and named.\n\n--delete deletes objects from the output directory whose file or directory is gone, and directories that this leaves empty; without it, they would come back when the directory is decrypted. It deletes only keystead objects that end in .ks, follows no links, and begins when everything else has succeeded: after any error, nothing is deleted. What cannot be read, or is behind a link, counts as there. An input directory without any file may be a disk that is not mounted, so it is refused. Without a terminal to ask on, --yes is required."
 )]
 pub(crate) struct Encrypt {
     /// A key file, a public-key file, a public key, or `-` for stdin; any of several opens
@@ -215,6 +229,8 @@ pub(crate) struct Encrypt {
     /// Write text (armor) instead of binary
     #[arg(long)]
     pub(crate) armor: bool,
+    #[command(flatten)]
+    pub(crate) deletion: DeleteArgs,
     #[command(flatten)]
     pub(crate) writing: OutputArgs,
     /// Files; `-` or none is stdin

@@ -183,6 +183,11 @@ mod unix {
             Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
         }
 
+        /// Removes an empty subdirectory.
+        pub(in super::super) fn remove_dir(&self, name: &OsStr, _path: &Path) -> io::Result<()> {
+            Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        }
+
         /// Waits until everything on the file system of this directory is on disk.
         #[cfg(target_os = "linux")]
         pub(in super::super) fn sync_fs(&self) -> io::Result<()> {
@@ -329,6 +334,11 @@ mod other {
 
         pub(in super::super) fn remove(&self, _name: &OsStr, path: &Path) -> io::Result<()> {
             std::fs::remove_file(path)
+        }
+
+        pub(in super::super) fn remove_dir(&self, _name: &OsStr, path: &Path) -> io::Result<()> {
+            no_link(path)?;
+            std::fs::remove_dir(path)
         }
 
         pub(in super::super) fn names(&self, path: &Path) -> io::Result<Vec<Name>> {

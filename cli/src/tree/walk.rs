@@ -8,6 +8,7 @@ use std::vec;
 
 use super::dir_handle::{DirHandle, Kind, Name};
 use super::skip_reason::SkipReason;
+use crate::cancel;
 use crate::failure::{Failure, Result};
 use crate::private_names::is_private;
 use crate::report::shown;
@@ -42,6 +43,13 @@ impl Entry {
     /// Returns its current length.
     pub(crate) fn len(&self) -> Option<u64> {
         self.dir.status(&self.name, &self.path).ok()??.len
+    }
+
+    /// Removes it, in one step that no signal interrupts.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let _hold = cancel::hold();
+        let removed = self.dir.remove(&self.name, &self.path);
+        removed.map_err(|error| Failure::io(&self.path, error))
     }
 
     pub(crate) fn is_gone(&self) -> Failure {

@@ -133,6 +133,16 @@ impl Batch<'_> {
         inputs: &[Input],
         work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
     ) -> Result<Tally> {
+        self.run_and_end(inputs, work, |_| Ok(()))
+    }
+
+    /// Works like [`run_and_tally`](Self::run_and_tally), and calls `end` when all inputs are done.
+    pub(super) fn run_and_end(
+        &self,
+        inputs: &[Input],
+        work: impl Fn(&Task, &mut Buffers) -> Result<Outcome> + Sync,
+        end: impl FnOnce(&mut Publisher<'_>) -> Result<()>,
+    ) -> Result<Tally> {
         // The umask is read by changing it, which no other thread may see.
         #[cfg(unix)]
         if self.tree_options.recursive
@@ -163,6 +173,7 @@ impl Batch<'_> {
                 publisher.take(Event::Finished(input.shown(), Err(self.no_object(input))))?;
             }
         }
+        end(&mut publisher)?;
         if let Some(path) = times::take_unkept() {
             publisher.tally.times_lost = true;
             let changes = matches!(self.tree_options.destination, Destination::InPlace { .. });

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
 use super::compare::{CompareRules, Comparison, Source};
+use super::deletion::Deletion;
 use super::existing::{self, KeyChanges};
 use super::obstacle::Planned;
 use super::outputs::Outputs;
@@ -58,6 +59,10 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let inputs = Input::list_once(&args.inputs)?;
     let outputs = Outputs::of(&args.writing, &inputs, with_ks)?;
     let context = parse_context(&args.context)?;
+    let deletion = Deletion::plan(&args.deletion, &inputs, &outputs)?;
+    if args.deletion.dry_run {
+        return deletion.print(report).map(|()| 0);
+    }
     let names = args.keys.iter().map(AsRef::as_ref);
     let names = names.chain(args.recipients.iter().map(AsRef::as_ref));
     keys::check_apart(names, args.source.passphrase_fd, &inputs)?;
@@ -76,6 +81,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let LoadedKeys { recipients, keys } = keys::load_to_encrypt(&wanted, &passphrases)?;
     let new = LoadedKeys { recipients: make_records(recipients, &args.records), keys };
     passphrases.check_used()?;
+    deletion.confirm(&args.deletion, report)?;
     if args.writing.force || args.writing.recursive {
         conflicts::register_inputs(&inputs);
     }
@@ -94,8 +100,10 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         objects_only: false,
         destination: Destination::Tree(outputs),
     };
-    Batch { verb: "encrypt", threads, tree_options, report }
-        .run_with(&inputs, |task, buffers| encrypt_input(&job, task, buffers))
+    let batch = Batch { verb: "encrypt", threads, tree_options, report };
+    let work = |task: &Task, buffers: &mut Buffers| encrypt_input(&job, task, buffers);
+    let tally = batch.run_and_end(&inputs, work, |publisher| deletion.carry_out(publisher))?;
+    Ok(tally.code)
 }
 
 /// Returns `report.pdf.ks` for `report.pdf`.

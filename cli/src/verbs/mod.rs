@@ -6,6 +6,7 @@ mod change;
 mod compare;
 mod config;
 mod decrypt;
+mod deletion;
 mod encrypt;
 mod existing;
 mod expectations;

@@ -17,6 +17,8 @@ use crate::tree::{OutputTree, SkipReason, Staged};
 pub(super) enum Event {
     Finished(String, Result<Outcome>),
     Skipped(PathBuf, SkipReason),
+    /// An object whose input is gone.
+    Deleted(PathBuf),
     /// A directory has no more files.
     EndOfTree(Arc<OutputTree>),
 }
@@ -171,8 +173,24 @@ impl<'a> Publisher<'a> {
             Event::Finished(_, Err(failure)) if failure.silent => Err(failure),
             Event::Finished(name, Err(failure)) => self.report_failure(&name, &failure),
             Event::Skipped(path, why) => self.report_skipped(&shown(&path), why),
+            Event::Deleted(path) => self.report_deleted(&shown(&path)),
             Event::EndOfTree(_) => Ok(()),
         }
+    }
+
+    /// Prints a hint.
+    pub(super) fn hint(&self, hint: &str) {
+        self.report.hint(hint);
+    }
+
+    fn report_deleted(&mut self, name: &str) -> Result<()> {
+        self.tally.deleted += 1;
+        if self.repeats.prints_all() {
+            self.report.line(&format!("{name}: deleted"))?;
+        }
+        self.report.result(&json!({
+            "verb": self.verb, "output": name, "ok": true, "deleted": true,
+        }))
     }
 
     fn report_outcome(&mut self, name: &str, outcome: Outcome) -> Result<()> {

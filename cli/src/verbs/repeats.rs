@@ -27,6 +27,11 @@ impl Repeats {
         Self { limit, skipped: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
+    /// Returns whether every message is printed.
+    pub(super) const fn prints_all(&self) -> bool {
+        self.limit == u64::MAX
+    }
+
     /// Counts a skipped entry. Returns whether to print it.
     pub(super) fn admit_skip(&mut self, why: SkipReason) -> bool {
         let count = self.skipped.entry(why).or_default();

@@ -17,6 +17,7 @@ pub(super) struct Tally {
     unproven: u64,
     pub(super) skipped: u64,
     failed: u64,
+    pub(super) deleted: u64,
     /// Whether an output lost the time that it was given.
     pub(super) times_lost: bool,
     /// Exit code of the gravest failure.
@@ -59,6 +60,10 @@ impl Tally {
         self.files == 0 && self.existing == 0 && self.failed == 0
     }
 
+    pub(super) const fn has_failures(&self) -> bool {
+        self.failed > 0
+    }
+
     /// Returns whether something was done, now or before.
     pub(super) const fn has_success(&self) -> bool {
         self.files > 0 || self.existing > 0
@@ -84,6 +89,7 @@ impl Tally {
                 _ => "of them by key ids alone, which prove nothing",
             },
         );
+        add(self.deleted, "deleted");
         add(self.skipped, "skipped");
         add(self.failed, "failed");
         line
@@ -93,7 +99,8 @@ impl Tally {
         json!({
             "verb": verb, "summary": true, "ok": self.code == 0, "files": self.files,
             "plaintext_len": self.bytes, "existing": self.existing, "unproven": self.unproven,
-            "skipped": self.skipped, "failed": self.failed, "times_kept": !self.times_lost,
+            "skipped": self.skipped, "failed": self.failed, "deleted": self.deleted,
+            "times_kept": !self.times_lost,
         })
     }
 }

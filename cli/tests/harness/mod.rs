@@ -274,6 +274,7 @@ fn prepare(dir: &Path, verb: &str, rest: &str, stdin: &mut Vec<u8>) -> Result<()
         "folder" if path(first).is_dir() => Ok(()),
         "folder" => Err("no folder".to_owned()),
         "cp" => io(std::fs::copy(path(first), path(second)).map(drop)),
+        "rmdir" => io(std::fs::remove_dir(path(first))),
         "rm" => io(std::fs::remove_file(path(first))),
         "hardlink" => io(std::fs::hard_link(path(first), path(second))),
         "symlink" => io(std::os::unix::fs::symlink(unescape(first), path(second))),
