@@ -79,7 +79,7 @@ fn check(len: u64) -> keystead::Result<()> {
     Err(Error::Limit(Detail::new("--buffer holds at most 256 MiB").hint(HINT)))
 }
 
-const HINT: &str = "-o FILE takes any size and appears whole, too";
+const HINT: &str = "`keystead decrypt -o FILE` takes any size, and the file appears whole, too";
 
 #[cfg(test)]
 mod tests {

@@ -272,6 +272,9 @@ pub(crate) struct Cat {
     /// Bytes A to B (both included), from A on, or the last N: A-B, A-, -N
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
+    /// Write nothing until all of it has verified; needs memory for it, up to 256 MiB
+    #[arg(long)]
+    pub(crate) buffer: bool,
     /// The object; `-` or none is stdin
     #[arg(value_name = "INPUT")]
     pub(crate) input: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, Read, Write};
 
-use keystead::{Decryptor, Detail, Error, ErrorKind, Expected, Keys, Threads};
+use keystead::{Decryptor, Detail, Error, ErrorKind, RangeReader, Threads};
 
 use super::expectations::Expectations;
 use super::{Names, add_directory_hint, check_stdout, copy_plaintext, obstacle};
@@ -11,7 +11,7 @@ use crate::args::{Cat, Sparse};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
-use crate::object::{Object, Plaintext};
+use crate::object::{Object, Plaintext, ReadSeek};
 use crate::output::{Output, OutputOptions, Target};
 use crate::platform::PRIVATE;
 use crate::report::Report;
@@ -20,6 +20,9 @@ use crate::report::Report;
 const MAX_TAIL: u64 = 64 * 1024 * 1024;
 /// The most that the decryptor returns at a time.
 const CHUNK: usize = 65_536;
+
+/// Printed after a prefix of the output.
+const INCOMPLETE: &str = "what was written to stdout is authentic but incomplete; --buffer holds it back until all of it has verified";
 
 /// A range as in HTTP (RFC 9110 section 14.1.2), with an inclusive end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,55 +56,86 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
         text: true,
     };
     let mut out = Output::open(&Target::Stdout, options)?;
-    let expected = expectations.expected().threads(threads);
-    write_range(object, range, &keys, expected, &mut out)?;
+    let name = object.name.clone();
+    let plaintext = object.plaintext(&keys, expectations.expected().threads(threads))?;
+    Copy { name: &name, range, buffer: args.buffer }.write(plaintext, &mut out)?;
     out.commit().map(|()| 0)
 }
 
-fn write_range(
-    object: Object,
+/// What is copied to stdout, and when.
+struct Copy<'a> {
+    /// The name of the object in messages.
+    name: &'a str,
     range: Range,
-    keys: &Keys,
-    expected: Expected<'_>,
-    out: &mut Output,
-) -> Result<()> {
-    let name = object.name.clone();
-    let mut plaintext = object.plaintext(keys, expected)?;
-    if range == Range::All {
-        let names = Names { input: &name, output: "stdout" };
-        return copy_plaintext(&mut plaintext, out, Sparse::Never, names)
-            .map(|_| ())
-            .map_err(add_incomplete_hint);
-    }
-    let mut reader = match plaintext {
-        Plaintext::Stream(mut reader) => return write_sequential(&mut reader, range, out, &name),
-        Plaintext::Seekable(reader) => reader,
-    };
-    let failed = |error| Failure::at(&name, error);
-    // R33: only a verified end can say where a range ends, or that it begins after the end.
-    let end = reader.verified_len().map_err(failed)?;
-    let wanted = match range {
-        Range::All => 0..end,
-        Range::From(start) => start..end,
-        Range::Between(start, last) => start..last.saturating_add(1),
-        Range::Last(len) => end.saturating_sub(len)..end,
-    };
-    if wanted.start >= end && !matches!(range, Range::Last(_) | Range::From(0)) {
-        return Err(range_past_end(&name, wanted.start, end));
-    }
-    let mut blamed = &*name;
-    let copied = reader.copy_range(wanted, |text| {
-        out.write_all(text).inspect_err(|_| blamed = "stdout")?;
-        Ok(())
-    });
-    copied.map(|_| ()).map_err(|error| add_incomplete_hint(Failure::at(blamed, error)))
+    /// Whether nothing is shown before all of it has verified.
+    buffer: bool,
 }
 
-/// Adds a hint that the output is incomplete, which a reader of a pipe cannot see.
-fn add_incomplete_hint(failure: Failure) -> Failure {
-    match failure.class {
-        ErrorKind::Auth => failure.hint("what was written to stdout is authentic but incomplete; decrypt -o FILE writes nothing unless all of it verified"),
-        _ => failure,
+impl Copy<'_> {
+    fn write(&self, mut plaintext: Plaintext, out: &mut Output) -> Result<()> {
+        let name = self.name;
+        if self.range == Range::All {
+            let len =
+                if self.buffer { plaintext.len().map_err(|e| Failure::at(name, e))? } else { None };
+            self.hold_back(len, out)?;
+            let names = Names { input: name, output: "stdout" };
+            let copied = copy_plaintext(&mut plaintext, out, Sparse::Never, names);
+            return copied.map(|_| ()).map_err(|failure| self.explain(failure));
+        }
+        match plaintext {
+            Plaintext::Seekable(reader) => self.write_range(reader, out),
+            Plaintext::Stream(mut reader) => {
+                self.hold_back(None, out)?;
+                let written = write_sequential(&mut reader, self.range, out, name);
+                written.map_err(|failure| self.explain(failure))
+            }
+        }
+    }
+
+    fn write_range(
+        &self,
+        mut reader: RangeReader<Box<dyn ReadSeek>>,
+        out: &mut Output,
+    ) -> Result<()> {
+        // R33: only a verified end can say where a range ends, or that it begins after the end.
+        let end = reader.verified_len().map_err(|error| Failure::at(self.name, error))?;
+        let wanted = self.range.within(end);
+        if wanted.start >= end && !matches!(self.range, Range::Last(_) | Range::From(0)) {
+            return Err(range_past_end(self.name, wanted.start, end));
+        }
+        self.hold_back(Some(wanted.end.min(end).saturating_sub(wanted.start)), out)?;
+        let mut blamed = self.name;
+        let copied = reader.copy_range(wanted, |text| {
+            out.write_all(text).inspect_err(|_| blamed = "stdout")?;
+            Ok(())
+        });
+        copied.map(|_| ()).map_err(|error| self.explain(Failure::at(blamed, error)))
+    }
+
+    /// Adds a hint that the output is incomplete, which a reader of a pipe cannot see.
+    fn explain(&self, failure: Failure) -> Failure {
+        match failure.class {
+            ErrorKind::Auth if !self.buffer => failure.hint(INCOMPLETE),
+            _ => failure,
+        }
+    }
+
+    /// Holds `len` bytes back, if that is asked for.
+    fn hold_back(&self, len: Option<u64>, out: &mut Output) -> Result<()> {
+        let held = if self.buffer { out.hold_back(len) } else { Ok(()) };
+        held.map_err(|error| Failure::at(self.name, error))
+    }
+}
+
+impl Range {
+    /// Returns the bytes of a plaintext of this length. They may end after it.
+    const fn within(self, len: u64) -> std::ops::Range<u64> {
+        match self {
+            Self::All => 0..len,
+            Self::From(start) => start..len,
+            Self::Between(start, last) => start..last.saturating_add(1),
+            Self::Last(count) => len.saturating_sub(count)..len,
+        }
     }
 }
 
