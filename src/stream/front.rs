@@ -102,7 +102,8 @@ impl<'o> Front<'o> {
         let (opener, info) = open_prefix(&opened, prefix)?;
         let chunks = Chunks::of_body(len_u64(body.len())?)?;
         check_stated(&info, chunks)?;
-        let len = usize::try_from(chunks.plaintext_len()).map_err(|_| Error::Auth)?;
+        let len = usize::try_from(chunks.plaintext_len());
+        let len = len.map_err(|_| Error::limit("the plaintext is longer than memory can be"))?;
         Ok(Self { opener, info, sealed, len })
     }
 }
