@@ -17,7 +17,7 @@ use crate::stream::encrypt_sealed;
 /// is revoked.
 #[must_use]
 pub fn expose_data_key(header: &OpenedHeader) -> Zeroizing<[u8; 32]> {
-    Zeroizing::new(*header.data_key().secret().expose())
+    Zeroizing::new(*header.verified().data_key.secret().expose())
 }
 
 /// Does step *unwrap* with a data key that came from elsewhere, for the record at `position`:

@@ -19,8 +19,8 @@ mod rewrap;
 mod seal;
 
 pub use inspect::{Inspection, RecordInspection, inspect};
-pub(crate) use open::unwrap;
 pub use open::{OpenedBy, OpenedHeader, SealedHeader};
+pub(crate) use open::{Verified, unwrap};
 pub(crate) use payload::PayloadKey;
 #[cfg(feature = "hazmat")]
 pub(crate) use rewrap::rewrap_with;

@@ -102,7 +102,7 @@ impl SealedHeader {
         keys: &Keys,
         expected: impl Into<Expected<'e>>,
     ) -> Result<OpenedHeader> {
-        unwrap(&self.header()?, keys, expected.into())
+        unwrap(&self.header()?, keys, expected.into()).map(OpenedHeader::new)
     }
 
     /// Does the same with a data key that came from elsewhere, such as a key service: step *unwrap*
@@ -126,7 +126,8 @@ impl SealedHeader {
             return Err(Error::Auth);
         }
         let way_in = WayIn { kind: known.kind, key_id: known.key_id, data_key };
-        OpenedHeader::check(&header, way_in, statement_hash(header.statement()), expected)
+        Verified::check(&header, way_in, statement_hash(header.statement()), expected)
+            .map(OpenedHeader::new)
     }
 }
 
@@ -155,24 +156,28 @@ pub struct OpenedBy {
 pub struct OpenedHeader(Arc<Verified>);
 
 /// What a header says that verified, and its data key.
-struct Verified {
-    data_key: DataKey,
-    opened_by: OpenedBy,
-    plaintext_len: Option<u64>,
+pub(crate) struct Verified {
+    pub(crate) data_key: DataKey,
+    pub(crate) opened_by: OpenedBy,
+    pub(crate) plaintext_len: Option<u64>,
     /// Bytes of the header.
-    len: usize,
-    statement_hash: [u8; 32],
-    context: Context,
-    object_id: ObjectId,
+    pub(crate) len: usize,
+    pub(crate) statement_hash: [u8; 32],
+    pub(crate) context: Context,
+    pub(crate) object_id: ObjectId,
     public_statement: Vec<u8>,
     sealed_metadata: Option<Vec<u8>>,
     generation: u64,
     tag: [u8; 32],
     floor: Option<Floor>,
-    threads: Threads,
+    pub(crate) threads: Threads,
 }
 
 impl OpenedHeader {
+    fn new(verified: Verified) -> Self {
+        Self(Arc::new(verified))
+    }
+
     /// Returns which key opened it.
     #[must_use]
     pub fn opened_by(&self) -> OpenedBy {
@@ -210,15 +215,19 @@ impl OpenedHeader {
         self.0.len
     }
 
-    pub(crate) fn data_key(&self) -> &DataKey {
-        &self.0.data_key
+    /// Returns the statement hash: with the data key, it is all that another implementation of
+    /// c2sp.org/chunked-encryption needs.
+    #[must_use]
+    pub fn statement_hash(&self) -> &[u8; 32] {
+        &self.0.statement_hash
     }
 
-    /// Returns the threads that may work on the body.
-    pub(crate) fn threads(&self) -> Threads {
-        self.0.threads
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.0
     }
+}
 
+impl Verified {
     /// Compares what the caller expects with what the verified header says: location, then context
     /// (R35).
     fn check(
@@ -237,7 +246,7 @@ impl OpenedHeader {
         }
         let context = header.context()?;
         expected.check_context(&context)?;
-        Ok(Self(Arc::new(Verified {
+        Ok(Self {
             data_key,
             opened_by: OpenedBy { kind, key_id, provenance: kind.provenance() },
             plaintext_len: header.plaintext_len,
@@ -254,23 +263,20 @@ impl OpenedHeader {
             tag: header.tag(),
             floor: expected.floor,
             threads: expected.threads,
-        })))
+        })
     }
 
     /// Verifies the commitment before the body, then the caller's floor (R35, R38).
     #[inline]
     pub(crate) fn payload(&self, prefix: &[u8; BODY_PREFIX]) -> Result<(PayloadKey, Floor)> {
-        let payload = PayloadKey::verify(&self.0.data_key, prefix, &self.0.statement_hash);
+        let payload = PayloadKey::verify(&self.data_key, prefix, &self.statement_hash);
         if payload.is_err() {
-            event!("commitment not verified", object_id = self.0.object_id, error = "AUTH");
+            event!("commitment not verified", object_id = self.object_id, error = "AUTH");
         }
         let payload = payload?;
-        let found = Floor {
-            commitment: payload.commitment(),
-            generation: self.0.generation,
-            tag: self.0.tag,
-        };
-        if let Some(floor) = self.0.floor {
+        let found =
+            Floor { commitment: payload.commitment(), generation: self.generation, tag: self.tag };
+        if let Some(floor) = self.floor {
             floor.check(&found)?;
         }
         Ok((payload, found))
@@ -279,20 +285,13 @@ impl OpenedHeader {
     /// Opens the metadata (R16): only after header tag and commitment, of which the payload key is
     /// the proof.
     pub(crate) fn metadata(&self, _verified: &PayloadKey) -> Result<Metadata> {
-        let Some(sealed) = &self.0.sealed_metadata else { return Ok(Metadata::new()) };
+        let Some(sealed) = &self.sealed_metadata else { return Ok(Metadata::new()) };
         let (text, tag) = sealed.split_last_chunk::<16>().ok_or(Error::Auth)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let aead = AesGcm::new(self.0.data_key.metadata_key().expose());
-        let aad = [&IDENTITY[..], &self.0.public_statement].concat();
+        let aead = AesGcm::new(self.data_key.metadata_key().expose());
+        let aad = [&IDENTITY[..], &self.public_statement].concat();
         aead.open([0; 12], &aad, &mut text, tag).map_err(|_| Error::Auth)?;
         Metadata::decode(&text)
-    }
-
-    /// Returns the statement hash: with the data key, it is all that another implementation of
-    /// c2sp.org/chunked-encryption needs.
-    #[must_use]
-    pub fn statement_hash(&self) -> &[u8; 32] {
-        &self.0.statement_hash
     }
 }
 
@@ -303,11 +302,7 @@ impl std::fmt::Debug for OpenedHeader {
 }
 
 /// Finds the way in (R36), then checks the demands of R19 and R37.
-pub(crate) fn unwrap(
-    header: &Header<'_>,
-    keys: &Keys,
-    expected: Expected<'_>,
-) -> Result<OpenedHeader> {
+pub(crate) fn unwrap(header: &Header<'_>, keys: &Keys, expected: Expected<'_>) -> Result<Verified> {
     let statement_hash = statement_hash(header.statement());
     let lock = Lock {
         keys,
@@ -317,20 +312,20 @@ pub(crate) fn unwrap(
     };
     let opened = lock.way_in(header, expected.holder);
     let opened =
-        opened.and_then(|way_in| OpenedHeader::check(header, way_in, statement_hash, expected));
+        opened.and_then(|way_in| Verified::check(header, way_in, statement_hash, expected));
     trace(header, &opened);
     opened
 }
 
-fn trace(header: &Header<'_>, opened: &Result<OpenedHeader>) {
+fn trace(header: &Header<'_>, opened: &Result<Verified>) {
     let id = ObjectId::from_bytes(*header.object_id);
     match opened {
         Ok(opened) => event!(
             "header opened",
             object_id = id,
-            generation = opened.generation(),
-            kind = opened.opened_by().kind.name(),
-            key_id = opened.opened_by().key_id,
+            generation = opened.generation,
+            kind = opened.opened_by.kind.name(),
+            key_id = opened.opened_by.key_id,
         ),
         Err(error) => event!("header not opened", object_id = id, error = error.kind().name()),
     }

@@ -229,23 +229,23 @@ pub(crate) fn rewrap_with(
     let empty = Recipients::new();
     let new = changes.new.unwrap_or(&empty);
     check_passphrases(new)?;
-    changes.check(new, opened.opened_by().provenance)?;
+    changes.check(new, opened.opened_by.provenance)?;
 
     // R18.
     let generation = old.generation.checked_add(1);
     let generation = generation.ok_or_else(|| Error::limit("the generation is at its end"))?;
     let mut place = old.location.copied();
     if let Some(new) = changes.location {
-        place = new.map(|place| location(opened.data_key(), place)).transpose()?;
+        place = new.map(|place| location(&opened.data_key, place)).transpose()?;
     }
     let Kept { mut records, count, unknown_ways_in, origin_dropped } = keep(&old, changes, new)?;
     header::check_count(count + new.len())?;
 
-    let statement_hash = *opened.statement_hash();
+    let statement_hash = opened.statement_hash;
     let binding = Binding { object_id: old.object_id, statement_hash: &statement_hash };
     for key in new.iter() {
         let fresh = changes.unlinkable;
-        key.wrap(&binding, opened.data_key(), fresh, randomness, &mut records)?;
+        key.wrap(&binding, &opened.data_key, fresh, randomness, &mut records)?;
     }
 
     let exact = header::exact_len(old.statement().len(), place.is_some(), records.len());
@@ -255,7 +255,7 @@ pub(crate) fn rewrap_with(
     header.extend_from_slice(old.statement());
     header::push_access(generation, place.as_ref(), count + new.len(), &mut header)?;
     header.extend_from_slice(&records);
-    finish(&mut header, opened.data_key())?;
+    finish(&mut header, &opened.data_key)?;
     let tag = Header::parse(&header)?.tag();
     let floor = Floor { generation, tag, ..found };
     event!(

@@ -74,7 +74,7 @@ impl<R: AsyncRead + Unpin> AsyncDecryptor<R> {
         if read_full(&mut body, &mut prefix).await? < BODY_PREFIX {
             return Err(Error::Auth);
         }
-        let (opener, info) = open_prefix(header, &prefix)?;
+        let (opener, info) = open_prefix(header.verified(), &prefix)?;
         let chunk = chunks::Buffer::new();
         Ok(Self { inner: body, opener, info, chunk, filled: 0, ready: 0..0 })
     }

@@ -72,7 +72,7 @@ impl<R: Read> Decryptor<R> {
             info,
             chunk: chunks::Buffer::new(),
             ready: 0..0,
-            threads: header.threads(),
+            threads: header.verified().threads,
         })
     }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::chunks::Opener;
 use super::io::read_full;
-use crate::envelope::{OpenedBy, OpenedHeader, Sealed, SealedHeader, unwrap};
+use crate::envelope::{OpenedBy, OpenedHeader, Sealed, SealedHeader, Verified, unwrap};
 use crate::error::{Error, Result};
 use crate::format::context::{Context, Expected, Metadata};
 use crate::format::floor::Floor;
@@ -53,17 +53,17 @@ impl SealedHeader {
 /// Verifies commitment, floor and metadata.
 #[inline]
 pub(super) fn open_prefix(
-    header: &OpenedHeader,
+    header: &Verified,
     prefix: &[u8; BODY_PREFIX],
 ) -> Result<(Opener, ObjectInfo)> {
     let (payload, floor) = header.payload(prefix)?;
     let metadata = header.metadata(&payload)?;
-    let plaintext_len = header.plaintext_len();
+    let plaintext_len = header.plaintext_len;
     let info = ObjectInfo {
-        opened_by: header.opened_by(),
-        context: header.context().clone(),
+        opened_by: header.opened_by,
+        context: header.context.clone(),
         metadata,
-        object_id: header.object_id(),
+        object_id: header.object_id,
         plaintext_len,
         floor,
     };
@@ -80,7 +80,7 @@ pub(super) fn read_prefix(
     if read_full(body, &mut prefix)? < BODY_PREFIX {
         return Err(Error::Auth);
     }
-    open_prefix(header, &prefix)
+    open_prefix(header.verified(), &prefix)
 }
 
 /// An object in memory of which everything before the first chunk has verified.

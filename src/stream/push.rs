@@ -135,7 +135,7 @@ impl PushDecryptor {
                 let Some(prefix) = self.chunk[..self.filled].first_chunk() else {
                     return Ok(Progress::NeedMore);
                 };
-                let (opener, info) = open_prefix(header, prefix)?;
+                let (opener, info) = open_prefix(header.verified(), prefix)?;
                 self.filled = 0;
                 self.stage = Stage::Body(opener, Box::new(info));
             }

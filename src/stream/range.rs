@@ -76,7 +76,7 @@ impl<R: Read + Seek> RangeReader<R> {
         Ok(Self {
             inner,
             ranges: header.opener(&prefix, end, None)?,
-            threads: header.threads(),
+            threads: header.verified().threads,
             chunk: chunks::Buffer::new(),
             loaded: None,
             position: 0,

@@ -55,7 +55,7 @@ impl OpenedHeader {
         object_len: u64,
         floor: Option<&Floor>,
     ) -> Result<RangeOpener> {
-        let (opener, info) = open_prefix(self, prefix)?;
+        let (opener, info) = open_prefix(self.verified(), prefix)?;
         floor.map_or(Ok(()), |floor| floor.check(&info.floor))?;
         let layout = Layout::of_object(self.len(), object_len)?;
         check_stated(&info, layout.chunks)?;
