@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
 
 use std::io::{self, Write as _};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context as Task, Poll};
 
 use futures::executor::block_on;
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use futures::{SinkExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt, stream};
 use keystead::{
     AsyncDecryptor, AsyncEncryptor, Context, EncryptOptions, Encryptor, Error, Keys, MasterKey,
 };
@@ -198,10 +199,38 @@ fn a_write_that_failed_is_not_written_on() {
     block_on(async {
         let mut out = Slow::new(&[], 1_000);
         out.fails_at = 30_000;
-        let mut writer = AsyncEncryptor::new(out, &keys.recipients(), &context, &options).unwrap();
+        let to = Pin::new(&mut out).get_mut();
+        let mut writer = AsyncEncryptor::new(to, &keys.recipients(), &context, &options).unwrap();
         let error = writer.write_all(&[7; 100_000]).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(28));
         assert!(writer.write_all(&[7; 10]).await.is_err());
+        assert!(AsyncWriteExt::flush(&mut writer).await.is_err());
+        assert!(AsyncWriteExt::close(&mut writer).await.is_err());
         assert!(matches!(writer.finish().await, Err(Error::Io(_))));
+        assert!(out.received.len() < 31_000 && !out.closed, "{}", out.received.len());
+    });
+}
+
+/// Nobody knows how much of its input a reader took before it panicked.
+#[test]
+fn a_reader_that_panics_is_not_read_on() {
+    struct Panics;
+    impl AsyncRead for Panics {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Task<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            panic!("as a reader may")
+        }
+    }
+    let (keys, context) = (keys(), Context::new());
+    let object = keystead::encrypt(&keys.recipients(), &text(50_000), &context).unwrap();
+    block_on(async {
+        let body = AsyncReadExt::chain(&object[..20_000], Panics);
+        let mut reader = AsyncDecryptor::new(body, &keys, &context).await.unwrap();
+        let read = AssertUnwindSafe(async { reader.read_to_end(&mut Vec::new()).await });
+        assert!(read.catch_unwind().await.is_err());
+        assert!(matches!(reader.next().await.unwrap(), Err(Error::Io(_))));
     });
 }

@@ -2,56 +2,48 @@
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "the harness is shared")]
 
+mod cases;
 mod harness;
 
 #[test]
 fn basics() {
-    assert!(harness::run_cases(include_str!("cases/basics.txt")) >= 32);
+    assert!(harness::run_cases(cases::BASICS) >= 32);
 }
 
 #[test]
 fn access() {
-    assert!(harness::run_cases(include_str!("cases/access.txt")) >= 11);
+    assert!(harness::run_cases(cases::ACCESS) >= 11);
 }
 
 #[test]
 fn config() {
-    assert!(harness::run_cases(include_str!("cases/config.txt")) >= 6);
+    assert!(harness::run_cases(cases::CONFIG) >= 6);
 }
 
 #[test]
 fn errors() {
-    assert!(harness::run_cases(include_str!("cases/errors.txt")) >= 40);
+    assert!(harness::run_cases(cases::ERRORS) >= 40);
 }
 
 #[test]
 fn folders() {
-    assert!(harness::run_cases(include_str!("cases/folders.txt")) >= 10);
+    assert!(harness::run_cases(cases::FOLDERS) >= 10);
 }
 
 #[test]
 fn keys() {
-    assert!(harness::run_cases(include_str!("cases/keys.txt")) >= 10);
+    assert!(harness::run_cases(cases::KEYS) >= 10);
 }
 
 #[test]
 fn demands() {
-    assert!(harness::run_cases(include_str!("cases/demands.txt")) >= 21);
+    assert!(harness::run_cases(cases::DEMANDS) >= 21);
 }
 
 /// Each exit code that a command can end with today is some case's, and every verb's.
 #[test]
 fn every_exit_code_and_verb_has_a_case() {
-    let all = [
-        include_str!("cases/access.txt"),
-        include_str!("cases/basics.txt"),
-        include_str!("cases/config.txt"),
-        include_str!("cases/demands.txt"),
-        include_str!("cases/errors.txt"),
-        include_str!("cases/folders.txt"),
-        include_str!("cases/keys.txt"),
-    ]
-    .concat();
+    let all = cases::ALL.concat();
     for code in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 130] {
         assert!(all.lines().any(|line| line == format!("exit {code}")), "exit {code}");
     }

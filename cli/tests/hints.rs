@@ -3,20 +3,12 @@
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "the harness is shared")]
 
+mod cases;
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const CASES: [&str; 7] = [
-    include_str!("cases/access.txt"),
-    include_str!("cases/basics.txt"),
-    include_str!("cases/config.txt"),
-    include_str!("cases/demands.txt"),
-    include_str!("cases/errors.txt"),
-    include_str!("cases/folders.txt"),
-    include_str!("cases/keys.txt"),
-];
 const GROUPS: [&str; 2] = ["key", "config"];
 
 /// The options of each verb, as its help lists them; those of no verb are those of all.
@@ -93,7 +85,7 @@ fn verb_of(command: &str, options: &BTreeMap<String, BTreeSet<String>>) -> Strin
 fn hints_name_options_that_exist() {
     let options = options();
     let (mut wrong, mut seen, mut command) = (Vec::new(), 0, "");
-    for line in CASES.iter().flat_map(|case| case.lines()) {
+    for line in cases::ALL.iter().flat_map(|case| case.lines()) {
         if let Some(rest) = line.strip_prefix("$ ") {
             command = rest;
         }
@@ -116,7 +108,7 @@ fn hints_name_options_that_exist() {
 #[test]
 fn messages_name_nothing_of_the_library() {
     let said = |line: &&str| line.starts_with("err keystead: ");
-    for line in CASES.iter().flat_map(|case| case.lines()).filter(said) {
+    for line in cases::ALL.iter().flat_map(|case| case.lines()).filter(said) {
         assert!(!line.contains("::"), "{line}");
     }
 }

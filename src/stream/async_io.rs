@@ -96,20 +96,18 @@ impl<R: AsyncRead + Unpin> AsyncDecryptor<R> {
     /// Reads and opens the next chunk; returns the length of its plaintext, nothing after the last.
     fn poll_chunk(&mut self, task: &mut Task<'_>) -> Poll<Result<usize>> {
         let Self { inner, opener, chunk, filled, .. } = self;
-        if !opener.is_open() {
-            // The end, or the error that repeats.
-            return Poll::Ready(opener.step(|_| Ok(0)));
-        }
-        while *filled < SEALED_CHUNK {
-            match ready!(Pin::new(&mut *inner).poll_read(task, &mut chunk[*filled..])) {
-                Ok(0) => break,
-                Ok(read) => *filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(opener.step(|_| Err(error.into()))),
+        let chunk = &mut chunk[..SEALED_CHUNK];
+        let text = opener.step(|opener| {
+            if opener.has_ended() {
+                return Ok(Poll::Ready(0));
             }
-        }
-        let sealed = &mut chunk[..std::mem::take(filled)];
-        Poll::Ready(opener.step(|opener| opener.open_in_place(sealed)))
+            match poll_fill(inner, task, chunk, filled) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => return Ok(Poll::Pending),
+            }
+            opener.open_in_place(&mut chunk[..std::mem::take(filled)]).map(Poll::Ready)
+        })?;
+        text.map(Ok)
     }
 }
 
@@ -199,12 +197,17 @@ impl<W: AsyncWrite + Unpin> AsyncEncryptor<W> {
         Ok(Encrypted::new(inner, len, floor))
     }
 
-    /// Writes what is sealed.
+    /// Writes what is sealed. What failed may have been written in part: the error repeats, and
+    /// nothing is written after it.
     fn poll_drain(&mut self, task: &mut Task<'_>) -> Poll<Result<()>> {
         let Self { inner, sealer, written } = self;
-        let drained = ready!(poll_write_all(inner, task, &sealer.inner, written));
-        // What failed may have been written in part: the error repeats.
-        sealer.step(|_| Ok(drained?))?;
+        let drained = sealer.step(|sealer| {
+            Ok(match poll_write_all(inner, task, &sealer.inner, written) {
+                Poll::Ready(drained) => Poll::Ready(drained?),
+                Poll::Pending => Poll::Pending,
+            })
+        })?;
+        ready!(drained);
         sealer.inner.clear();
         *written = 0;
         Poll::Ready(Ok(()))
@@ -290,15 +293,26 @@ async fn read_header(input: &mut (impl AsyncRead + Unpin)) -> Result<SealedHeade
 /// Fills `out` as far as the input goes.
 async fn read_full(input: &mut (impl AsyncRead + Unpin), out: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < out.len() {
-        match poll_fn(|task| Pin::new(&mut *input).poll_read(task, &mut out[filled..])).await {
+    poll_fn(|task| poll_fill(input, task, out, &mut filled)).await?;
+    Ok(filled)
+}
+
+/// Fills `out` from `filled` on, as far as the input goes.
+fn poll_fill(
+    input: &mut (impl AsyncRead + Unpin),
+    task: &mut Task<'_>,
+    out: &mut [u8],
+    filled: &mut usize,
+) -> Poll<io::Result<()>> {
+    while *filled < out.len() {
+        match ready!(Pin::new(&mut *input).poll_read(task, &mut out[*filled..])) {
             Ok(0) => break,
-            Ok(read) => filled += read,
+            Ok(read) => *filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Poll::Ready(Err(error)),
         }
     }
-    Ok(filled)
+    Poll::Ready(Ok(()))
 }
 
 impl<R> std::fmt::Debug for AsyncDecryptor<R> {

@@ -36,7 +36,7 @@ impl<K: Borrow<PayloadKey>> Sealer<K> {
     }
 
     /// Seals the next chunk where its plaintext is, and returns the tag (R34).
-    pub(super) fn seal(&mut self, text: &mut [u8]) -> Result<[u8; TAG]> {
+    fn seal(&mut self, text: &mut [u8]) -> Result<[u8; TAG]> {
         let sealed_len = text.len() + TAG;
         self.sequence.check(sealed_len)?;
         let tag = self.key.borrow().seal_chunk(self.sequence.next(), text)?;
