@@ -90,8 +90,8 @@ mod threads;
 mod trace;
 
 pub use envelope::{
-    Changes, EncryptOptions, Inspection, OpenedBy, OpenedHeader, RecordInspection, Rewrapped,
-    SealedHeader, inspect, rewrap,
+    Changes, EncryptOptions, Evidence, Inspection, OpenedBy, OpenedHeader, RecordInspection,
+    Rewrapped, SealedHeader, inspect, rewrap,
 };
 pub use error::{Detail, Error, ErrorKind, Result, WaysIn};
 pub use format::{

@@ -170,7 +170,9 @@ fn a_kept_header_is_checked_anew() {
     let prefix = case.object[header.len()..].first_chunk().unwrap();
     let len = number(case.object.len());
     let floor = header.opener(prefix, len, None).unwrap().info().floor;
-    let newer = keystead::rewrap(&case.object, &case.keys, &Context::new(), &Changes::new());
+    let other = Recipients::from(&MasterKey::generate().unwrap());
+    let changes = Changes::add(&other);
+    let newer = keystead::rewrap(&case.object, &case.keys, &Context::new(), &changes);
     let newer = newer.unwrap().floor;
     assert!(header.opener(prefix, len, Some(&floor)).is_ok());
     assert_eq!(kind(header.opener(prefix, len, Some(&newer))), ErrorKind::Rollback);

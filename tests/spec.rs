@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn every_rule_is_cited_by_code_and_by_a_test() {
-    let rules = rules();
+    let mut rules = rules();
+    rules.sort_unstable();
     let numbers: Vec<_> = (1..).take(rules.len()).collect();
-    assert_eq!(rules, numbers, "rules are numbered in order, each once");
+    assert_eq!(rules, numbers, "each number is there once");
 
     let mut code = Citations::default();
     let mut tests = Citations::default();

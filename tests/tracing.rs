@@ -6,8 +6,8 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use keystead::{
-    Changes, Context, EncryptOptions, Keys, MasterKey, Metadata, PassphraseCosts, Recipient,
-    Recipients,
+    Changes, Context, EncryptOptions, ErrorKind, Keys, MasterKey, Metadata, PassphraseCosts,
+    Recipient, Recipients,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -69,20 +69,78 @@ fn a_log_shows_what_was_opened_and_by_which_key() {
         keystead::decrypt(&keys, &object, &context).unwrap();
         keystead::decrypt(&keys, &object, &context).unwrap();
         keystead::decrypt(&Keys::from(&other), &object, &context).unwrap_err();
-        keystead::rewrap(&object, &keys, &context, &Changes::new()).unwrap();
+        let changes = Recipients::from(&other);
+        keystead::rewrap(&object, &keys, &context, &Changes::add(&changes).vouch()).unwrap();
         *object.last_mut().unwrap() ^= 1;
         keystead::decrypt(&keys, &object, &context).unwrap_err();
     });
     let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
     assert_eq!(count("header made"), 2);
     assert_eq!(count("run begun"), 1, "one run serves both objects");
-    assert_eq!((count("cached=false"), count("cached=true")), (1, 3));
+    assert_eq!((count("cached=false"), count("cached=true")), (1, 4));
     assert_eq!(count("header opened"), 4);
     assert_eq!(count("header rewrapped"), 1);
     assert_eq!(count("header not opened"), 1);
     assert_eq!(count("error=NOKEY"), 1);
     assert!(count(&key.id().to_string()) >= 6);
     assert!(log.lines().all(|line| line.starts_with("keystead message=")), "{log}");
+}
+
+/// R29: what one run makes under a passphrase has one salt, so that it costs one Argon2id each way,
+/// and a provider who gives each object a salt of its own costs 16 that open nothing.
+#[test]
+fn a_run_under_a_passphrase_derives_one_key() {
+    const RUN: &str = "key derived from a passphrase";
+    let context = Context::new();
+    let recipients = |text: &str| {
+        let key = MasterKey::passphrase(text).unwrap();
+        Recipients::from(Recipient::from(&key).with_passphrase_costs(PassphraseCosts::FLOOR))
+    };
+    let keys = |text: &str| Keys::from(MasterKey::passphrase(text).unwrap());
+    let encrypt = |recipients: &Recipients, options: &EncryptOptions| {
+        keystead::encrypt_with(recipients, b"text", &context, options).unwrap()
+    };
+    let count = |log: &str| log.lines().filter(|line| line.contains(RUN)).count();
+
+    let (mut objects, options) = (Vec::new(), EncryptOptions::new());
+    let made = logged(|| {
+        for _ in 0..40 {
+            let run = recipients("p");
+            objects.extend((0..25).map(|_| encrypt(&run, &options)));
+        }
+    });
+    assert_eq!((count(&made), objects.len()), (40, 1_000), "one for each run");
+    let mine = keys("p");
+    let opened = logged(|| {
+        for object in &objects {
+            keystead::decrypt(&mine.clone(), object, &context).unwrap();
+        }
+    });
+    assert_eq!(count(&opened), 40);
+
+    let unlinkable = EncryptOptions::new().unlinkable();
+    let run = recipients("p");
+    let strange: Vec<_> = (0..20).map(|_| encrypt(&run, &unlinkable)).collect();
+    let tried = |keys: &Keys, objects: &[Vec<u8>]| {
+        let mut kinds = Vec::new();
+        let log = logged(|| {
+            let opened = objects.iter().map(|object| keystead::decrypt(keys, object, &context));
+            kinds.extend(opened.map(|opened| opened.err().map(|error| error.kind())));
+        });
+        (count(&log), kinds)
+    };
+    let other = keys("q");
+    let (runs, kinds) = tried(&other, &strange);
+    assert_eq!(runs, 16);
+    assert_eq!(kinds[..16], [Some(ErrorKind::NoKey); 16]);
+    assert_eq!(kinds[16..], [Some(ErrorKind::Limit); 4]);
+    // What failed is remembered, and what opens is still opened.
+    let (runs, kinds) = tried(&other, &strange[..16]);
+    assert_eq!((runs, kinds[0]), (0, Some(ErrorKind::NoKey)));
+    let (runs, kinds) = tried(&mine, &strange);
+    assert_eq!((runs, kinds), (20, vec![None; 20]));
+    let (runs, kinds) = tried(&keys("q").with_passphrase_runs(18), &strange);
+    assert_eq!((runs, kinds[17], kinds[18]), (18, Some(ErrorKind::NoKey), Some(ErrorKind::Limit)));
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl From<Error> for Failure {
 
 /// Items of the library that its hints name, and the options that do the same; and hints that fit no
 /// option, or only some verbs, in words that fit all.
-const OPTIONS: [(&str, &str); 4] = [
+const OPTIONS: [(&str, &str); 6] = [
     // No option allows more passes or lanes.
     (
         "if you trust who made it, allow more work: `Keys::with_passphrase_ceiling`",
@@ -96,7 +96,9 @@ const OPTIONS: [(&str, &str); 4] = [
         "it is an object: name the file of the key that opens it",
     ),
     ("`Keys::with_passphrase_ceiling`", "--passphrase-memory MIB"),
+    ("`Keys::with_passphrase_runs`", "--passphrase-runs N"),
     ("`Changes::vouch`", "--vouch"),
+    ("`EncryptOptions::vouch`", "--vouch"),
 ];
 
 /// Returns a hint of the library in the words of the command line.

@@ -59,6 +59,7 @@ pub(crate) fn load_to_change(
 ) -> Result<(LoadedKeys, Passphrases)> {
     let passphrases = Passphrases::new(&args.source)?
         .with_memory_limit(args.passphrase_memory)
+        .with_runs(args.runs.passphrase_runs)
         .with_obstacle(obstacle);
     let file = load_files(&args.keys, &passphrases)?;
     let mut keys = passphrases.limit(Keys::new()).and(file.keys());
@@ -93,7 +94,8 @@ pub(crate) fn load_to_encrypt(
     for path in wanted.recipients {
         file = file.and(load_public_keys(path, "-R")?);
     }
-    let (mut keys, mut recipients) = (file.keys(), file.recipients());
+    let (file, mut recipients) = (file.keys(), file.recipients());
+    let mut keys = passphrases.limit(Keys::new()).and(file);
     if wanted.passphrase {
         let passphrase = passphrases.ask_new("the object")?;
         recipients.push(Recipient::from(&passphrase));

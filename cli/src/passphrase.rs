@@ -35,6 +35,8 @@ pub(crate) struct Passphrases {
     origin: Origin,
     used: Cell<bool>,
     ceiling: PassphraseCosts,
+    /// Argon2id runs that may open nothing, unless it is the library's default.
+    runs: Option<u32>,
     /// Why the run would fail whatever is answered.
     obstacle: Option<Failure>,
 }
@@ -56,7 +58,7 @@ impl Passphrases {
             (None, None) => Origin::Terminal,
         };
         let ceiling = PassphraseCosts::CEILING;
-        Ok(Self { origin, used: Cell::new(false), ceiling, obstacle: None })
+        Ok(Self { origin, used: Cell::new(false), ceiling, runs: None, obstacle: None })
     }
 
     /// Fails where a passphrase was given but never needed: it would protect nothing.
@@ -85,6 +87,12 @@ impl Passphrases {
         self
     }
 
+    /// Lets passphrases be tried in vain as often (`--passphrase-runs`).
+    pub(crate) const fn with_runs(mut self, runs: Option<u32>) -> Self {
+        self.runs = runs;
+        self
+    }
+
     /// Sets the failure to return instead of asking for a passphrase in vain.
     pub(crate) fn with_obstacle(mut self, obstacle: Option<Failure>) -> Self {
         self.obstacle = obstacle;
@@ -97,7 +105,8 @@ impl Passphrases {
 
     /// Returns keys that spend no more than was allowed on a passphrase.
     pub(crate) fn limit(&self, keys: Keys) -> Keys {
-        keys.with_passphrase_ceiling(self.ceiling)
+        let keys = keys.with_passphrase_ceiling(self.ceiling);
+        self.runs.map_or_else(|| keys.clone(), |runs| keys.clone().with_passphrase_runs(runs))
     }
 
     /// Asks for a passphrase that exists already.

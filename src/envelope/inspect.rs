@@ -1,8 +1,9 @@
 //! What a header says to everybody: the provider's claims, unverified (SPEC R35).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use super::open::SealedHeader;
+use super::open::{SealedHeader, is_anonymous};
 use crate::error::Result;
 use crate::format::layout::Chunks;
 use crate::format::record::{Costs, KeyId, ObjectId, Record, RecordKind};
@@ -47,14 +48,52 @@ pub struct RecordInspection {
     pub kind: &'static str,
     /// Number of the kind in the format.
     pub code: u8,
-    /// The key it is for; absent for anonymous, passphrase and unknown records.
+    /// The key it is for. Absent for passphrase and unknown records, and for anonymous ones of which
+    /// nobody knows whose they are.
     pub key_id: Option<KeyId>,
+    /// Whether it names no key, though there is one.
+    pub anonymous: bool,
+    /// What is known of the key.
+    pub evidence: Evidence,
     /// Public text of the writer.
     pub label: Option<String>,
     /// Bytes of the record.
     pub len: usize,
     /// What trying a passphrase costs.
     pub argon2id: Option<PassphraseCosts>,
+}
+
+impl RecordInspection {
+    /// Says what was found out about its key.
+    pub(super) fn known(self, evidence: Evidence, id: KeyId) -> Self {
+        Self { key_id: Some(id).filter(|id| !id.is_anonymous()), evidence, ..self }
+    }
+}
+
+/// How it is known whose key a record is for (SPEC R54).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum Evidence {
+    /// This call made the record.
+    #[serde(rename = "made now")]
+    MadeNow,
+    /// A key at hand opened it.
+    #[serde(rename = "opened here")]
+    OpenedHere,
+    /// Only the record says so, which whoever made the header wrote: anyone who ever held the
+    /// object's data key can write any key id and label.
+    #[serde(rename = "claimed")]
+    Claimed,
+}
+
+/// The words of SPEC.md and JSON.
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MadeNow => "made now",
+            Self::OpenedHere => "opened here",
+            Self::Claimed => "claimed",
+        })
+    }
 }
 
 /// Reads the header that `object` begins with. `object_len` is the length of the whole object in
@@ -89,12 +128,14 @@ pub fn inspect(object: &[u8], object_len: Option<u64>) -> Result<Inspection> {
     })
 }
 
-fn describe(record: &Record<'_>) -> RecordInspection {
+pub(super) fn describe(record: &Record<'_>) -> RecordInspection {
     match record {
         Record::Unknown { code, raw } => RecordInspection {
             kind: "unknown",
             code: *code,
             key_id: None,
+            anonymous: false,
+            evidence: Evidence::Claimed,
             label: None,
             len: raw.len(),
             argon2id: None,
@@ -103,6 +144,8 @@ fn describe(record: &Record<'_>) -> RecordInspection {
             kind: known.kind.name(),
             code: known.kind.code(),
             key_id: Some(known.key_id).filter(|id| !id.is_anonymous()),
+            anonymous: is_anonymous(known),
+            evidence: Evidence::Claimed,
             label: Some(known.label.to_owned()).filter(|label| !label.is_empty()),
             len: known.raw.len(),
             argon2id: (known.kind == RecordKind::Passphrase)

@@ -12,19 +12,22 @@
 //! [`rewrap()`] writes another list of records for the same data key, by [`Changes`]; the body is
 //! neither read nor changed. [`EncryptOptions`] say what a new object has beside keys and context.
 
+mod changes;
 mod inspect;
 mod open;
 mod payload;
 mod rewrap;
 mod seal;
 
-pub use inspect::{Inspection, RecordInspection, inspect};
+pub use changes::Changes;
+pub(crate) use changes::check_vouched;
+pub use inspect::{Evidence, Inspection, RecordInspection, inspect};
 pub use open::{OpenedBy, OpenedHeader, SealedHeader};
 pub(crate) use open::{Verified, unwrap};
 pub(crate) use payload::PayloadKey;
 #[cfg(feature = "hazmat")]
 pub(crate) use rewrap::rewrap_with;
-pub use rewrap::{Changes, Rewrapped, rewrap};
+pub use rewrap::{Rewrapped, rewrap};
 pub use seal::EncryptOptions;
 #[cfg(feature = "hazmat")]
 pub(crate) use seal::seal_with;

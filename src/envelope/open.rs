@@ -13,7 +13,7 @@ use crate::format::floor::Floor;
 use crate::format::header::{Header, IDENTITY, PREAMBLE, header_len};
 use crate::format::layout::BODY_PREFIX;
 use crate::format::record::{KeyId, Known, ObjectId, Provenance, Record, RecordKind};
-use crate::keys::{Binding, DataKey, Keys, MasterKey};
+use crate::keys::{Binding, DataKey, Keys, MasterKey, Recipient};
 use crate::primitives::aead::AesGcm;
 use crate::primitives::secret::Secret;
 use crate::primitives::sha256;
@@ -304,17 +304,17 @@ impl std::fmt::Debug for OpenedHeader {
 /// Finds the way in (R36), then checks the demands of R19 and R37.
 pub(crate) fn unwrap(header: &Header<'_>, keys: &Keys, expected: Expected<'_>) -> Result<Verified> {
     let statement_hash = statement_hash(header.statement());
-    let lock = Lock {
-        keys,
-        binding: Binding { object_id: header.object_id, statement_hash: &statement_hash },
-        header_hash: sha256(&[header.tagged()]),
-        tag: header.tag(),
-    };
+    let lock = Lock::new(header, &statement_hash, keys);
     let opened = lock.way_in(header, expected.holder);
     let opened =
         opened.and_then(|way_in| Verified::check(header, way_in, statement_hash, expected));
     trace(header, &opened);
     opened
+}
+
+/// Returns whether the record is for a key that it does not name (R23).
+pub(super) fn is_anonymous(record: &Known<'_>) -> bool {
+    record.kind != RecordKind::Passphrase && record.key_id.is_anonymous()
 }
 
 fn trace(header: &Header<'_>, opened: &Result<Verified>) {
@@ -339,14 +339,23 @@ struct WayIn {
 }
 
 /// A header, and the keys that are tried on its records.
-struct Lock<'a> {
+pub(super) struct Lock<'a> {
     keys: &'a Keys,
-    binding: Binding<'a>,
+    pub(super) binding: Binding<'a>,
     header_hash: [u8; 32],
     tag: [u8; 32],
 }
 
-impl Lock<'_> {
+impl<'a> Lock<'a> {
+    pub(super) fn new(header: &Header<'a>, statement_hash: &'a [u8; 32], keys: &'a Keys) -> Self {
+        Self {
+            keys,
+            binding: Binding { object_id: header.object_id, statement_hash },
+            header_hash: sha256(&[header.tagged()]),
+            tag: header.tag(),
+        }
+    }
+
     /// Finds the record that one of the keys opens. Of those that only a holder can have made,
     /// where that is demanded.
     fn way_in(&self, header: &Header<'_>, holder: bool) -> Result<WayIn> {
@@ -369,40 +378,71 @@ impl Lock<'_> {
             }
         }
         // Step 2: anonymous records, each with every key of its kind.
-        let anonymous = || {
-            let has_id = |record: &Known<'_>| !record.key_id.is_anonymous();
-            records().filter(move |r| r.kind != RecordKind::Passphrase && !has_id(r))
-        };
-        let count = |record: &Known<'_>| self.keys.of_kind(record.kind).count();
-        let trials: usize = anonymous().map(|record| count(&record)).sum();
+        let trials = self.trials(records());
         if trials > MAX_TRIALS {
             let what = format!(
                 "{trials} trials of a key on an anonymous record; at most {MAX_TRIALS} are made"
             );
             return Err(Error::limit(Detail::new(what).hint("give only the keys that may fit")));
         }
-        for record in anonymous() {
+        for record in records().filter(is_anonymous) {
             for key in self.keys.of_kind(record.kind) {
                 if let Some(data_key) = self.attempt(key, &record)? {
                     return found(key, data_key);
                 }
             }
         }
-        // Step 3: one passphrase, so at most one Argon2id for each opening.
-        let passphrase = self.keys.of_kind(RecordKind::Passphrase).next();
-        let record = records().find(|record| record.kind == RecordKind::Passphrase);
-        if let (Some(key), Some(record)) = (passphrase, record)
-            && let Some(data_key) = self.attempt(key, &record)?
-        {
-            return found(key, data_key);
+        // Step 3: each passphrase once.
+        if let Some(record) = records().find(|record| record.kind == RecordKind::Passphrase) {
+            for key in self.keys.of_kind(RecordKind::Passphrase) {
+                if let Some(data_key) = self.attempt(key, &record)? {
+                    return found(key, data_key);
+                }
+            }
         }
         Err(no_key(header))
+    }
+
+    /// Returns for each record the key at hand that opens it (R54). It tries no more than an opening
+    /// does: what would cost more stays unopened.
+    pub(super) fn openers(&self, header: &Header<'_>) -> Vec<Option<&'a MasterKey>> {
+        let known = header.records().filter_map(|record| match record {
+            Record::Known(known) => Some(known),
+            Record::Unknown { .. } => None,
+        });
+        let are_too_many = self.trials(known) > MAX_TRIALS;
+        let opener = |record: Record<'_>| {
+            let Record::Known(record) = record else { return None };
+            if is_anonymous(&record) && are_too_many {
+                return None;
+            }
+            let fits = |key: &&MasterKey| record.key_id.is_anonymous() || key.id() == record.key_id;
+            let mut keys = self.keys.of_kind(record.kind).filter(fits);
+            keys.find(|key| matches!(self.attempt(key, &record), Ok(Some(_))))
+        };
+        header.records().map(opener).collect()
+    }
+
+    /// Returns whether the passphrase of a recipient opens this record.
+    pub(super) fn opens(&self, recipient: &Recipient, record: &Known<'_>) -> Result<bool> {
+        let unwrapped = recipient.unwrap(&self.binding, record, &self.keys.limits());
+        self.check_tag(unwrapped).map(|data_key| data_key.is_some())
+    }
+
+    /// Returns how many pairs there are of an anonymous record and a key of its kind.
+    fn trials<'r>(&self, records: impl Iterator<Item = Known<'r>>) -> usize {
+        let count = |record: &Known<'_>| self.keys.of_kind(record.kind).count();
+        records.filter(is_anonymous).map(|record| count(&record)).sum()
     }
 
     /// Returns the data key of a record, where its wrap opens and the header tag is right under it.
     /// A wrap that fails costs a header tag all the same (R36).
     fn attempt(&self, key: &MasterKey, record: &Known<'_>) -> Result<Option<DataKey>> {
-        let (data_key, opened) = match self.keys.unwrap(key, &self.binding, record) {
+        self.check_tag(self.keys.unwrap(key, &self.binding, record))
+    }
+
+    fn check_tag(&self, unwrapped: Result<Secret<32>>) -> Result<Option<DataKey>> {
+        let (data_key, opened) = match unwrapped {
             Ok(data_key) => (data_key, true),
             Err(Error::Auth) => (Secret::make(|_| ()), false),
             Err(other) => return Err(other),

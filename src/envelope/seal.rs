@@ -30,6 +30,7 @@ pub struct EncryptOptions {
     pub(crate) location: Option<Location>,
     pub(crate) header_len: Option<usize>,
     pub(crate) unlinkable: bool,
+    pub(crate) vouch: bool,
     pub(crate) threads: Threads,
 }
 
@@ -81,11 +82,21 @@ impl EncryptOptions {
         sealed_header_len(recipients, context, self)
     }
 
-    /// Makes a run key for this object alone, so that nobody sees which objects were made together
-    /// (SPEC R28). It costs one KEM operation for each public key.
+    /// Makes run keys and a salt for this object alone, so that nobody sees which objects were made
+    /// together (SPEC R28, R29). It costs one KEM operation for each public key and one Argon2id for
+    /// a passphrase.
     #[must_use]
     pub const fn unlinkable(mut self) -> Self {
         self.unlinkable = true;
+        self
+    }
+
+    /// Vouches for an object that anyone could have made and that [`reencrypt`](crate::reencrypt)
+    /// makes anew for a symmetric key or a passphrase, which then says that a holder made it (SPEC
+    /// R39, R47). Encrypting takes no notice of it.
+    #[must_use]
+    pub const fn vouch(mut self) -> Self {
+        self.vouch = true;
         self
     }
 

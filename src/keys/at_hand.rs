@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::master::MasterKey;
-use super::passphrase::PassphraseCosts;
+use super::master::{MasterKey, Material};
+use super::passphrase::{Limits, PassphraseCosts};
 use super::recipients::Recipients;
 use super::wrap::Binding;
 use crate::error::Result;
@@ -37,6 +37,7 @@ use crate::primitives::secret::Secret;
 pub struct Keys {
     list: Arc<Vec<MasterKey>>,
     ceiling: PassphraseCosts,
+    passphrase_runs: u32,
 }
 
 impl Keys {
@@ -51,8 +52,8 @@ impl Keys {
     #[must_use]
     pub fn and(self, keys: impl Into<Self>) -> Self {
         let more = keys.into();
-        let all = self.iter().chain(more.iter()).map(MasterKey::share).collect();
-        Self { ceiling: self.ceiling, ..all }
+        let all: Self = self.iter().chain(more.iter()).map(MasterKey::share).collect();
+        Self { list: all.list, ..self }
     }
 
     /// Sets the most that opening with a passphrase may cost; the default is
@@ -60,6 +61,16 @@ impl Keys {
     #[must_use]
     pub const fn with_passphrase_ceiling(mut self, ceiling: PassphraseCosts) -> Self {
         self.ceiling = ceiling;
+        self
+    }
+
+    /// Sets how often Argon2id may run for a passphrase and then open nothing, in all objects that
+    /// these keys and their clones are tried on: whoever stores them can give each a salt of its
+    /// own. The default is 16; beyond is `Limit`. What one run encrypted has one salt, and costs one
+    /// run here.
+    #[must_use]
+    pub const fn with_passphrase_runs(mut self, runs: u32) -> Self {
+        self.passphrase_runs = runs;
         self
     }
 
@@ -103,13 +114,24 @@ impl Keys {
         binding: &Binding<'_>,
         record: &Known<'_>,
     ) -> Result<Secret<32>> {
-        key.unwrap(binding, record, self.ceiling)
+        key.unwrap(binding, record, &self.limits())
+    }
+
+    /// Returns what passphrases may still cost.
+    pub(crate) fn limits(&self) -> Limits {
+        let in_vain = |key: &MasterKey| match key.material() {
+            Material::Passphrase(passphrase) => passphrase.in_vain(),
+            Material::Symmetric(_) | Material::Private(_) => 0,
+        };
+        let used = self.iter().map(in_vain).sum();
+        Limits { ceiling: self.ceiling, left: self.passphrase_runs.saturating_sub(used) }
     }
 }
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { list: Arc::default(), ceiling: PassphraseCosts::CEILING }
+        let ceiling = PassphraseCosts::CEILING;
+        Self { list: Arc::default(), ceiling, passphrase_runs: Limits::RUNS }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::pair::{PrivateKey, PublicKey};
-use super::passphrase::{Passphrase, PassphraseCosts};
+use super::passphrase::{Limits, Passphrase};
 use super::symmetric::SymmetricKey;
 use super::wrap::{Binding, Parameters};
 use crate::error::{Detail, Error, Result};
@@ -146,22 +146,19 @@ impl MasterKey {
     }
 
     /// Unwraps the bytes of the data key in a record of this key's kind; a passphrase spends no
-    /// more than `ceiling`.
+    /// more than `limits`.
     pub(crate) fn unwrap(
         &self,
         binding: &Binding<'_>,
         record: &Known<'_>,
-        ceiling: PassphraseCosts,
+        limits: &Limits,
     ) -> Result<Secret<32>> {
         match &self.0 {
             Material::Symmetric(key) => binding.unwrap(&key.wrapping, record, &Parameters::NONE),
             Material::Private(key) => key.with_run(record.parameters, |parameters, wrapping| {
                 binding.unwrap(wrapping, record, &parameters)
             }),
-            Material::Passphrase(passphrase) => {
-                let wrapping = passphrase.wrapping(record, ceiling)?;
-                binding.unwrap(&wrapping, record, &Parameters::new(record.parameters))
-            }
+            Material::Passphrase(passphrase) => passphrase.unwrap(binding, record, limits),
         }
     }
 }

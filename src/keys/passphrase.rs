@@ -1,12 +1,19 @@
 //! Passphrases, by Argon2id (SPEC R29).
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::wrap::{Binding, Parameters};
 use crate::error::{Detail, Error, Result};
 use crate::format::record::{Costs, Known};
 use crate::primitives::argon2id;
 use crate::primitives::random::Randomness;
+use crate::primitives::secret::Secret;
 use crate::primitives::xaes::Xaes;
+use crate::trace::event;
 
 /// What a passphrase costs: memory in KiB, passes, lanes (RFC 9106 section 3.1).
 ///
@@ -64,11 +71,25 @@ impl PassphraseCosts {
     }
 }
 
-/// A passphrase, as it was given.
-pub(crate) struct Passphrase(Zeroizing<Vec<u8>>);
+/// A passphrase, as it was given, and the keys that were derived from it.
+pub(crate) struct Passphrase {
+    text: Zeroizing<Vec<u8>>,
+    derived: Mutex<Vec<Derived>>,
+    /// Those of them that opened nothing.
+    in_vain: AtomicU32,
+}
+
+/// A key derived before: the next record with this salt and these costs takes no Argon2id.
+struct Derived {
+    costs: Costs,
+    wrapping: Arc<Xaes>,
+    opened: bool,
+}
 
 impl Passphrase {
     const MAX_LEN: usize = 4_096;
+    /// Derived keys that opened a record and are kept (R29).
+    const REMEMBERED: usize = 1_024;
 
     pub(crate) fn new(passphrase: &[u8]) -> Result<Self> {
         if passphrase.is_empty() || passphrase.len() > Self::MAX_LEN {
@@ -79,7 +100,19 @@ impl Passphrase {
             };
             return Err(Error::usage(Detail::new(what).hint(hint)));
         }
-        Ok(Self(Zeroizing::new(passphrase.to_vec())))
+        let text = Zeroizing::new(passphrase.to_vec());
+        Ok(Self { text, derived: Mutex::default(), in_vain: AtomicU32::new(0) })
+    }
+
+    /// Returns how many keys were derived that opened nothing.
+    pub(crate) fn in_vain(&self) -> u32 {
+        self.in_vain.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the other is the same text. The time it takes says nothing of where they
+    /// differ.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.text.ct_eq(&other.text).into()
     }
 
     /// Draws a new salt, and derives its wrapping key.
@@ -87,23 +120,97 @@ impl Passphrase {
         &self,
         costs: PassphraseCosts,
         randomness: &mut Randomness,
-    ) -> Result<(Costs, Xaes)> {
+    ) -> Result<(Costs, Arc<Xaes>)> {
         let PassphraseCosts { memory_kib: m, passes: t, lanes: p } = costs;
         let costs = Costs { salt: randomness.take()?, m, t, p };
         costs.check_floor().map_err(|error| Error::usage(error.to_string()))?;
-        Ok((costs, self.derive(&costs)?))
+        if PassphraseCosts::CEILING.check(&costs).is_err() {
+            let what = "Argon2id costs that readers refuse: 1 GiB, 10 passes, 8 lanes, and 4 GiB of \
+                        memory times passes are the most";
+            return Err(Error::usage(what));
+        }
+        let wrapping = Arc::new(self.derive(&costs)?);
+        let derived = Derived { costs, wrapping: Arc::clone(&wrapping), opened: true };
+        keep(&mut self.derived(), derived);
+        Ok((costs, wrapping))
     }
 
-    /// Derives the wrapping key of a record; costs above the ceiling are LIMIT before memory is
-    /// taken.
-    pub(crate) fn wrapping(&self, record: &Known<'_>, ceiling: PassphraseCosts) -> Result<Xaes> {
+    /// Unwraps the bytes of the data key in a record. Costs above the limits are LIMIT before memory
+    /// is taken.
+    pub(crate) fn unwrap(
+        &self,
+        binding: &Binding<'_>,
+        record: &Known<'_>,
+        limits: &Limits,
+    ) -> Result<Secret<32>> {
+        let parameters = Parameters::new(record.parameters);
+        let unwrap = |wrapping: &Xaes| binding.unwrap(wrapping, record, &parameters);
         let costs = Costs::parse(record.parameters)?;
-        ceiling.check(&costs)?;
-        self.derive(&costs)
+        limits.ceiling.check(&costs)?;
+        // Held while a key is derived: threads that meet one salt at once derive it once.
+        let mut derived = self.derived();
+        let known = derived.iter_mut().find(|known| known.costs == costs);
+        if let Some(known) = known {
+            let opened = unwrap(&known.wrapping);
+            if opened.is_ok() && !known.opened {
+                known.opened = true;
+                self.in_vain.fetch_sub(1, Ordering::Relaxed);
+            }
+            return opened;
+        }
+        limits.check_runs()?;
+        let wrapping = Arc::new(self.derive(&costs)?);
+        let unwrapped = unwrap(&wrapping);
+        let opened = unwrapped.is_ok();
+        if !opened {
+            self.in_vain.fetch_add(1, Ordering::Relaxed);
+        }
+        keep(&mut derived, Derived { costs, wrapping, opened });
+        unwrapped
+    }
+
+    fn derived(&self) -> MutexGuard<'_, Vec<Derived>> {
+        self.derived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn derive(&self, costs: &Costs) -> Result<Xaes> {
-        let key = argon2id::hash(&self.0, &costs.salt, costs.m, costs.t, costs.p)?;
+        event!("key derived from a passphrase", memory_kib = costs.m, passes = costs.t);
+        let key = argon2id::hash(&self.text, &costs.salt, costs.m, costs.t, costs.p)?;
         Ok(Xaes::new(key.expose()))
+    }
+}
+
+/// Keeps a derived key, in the place of the oldest that opened something where there are many.
+fn keep(derived: &mut Vec<Derived>, new: Derived) {
+    let is_full = derived.iter().filter(|known| known.opened).count() >= Passphrase::REMEMBERED;
+    if is_full && let Some(oldest) = derived.iter().position(|known| known.opened) {
+        derived.remove(oldest);
+    }
+    derived.push(new);
+}
+
+/// The most that opening with passphrases may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Of one derivation.
+    pub(crate) ceiling: PassphraseCosts,
+    /// Derivations that may still open nothing.
+    pub(crate) left: u32,
+}
+
+impl Limits {
+    /// R29.
+    pub(crate) const RUNS: u32 = 16;
+
+    fn check_runs(&self) -> Result<()> {
+        if self.left > 0 {
+            return Ok(());
+        }
+        let what =
+            "too many objects that the passphrase does not open, each with a salt of its own";
+        let detail = Detail::new(what);
+        Err(Error::limit(
+            detail.hint("if they are yours, allow more: `Keys::with_passphrase_runs`"),
+        ))
     }
 }

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::DataKey;
 use super::master::{MasterKey, Material};
 use super::pair::{PublicKey, Run};
-use super::passphrase::{Passphrase, PassphraseCosts};
+use super::passphrase::{Limits, Passphrase, PassphraseCosts};
 use super::symmetric::SymmetricKey;
 use super::wrap::{Binding, Fields, Parameters};
-use crate::error::Result;
-use crate::format::record::{self, KeyId, RecordKind};
+use crate::error::{Error, Result};
+use crate::format::record::{self, Costs, KeyId, Known, RecordKind};
 use crate::primitives::random::Randomness;
+use crate::primitives::secret::Secret;
+use crate::primitives::xaes::Xaes;
 
 /// One that may open a new object: a master key or a public key, and how its record looks. Clones
 /// belong to the same run ([`Recipients`]).
@@ -38,8 +40,12 @@ enum To {
     Symmetric(Arc<SymmetricKey>),
     /// The run serves every object of these recipients (SPEC R28).
     Public(PublicKey, Arc<Mutex<Option<Run>>>),
-    Passphrase(Arc<Passphrase>),
+    /// The salt serves every object of these recipients (SPEC R29).
+    Passphrase(Arc<Passphrase>, Arc<Mutex<Option<Salted>>>),
 }
+
+/// A salt, costs, and the key derived with them.
+type Salted = (Costs, Arc<Xaes>);
 
 impl Recipient {
     const fn new(to: To) -> Self {
@@ -61,12 +67,15 @@ impl Recipient {
         self
     }
 
-    /// Sets what a passphrase costs; other recipients cost nothing. Without
-    /// [`Keys::with_passphrase_ceiling`](crate::Keys::with_passphrase_ceiling), readers refuse
-    /// costs above [`PassphraseCosts::CEILING`].
+    /// Sets what a passphrase costs, from [`PassphraseCosts::FLOOR`] to
+    /// [`PassphraseCosts::CEILING`], which readers refuse to exceed; encrypting fails for other
+    /// costs, as `Usage`. Other recipients cost nothing.
     #[must_use]
-    pub const fn with_passphrase_costs(mut self, costs: PassphraseCosts) -> Self {
+    pub fn with_passphrase_costs(mut self, costs: PassphraseCosts) -> Self {
         self.costs = costs;
+        if let To::Passphrase(_, salted) = &mut self.to {
+            *salted = Arc::default();
+        }
         self
     }
 
@@ -76,7 +85,7 @@ impl Recipient {
         match &self.to {
             To::Symmetric(_) => RecordKind::Symmetric,
             To::Public(..) => RecordKind::Pair,
-            To::Passphrase(_) => RecordKind::Passphrase,
+            To::Passphrase(..) => RecordKind::Passphrase,
         }
     }
 
@@ -86,7 +95,7 @@ impl Recipient {
         match &self.to {
             To::Symmetric(key) => key.id,
             To::Public(key, _) => key.id(),
-            To::Passphrase(_) => KeyId::ZERO,
+            To::Passphrase(..) => KeyId::ZERO,
         }
     }
 
@@ -121,8 +130,35 @@ impl Recipient {
                 PublicKey::RUN_RANDOM
             }
             To::Public(..) => 0,
-            To::Passphrase(_) => 16,
+            To::Passphrase(_, salted) if unlinkable || current(salted).is_none() => 16,
+            To::Passphrase(..) => 0,
         }
+    }
+
+    /// Returns whether this is the same passphrase as `key`.
+    pub(crate) fn is_passphrase(&self, key: &MasterKey) -> bool {
+        match (&self.to, key.material()) {
+            (To::Passphrase(one, _), Material::Passphrase(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    /// Returns whether a new passphrase record would cost the same as this one.
+    pub(crate) fn costs_as(&self, record: &Known<'_>) -> bool {
+        let PassphraseCosts { memory_kib, passes, lanes } = self.costs;
+        let is_same = |costs: Costs| (costs.m, costs.t, costs.p) == (memory_kib, passes, lanes);
+        record.kind != RecordKind::Passphrase || Costs::parse(record.parameters).is_ok_and(is_same)
+    }
+
+    /// Unwraps the bytes of the data key in a passphrase record.
+    pub(crate) fn unwrap(
+        &self,
+        binding: &Binding<'_>,
+        record: &Known<'_>,
+        limits: &Limits,
+    ) -> Result<Secret<32>> {
+        let To::Passphrase(passphrase, _) = &self.to else { return Err(Error::Auth) };
+        passphrase.unwrap(binding, record, limits)
     }
 
     /// Appends a record that wraps `data_key`.
@@ -141,12 +177,22 @@ impl Recipient {
                 let fields = Fields { kind, key_id, parameters: Parameters::NONE, label };
                 binding.wrap(&key.wrapping, &fields, data_key, randomness, out)
             }
-            To::Passphrase(passphrase) => {
-                let (costs, wrapping) = passphrase.begin(self.costs, randomness)?;
-                let parameters = costs.encode();
-                let parameters = Parameters::new(&parameters);
-                let fields = Fields { kind, key_id, parameters, label };
-                binding.wrap(&wrapping, &fields, data_key, randomness, out)
+            To::Passphrase(passphrase, salted) => {
+                let mut wrap = |(costs, wrapping): &Salted, randomness: &mut Randomness| {
+                    let parameters = costs.encode();
+                    let parameters = Parameters::new(&parameters);
+                    let fields = Fields { kind, key_id, parameters, label };
+                    binding.wrap(wrapping, &fields, data_key, randomness, out)
+                };
+                if unlinkable {
+                    return wrap(&passphrase.begin(self.costs, randomness)?, randomness);
+                }
+                let mut current = current(salted);
+                let salted = match &mut *current {
+                    Some(salted) => salted,
+                    none => none.insert(passphrase.begin(self.costs, randomness)?),
+                };
+                wrap(salted, randomness)
             }
             To::Public(key, run) => {
                 let mut wrap = |run: &Run, randomness: &mut Randomness| {
@@ -169,7 +215,7 @@ impl Recipient {
 
 /// Locks the current run. A panic of another thread cannot leave half a run, so a poisoned lock is
 /// still good.
-fn current(run: &Mutex<Option<Run>>) -> MutexGuard<'_, Option<Run>> {
+fn current<T>(run: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
     run.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -178,7 +224,9 @@ impl From<&MasterKey> for Recipient {
         Self::new(match key.material() {
             Material::Symmetric(key) => To::Symmetric(Arc::clone(key)),
             Material::Private(key) => To::Public(key.public().clone(), Arc::default()),
-            Material::Passphrase(passphrase) => To::Passphrase(Arc::clone(passphrase)),
+            Material::Passphrase(passphrase) => {
+                To::Passphrase(Arc::clone(passphrase), Arc::default())
+            }
         })
     }
 }
@@ -204,7 +252,7 @@ impl std::fmt::Debug for Recipient {
 /// Who may open a new object: any one of them can.
 ///
 /// One value makes the objects of one *run*: a public key costs one key encapsulation for all of
-/// them, and that they were made together is visible
+/// them, a passphrase one Argon2id, and that they were made together is visible
 /// ([`EncryptOptions::unlinkable`](crate::EncryptOptions::unlinkable) avoids both). Keep one for
 /// many objects; clones belong to the same run, and threads share it.
 ///

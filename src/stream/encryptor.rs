@@ -87,15 +87,6 @@ impl<W> Encrypted<W> {
     }
 }
 
-impl<W> Encryptor<W> {
-    /// Returns what a reader may demand of the finished object, so that nobody can put another in
-    /// its place (SPEC R38).
-    #[must_use]
-    pub const fn floor(&self) -> Floor {
-        self.floor
-    }
-}
-
 impl<W: Write> Encryptor<W> {
     /// Writes the header to `inner`; any of `recipients` can open the object.
     ///

@@ -5,7 +5,7 @@ use std::io::{BufRead, Read, Write};
 use super::decryptor::Decryptor;
 use super::encryptor::{Encrypted, Encryptor};
 use super::front::ObjectInfo;
-use crate::envelope::{EncryptOptions, seal_as_keystead};
+use crate::envelope::{EncryptOptions, check_vouched, seal_as_keystead};
 use crate::error::{Error, Result};
 use crate::format::context::Expected;
 use crate::keys::{Keys, Recipients};
@@ -52,7 +52,8 @@ pub struct Reencrypted<W> {
 /// decrypt.
 ///
 /// # Errors
-/// The classes of SPEC R52.
+/// The classes of SPEC R52; `Usage` for a new record of a symmetric key or a passphrase where anyone
+/// can have made the old object and [`EncryptOptions::vouch`] was not called.
 pub fn reencrypt<'e, W: Write + Send>(
     object: impl Read + Send,
     keys: &Keys,
@@ -63,6 +64,8 @@ pub fn reencrypt<'e, W: Write + Send>(
 ) -> Result<Reencrypted<W>> {
     let mut reader = Decryptor::new(object, keys, expected)?;
     let old = reader.info().clone();
+    let hint = "look at what it holds, then vouch for it: `EncryptOptions::vouch`";
+    check_vouched(recipients.iter(), old.opened_by.provenance, options.vouch, hint)?;
     let mut options = options.clone().metadata(old.metadata.clone());
     options.plaintext_len = options.plaintext_len.or(old.plaintext_len);
     let records: usize = recipients.iter().map(|key| key.randomness(options.unlinkable)).sum();

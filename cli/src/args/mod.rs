@@ -81,6 +81,16 @@ pub(crate) struct OpenKeys {
     /// The most memory that trying a passphrase may take [default: 1024]
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
+    #[command(flatten)]
+    pub(crate) runs: PassphraseRuns,
+}
+
+// How much work strangers may cause.
+#[derive(Args)]
+pub(crate) struct PassphraseRuns {
+    /// How often a passphrase may be tried in vain on objects that were made apart [default: 16]
+    #[arg(long = "passphrase-runs", value_name = "N")]
+    pub(crate) passphrase_runs: Option<u32>,
 }
 
 impl OpenKeys {
@@ -128,7 +138,7 @@ pub(crate) struct Records {
     /// Hide which keys open an object: its records have no key ids and are tried in turn
     #[arg(long)]
     pub(crate) anonymous: bool,
-    /// Hide which objects were made together; costs one key operation per object
+    /// Hide which objects were made together; costs one key operation, or one run of Argon2id, per object
     #[arg(long)]
     pub(crate) unlinkable: bool,
 }
@@ -221,6 +231,8 @@ pub(crate) struct Encrypt {
     /// The most memory that trying the passphrase of a key file may take [default: 1024]
     #[arg(long, value_name = "MIB")]
     pub(crate) passphrase_memory: Option<u32>,
+    #[command(flatten)]
+    pub(crate) runs: PassphraseRuns,
     /// Public text that is bound to the object; `decrypt -c` can require it
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,

@@ -1,15 +1,17 @@
 //! The access change that `rewrap` and `reencrypt` make: keys to add, keys to remove, or all keys
 //! that open afterwards.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
 use keystead::{
-    Changes, Inspection, KeyId, Keys, MasterKey, Provenance, Recipient, Recipients,
-    RecordInspection, RecordKind,
+    Changes, Evidence, Inspection, KeyId, Keys, MasterKey, Provenance, Recipient, Recipients,
+    RecordInspection, RecordKind, Rewrapped,
 };
 
 use super::record_summary::describe;
+use super::tally::Tally;
 use super::{existing, make_records, question};
 use crate::args::{Access, Records, Safeguards};
 use crate::failure::{Failure, Result};
@@ -36,11 +38,18 @@ pub(super) struct Change {
     without_me: bool,
 }
 
-/// What the header of an object says before and after a rewrap.
-#[derive(Clone, Copy)]
-pub(super) struct HeaderChange<'a> {
-    pub(super) before: &'a Inspection,
-    pub(super) after: &'a Inspection,
+/// What some object of a run had and has no longer.
+#[derive(Default)]
+pub(super) struct Removed {
+    ids: BTreeSet<KeyId>,
+    passphrase: bool,
+}
+
+impl Removed {
+    pub(super) fn add(&mut self, records: &[RecordInspection]) {
+        self.ids.extend(records.iter().filter_map(|record| record.key_id));
+        self.passphrase |= records.iter().any(|record| record.kind == PASSPHRASE);
+    }
 }
 
 impl Change {
@@ -117,14 +126,44 @@ impl Change {
     }
 
     /// Converts the change to the library's type.
-    pub(super) fn to_library(&self) -> Changes<'_> {
+    /// Of many objects, only the end of the run shows which removals none of them needed.
+    pub(super) fn to_library(&self, found: &Inspection, is_alone: bool) -> Changes<'_> {
         let changes = match (self.set, self.new.is_empty()) {
             (true, _) => Changes::set(&self.new),
             (false, false) => Changes::add(&self.new),
             (false, true) => Changes::new(),
         };
-        let changes = if self.passphrase { changes.remove_passphrase() } else { changes };
-        self.ids.iter().fold(changes, |changes, id| changes.remove(*id))
+        let has_passphrase = || found.records.iter().any(|record| record.kind == PASSPHRASE);
+        let changes = match self.passphrase && (is_alone || has_passphrase()) {
+            true => changes.remove_passphrase(),
+            false => changes,
+        };
+        self.ids.iter().fold(changes, |changes, id| match is_alone {
+            true => changes.remove(*id),
+            false => changes.remove_if_there(*id),
+        })
+    }
+
+    /// Fails for a key or passphrase that was to be removed and that no object of the run had. But
+    /// where there was nothing to add either, an earlier run made the change.
+    pub(super) fn check_removed(&self, removed: &Removed, tally: &Tally) -> Result<()> {
+        if !self.new.is_empty() && tally.files == 0 {
+            return Ok(());
+        }
+        let missing = match self.ids.iter().find(|id| !removed.ids.contains(id)) {
+            Some(id) => format!("no record of any object has the key id {id}"),
+            None if self.passphrase && !removed.passphrase => {
+                "no passphrase opens any object".to_owned()
+            }
+            None => return Ok(()),
+        };
+        Err(Failure::usage(format!("--remove: {missing}"))
+            .hint("`keystead inspect` lists what opens an object; if an earlier run removed this, nothing is left to do"))
+    }
+
+    /// Returns what it removes, for an object that shows the change already.
+    pub(super) fn removals(&self) -> Removed {
+        Removed { ids: self.ids.iter().copied().collect(), passphrase: self.passphrase }
     }
 
     /// Asks on the terminal before keys are removed from all objects of a directory.
@@ -150,29 +189,25 @@ impl Change {
         Err(locked_out("", mine.iter()))
     }
 
-    /// Fails where none of the given keys opens the object after a rewrap. `opens` tries the keys
-    /// on the new header.
-    pub(super) fn check_rewrapped(
-        &self,
-        name: &str,
-        mine: &Keys,
-        header: HeaderChange<'_>,
-        opens: impl FnOnce() -> bool,
-    ) -> Result<()> {
-        let HeaderChange { before, after } = header;
+    /// Fails where none of the given keys opens the object after a rewrap.
+    pub(super) fn check_rewrapped(&self, name: &str, mine: &Keys, new: &Rewrapped) -> Result<()> {
         if self.set || self.without_me || !self.removes() {
             return Ok(());
         }
-        let stays = |key: &MasterKey| is_named(after, key);
-        let was_named = |key: &MasterKey| is_named(before, key);
-        let nothing_of_mine = !self.passphrase && !mine.iter().any(was_named);
-        if nothing_of_mine || mine.iter().any(stays) || (has_unnamed(after) && opens()) {
+        let is_mine = |record: &RecordInspection| match record.evidence {
+            Evidence::OpenedHere => true,
+            Evidence::MadeNow => mine.iter().any(|key| record.key_id == Some(key.id())),
+            _ => false,
+        };
+        if new.who_opens().iter().any(is_mine) {
             return Ok(());
         }
-        let gone = mine.iter().filter(|key| {
-            is_named(before, key) || self.passphrase && key.kind() == RecordKind::Passphrase
-        });
-        Err(locked_out(&format!("{name}: "), gone))
+        let opened = new.removed.iter().filter(|record| record.evidence == Evidence::OpenedHere);
+        let gone = |key: &&MasterKey| match key.kind() {
+            RecordKind::Passphrase => self.passphrase,
+            _ => opened.clone().any(|record| record.key_id == Some(key.id())),
+        };
+        Err(locked_out(&format!("{name}: "), mine.iter().filter(gone)))
     }
 
     /// Returns the keys of a new object that replaces one with these records. Keys that stay must
@@ -256,19 +291,6 @@ impl Change {
         }
         Ok(())
     }
-}
-
-/// Returns whether a record names this key by its id.
-fn is_named(found: &Inspection, key: &MasterKey) -> bool {
-    let kind = key.kind();
-    let same =
-        |record: &RecordInspection| record.kind == kind.name() && record.key_id == Some(key.id());
-    kind != RecordKind::Passphrase && found.records.iter().any(same)
-}
-
-/// Returns whether there is a record without an id: an anonymous one, or that of a passphrase.
-fn has_unnamed(found: &Inspection) -> bool {
-    found.records.iter().any(|record| record.key_id.is_none() && record.kind != "unknown")
 }
 
 /// Returns whether one of the keys that were given to open with is among those of the new records.

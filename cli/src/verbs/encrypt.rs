@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     };
     let passphrases = Passphrases::new(&args.source)?
         .with_memory_limit(args.passphrase_memory)
+        .with_runs(args.runs.passphrase_runs)
         .with_obstacle(planned.find_obstacle(&inputs, args.writing.recursive));
     let wanted =
         KeyArgs { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };

@@ -1,10 +1,11 @@
 //! Summarizes the records of all objects of a run after a change: which keys open them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use keystead::{Inspection, RecordInspection};
+use keystead::{Evidence, RecordInspection};
 use serde_json::{Value, json};
 
 use super::batch::Outcome;
@@ -18,15 +19,46 @@ pub(super) struct RecordSummary(Mutex<RecordCounts>);
 #[derive(Default)]
 struct RecordCounts {
     objects: u64,
+    doubts: Doubts,
     /// In order of first appearance.
     records: Vec<Record>,
-    places: BTreeMap<String, usize>,
+    places: BTreeMap<(String, Evidence), usize>,
     /// Records beyond the maximum that is listed.
     others: u64,
 }
 
+/// Objects with records of which nobody knows here whose they are.
+#[derive(Default)]
+struct Doubts {
+    claimed: u64,
+    anonymous: u64,
+    unknown: u64,
+}
+
+impl Doubts {
+    fn add(&mut self, records: &[RecordInspection]) {
+        let claimed = || records.iter().filter(|record| record.evidence == Evidence::Claimed);
+        let is_unknown = |record: &RecordInspection| record.kind == "unknown";
+        self.claimed += u64::from(claimed().any(|record| record.key_id.is_some()));
+        self.anonymous += u64::from(claimed().any(|record| record.anonymous));
+        self.unknown += u64::from(claimed().any(is_unknown));
+    }
+
+    /// What a change that removed keys cannot promise.
+    fn hints(&self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.unknown, "a way in that this version does not know is still there; `keystead inspect` shows it, and --set KEY… removes it"),
+            (self.anonymous, "an anonymous record is still there, and may be for a key that was removed: give that key with -k, too, or name all that are to open with --set KEY…"),
+            (self.claimed, "a claimed record says only what its writer put there, and a former holder can write any key id; --set KEY… makes new records for exactly the keys given"),
+        ]
+        .into_iter()
+        .filter_map(|(objects, hint)| (objects > 0).then_some(hint))
+    }
+}
+
 struct Record {
     text: String,
+    evidence: Evidence,
     records: u64,
     objects: u64,
     /// Number of the object that it was last counted for.
@@ -35,18 +67,26 @@ struct Record {
 
 impl RecordSummary {
     /// Counts the records of one object.
-    pub(super) fn add(&self, found: &Inspection) {
+    pub(super) fn add(&self, records: &[RecordInspection]) {
         let Self(counted) = self;
         let mut guard = counted.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = &mut *guard;
         counted.objects += 1;
-        for record in &found.records {
-            let text = describe(record);
-            let place = match counted.places.get(&text) {
+        counted.doubts.add(records);
+        for record in records {
+            let (text, evidence) = (describe(record), record.evidence);
+            let key = (text.clone(), evidence);
+            let place = match counted.places.get(&key) {
                 Some(place) => *place,
                 None if counted.records.len() < MAX_RECORDS => {
-                    counted.places.insert(text.clone(), counted.records.len());
-                    counted.records.push(Record { text, records: 0, objects: 0, last: 0 });
+                    counted.places.insert(key, counted.records.len());
+                    counted.records.push(Record {
+                        text,
+                        evidence,
+                        records: 0,
+                        objects: 0,
+                        last: 0,
+                    });
                     counted.records.len() - 1
                 }
                 None => {
@@ -61,32 +101,20 @@ impl RecordSummary {
         }
     }
 
-    /// Prints one line for each distinct record.
-    pub(super) fn report(self, dry_run: bool, report: &Report) {
+    /// Prints one line for each distinct record, and after a removal what it cannot promise.
+    pub(super) fn report(self, dry_run: bool, removes: bool, report: &Report) {
         let what = if dry_run { "would open with" } else { "opens with" };
         let Self(counted) = self;
         let mut counted = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Threads finish objects in any order.
         if counted.objects > 1 {
-            counted.records.sort_by(|a, b| (b.objects, &a.text).cmp(&(a.objects, &b.text)));
+            let place = |record: &Record| (Reverse(record.objects), record.evidence);
+            let order = |a: &Record, b: &Record| place(a).cmp(&place(b)).then(a.text.cmp(&b.text));
+            counted.records.sort_by(order);
         }
+        let all = counted.objects;
         for record in counted.records {
-            let text = &record.text;
-            let (records, objects) = (format_count(record.records), format_count(record.objects));
-            report.opens(
-                what,
-                &match (record.records == record.objects, counted.objects) {
-                    (true, 1) => text.clone(),
-                    (false, 1) => format!("{text} ({records} records)"),
-                    (true, all) => format!("{text} ({objects} of {} objects)", format_count(all)),
-                    (false, all) => {
-                        format!(
-                            "{text} ({records} records in {objects} of {} objects)",
-                            format_count(all)
-                        )
-                    }
-                },
-            );
+            report.opens(what, &record.line(all));
         }
         if counted.others > 0 {
             report.opens(
@@ -94,6 +122,25 @@ impl RecordSummary {
                 &format!("{} other records, which --json lists", format_count(counted.others)),
             );
         }
+        if removes {
+            counted.doubts.hints().for_each(|hint| report.hint(hint));
+        }
+    }
+}
+
+impl Record {
+    /// Describes it, of `all` objects.
+    fn line(&self, all: u64) -> String {
+        let mut line = format!("{} ({}", self.text, self.evidence);
+        let (records, objects) = (format_count(self.records), format_count(self.objects));
+        if self.records != self.objects {
+            line += &format!(", {records} records");
+        }
+        if all > 1 {
+            let separator = if self.records == self.objects { "," } else { " in" };
+            line += &format!("{separator} {objects} of {} objects", format_count(all));
+        }
+        line + ")"
     }
 }
 
@@ -103,8 +150,11 @@ pub(super) fn describe(record: &RecordInspection) -> String {
         ("unknown", _) => return format!("UNKNOWN WAY IN, kind {}", record.code),
         ("passphrase", _) => "passphrase".to_owned(),
         (kind, Some(id)) => format!("{kind} key {id}"),
-        (kind, None) => format!("{kind} key, anonymous"),
+        (kind, None) => format!("{kind} key"),
     };
+    if record.anonymous {
+        text.push_str(", anonymous");
+    }
     if let Some(label) = &record.label {
         text.push_str(&format!(", “{label}”"));
     }
@@ -112,20 +162,24 @@ pub(super) fn describe(record: &RecordInspection) -> String {
 }
 
 /// Returns the records as JSON.
-pub(super) fn to_json(found: &Inspection) -> Value {
-    let records = found.records.iter().map(|record| {
+pub(super) fn to_json(records: &[RecordInspection]) -> Value {
+    let records = records.iter().map(|record| {
         json!({
             "kind": record.kind, "code": record.code, "key_id": record.key_id,
-            "label": record.label,
+            "label": record.label, "anonymous": record.anonymous, "evidence": record.evidence,
         })
     });
     records.collect()
 }
 
 /// Returns the outcome of a dry run for one object.
-pub(super) fn planned_outcome(name: &str, before: &Inspection, after: &Inspection) -> Outcome {
-    let (mut removed, mut added) = (described(before), Vec::new());
-    for record in described(after) {
+pub(super) fn planned_outcome(
+    name: &str,
+    was: &[RecordInspection],
+    opens: &[RecordInspection],
+) -> Outcome {
+    let (mut removed, mut added) = (described(was), Vec::new());
+    for record in described(opens) {
         match removed.iter().position(|old| *old == record) {
             Some(same) => drop(removed.remove(same)),
             None => added.push(record),
@@ -133,7 +187,7 @@ pub(super) fn planned_outcome(name: &str, before: &Inspection, after: &Inspectio
     }
     let value = json!({
         "output": name, "dry_run": true, "added": added, "removed": removed,
-        "opens": to_json(after),
+        "opens": to_json(opens),
     });
     let changes = [("add", &added), ("remove", &removed)];
     let changes = changes.iter().filter(|(_, records)| !records.is_empty());
@@ -146,8 +200,8 @@ pub(super) fn planned_outcome(name: &str, before: &Inspection, after: &Inspectio
     Outcome { line: Some(line), ..Outcome::from(value) }
 }
 
-fn described(found: &Inspection) -> Vec<String> {
-    found.records.iter().map(describe).collect()
+fn described(records: &[RecordInspection]) -> Vec<String> {
+    records.iter().map(describe).collect()
 }
 
 /// Keeps the header of an object that is written through it.

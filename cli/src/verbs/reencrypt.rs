@@ -1,6 +1,6 @@
 //! `reencrypt`: a new object with a new data key takes the old one's place when it is complete.
 
-use keystead::{Error, Expected, Inspection, Keys, Threads};
+use keystead::{Error, Evidence, Expected, Inspection, Keys, RecordInspection, Threads};
 use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Reencrypt, threads: Threads, report: &Report) -> Result
     let tree_options = TreeOptions { recursive, listing, objects_only: true, destination };
     let code = Batch { verb: "reencrypt", threads, tree_options, report }
         .run(&inputs, |task| reencrypt_input(&job, task))?;
-    summary.report(args.safeguards.dry_run, report);
+    summary.report(args.safeguards.dry_run, false, report);
     if args.safeguards.dry_run {
         report.hint(DRY_RUN);
     }
@@ -108,14 +108,15 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     Change::check_vouched(&name, new, provenance, args.safeguards.vouch)?;
     if args.safeguards.dry_run {
         let made = keystead::encrypt(new, b"", &found)?;
-        let is = keystead::inspect(&made, None)?;
-        summary.add(&is);
-        return Ok(record_summary::planned_outcome(&name, &was, &is));
+        let opens = made_now(&made)?;
+        summary.add(&opens);
+        return Ok(record_summary::planned_outcome(&name, &was.records, &opens));
     }
     let whole = file.try_clone().and_then(|file| sidefile::HeaderOverlay::new(file, side));
     let whole = whole.map_err(|error| Failure::io(path, error))?;
     // The object's length includes the header, which is close enough to choose the room.
     let options = header_options(new, &found, was.plaintext_len.or(len), &args.records)?;
+    let options = if args.safeguards.vouch { options.vouch() } else { options };
     // An object with a side file is not replaced in a batch: the side file is removed after the
     // rename.
     let has_side = sidefile::exists(path);
@@ -133,8 +134,8 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     if has_side {
         sidefile::remove(path, sync)?;
     }
-    let is = keystead::inspect(&made_header, None).map_err(|error| Failure::at(&name, error))?;
-    summary.add(&is);
+    let opens = made_now(&made_header).map_err(|error| Failure::at(&name, error))?;
+    summary.add(&opens);
     let ids: Vec<_> = new.iter().map(|key| key.id().to_string()).collect();
     // R47: keys that are not named again lose access, which is reported; for the key that was given
     // this is intended.
@@ -150,10 +151,17 @@ fn reencrypt_input(job: &Job<'_>, task: &Task) -> Result<Outcome> {
     outcome.value["output"] = json!(name);
     outcome.value["key_ids"] = json!(ids);
     outcome.value["dropped"] = json!(dropped);
-    outcome.value["opens"] = record_summary::to_json(&is);
+    outcome.value["opens"] = record_summary::to_json(&opens);
     finished.describe(&mut outcome.value);
     outcome.staged = finished.staged;
     Ok(outcome)
+}
+
+/// Returns the records of a new object.
+fn made_now(header: &[u8]) -> keystead::Result<Vec<RecordInspection>> {
+    let mut records = keystead::inspect(header, None)?.records;
+    records.iter_mut().for_each(|record| record.evidence = Evidence::MadeNow);
+    Ok(records)
 }
 
 /// Returns the keys of the old object that do not open the new one.

@@ -4,16 +4,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use keystead::{
-    ArmorWriter, Context, Error, ErrorKind, Inspection, Keys, OpenedBy, Rewrapped, SealedHeader,
-    Threads,
+    ArmorWriter, Changes, Error, ErrorKind, Keys, OpenedBy, RecordInspection, Rewrapped,
+    SealedHeader, Threads,
 };
 use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
-use super::change::{Change, HeaderChange};
+use super::change::{Change, Removed};
 use super::expectations::Expectations;
 use super::record_summary::{self, RecordSummary};
 use super::replacement::{FinishedReplacement, Replacement, Warnings};
@@ -41,15 +41,41 @@ struct Job<'a> {
     vouch: bool,
     dry_run: bool,
     unlinkable: bool,
+    /// Whether the run has one object.
+    is_alone: bool,
     sync: bool,
     warnings: &'a Warnings,
     summary: &'a RecordSummary,
+    removed: &'a Mutex<Removed>,
 }
 
 impl Job<'_> {
-    /// Returns whether an earlier run over the directory did this already.
-    fn is_done(&self, object: &Object) -> bool {
-        existing::is_changed(object, |found| self.change.is_made(found))
+    /// Counts what became of the records of an object.
+    fn count(&self, rewrapped: &Rewrapped) {
+        self.summary.add(rewrapped.who_opens());
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner).add(&rewrapped.removed);
+    }
+
+    /// Returns what there is to say of an object that the given keys do not open, where that is
+    /// because an earlier run made the change: the new keys prove that.
+    fn made_earlier(&self, object: &Object) -> Result<Option<Outcome>> {
+        if !existing::is_changed(object, |found| self.change.is_made(found)) {
+            return Ok(None);
+        }
+        let expected = self.expectations.expected();
+        let proven = existing::is_proven(object, [&self.change.new_keys, self.old], expected)?;
+        self.summary.add(&self.made_records(&object.prefix));
+        *self.removed.lock().unwrap_or_else(PoisonError::into_inner) = self.change.removals();
+        Ok(Some(existing::changed_outcome(&object.name, proven)))
+    }
+
+    /// Returns the records of an object that the change was made for, as the new keys know them.
+    fn made_records(&self, prefix: &[u8]) -> Vec<RecordInspection> {
+        let (keys, expected) = (&self.change.new_keys, self.expectations.expected());
+        match keystead::rewrap(prefix, keys, expected, &Changes::new()) {
+            Ok(known) => known.who_opens().to_vec(),
+            Err(_) => keystead::inspect(prefix, None).map_or_else(|_| Vec::new(), |it| it.records),
+        }
     }
 }
 
@@ -73,7 +99,8 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
     passphrases.check_used()?;
     change.check_me(&old)?;
     change.confirm(&args.safeguards, args.place.recursive, report)?;
-    let (warnings, summary) = (Warnings::default(), RecordSummary::default());
+    let (warnings, summary, removed) =
+        (Warnings::default(), RecordSummary::default(), Mutex::default());
     let job = Job {
         old: &old,
         change: &change,
@@ -81,35 +108,28 @@ pub(crate) fn run(args: &Rewrap, threads: Threads, report: &Report) -> Result<u8
         vouch: args.safeguards.vouch,
         dry_run: args.safeguards.dry_run,
         unlinkable: args.records.unlinkable,
+        is_alone: inputs.len() == 1 && !args.place.recursive,
         sync: !args.place.no_sync,
         warnings: &warnings,
         summary: &summary,
+        removed: &removed,
     };
-    let unknown = AtomicBool::new(false);
     let destination = Destination::of_changes(job.dry_run, job.sync);
     let (recursive, listing) = (args.place.recursive, args.place.listing);
     let tree_options = TreeOptions { recursive, listing, objects_only: true, destination };
-    let tally = Batch { verb: "rewrap", threads, tree_options, report }.run_and_tally(
-        &inputs,
-        |task, _| {
-            let outcome = rewrap_input(&job, task, report)?;
-            if outcome.value["unknown_ways_in"].as_u64().is_some_and(|count| count > 0) {
-                unknown.store(true, Ordering::Relaxed);
-            }
-            Ok(outcome)
-        },
-    )?;
-    summary.report(args.safeguards.dry_run, report);
+    let tally = Batch { verb: "rewrap", threads, tree_options, report }
+        .run_and_tally(&inputs, |task, _| rewrap_input(&job, task, report))?;
+    let removes = change.removes();
+    summary.report(args.safeguards.dry_run, removes, report);
     warnings.report(report);
+    if tally.code == 0 {
+        let removed = removed.lock().unwrap_or_else(PoisonError::into_inner);
+        change.check_removed(&removed, &tally)?;
+    }
     if args.safeguards.dry_run {
         report.hint(DRY_RUN);
-    } else if tally.has_success() && change.removes() {
+    } else if tally.has_success() && removes {
         report.hint("a removed key still opens copies of the old header with this body; `keystead reencrypt` ends that for what is stored from now on, and nothing takes back what was read or copied before");
-    }
-    if unknown.into_inner() {
-        report.hint(
-            "a way in that this version does not know is still there; `keystead inspect` shows it",
-        );
     }
     Ok(tally.code)
 }
@@ -123,16 +143,7 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     let object = Object::open(input)?;
     object.refuse_key_file()?;
     let name = object.name.clone();
-    // An object with a side file is always examined.
     let side = sidefile::exists(path);
-    if matches!(input, Input::Entry(_)) && !side && job.is_done(&object) {
-        let proven = existing::is_proven(
-            &object,
-            [&job.change.new_keys, job.old],
-            job.expectations.expected(),
-        )?;
-        return Ok(existing::changed_outcome(&name, proven));
-    }
     if !object.armored && !object.is_seekable() {
         return Err(Failure::usage(format!("{name}: not a regular file, so not changed in place"))
             .hint("rewrap the file that it comes from"));
@@ -152,10 +163,15 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
     let output_path = task.output_path.as_ref().filter(|_| !side);
     let replacement = Replacement::of(path, output_path, file, lock, job.sync)?;
     if object.armored {
+        let rewrapped = match rewrap(job, &object.prefix, len) {
+            Ok(rewrapped) => rewrapped,
+            Err(error) => return made_earlier_or(job, &object, error),
+        };
         let bytes = object.into_memory().unwrap_or_default();
-        let rewrapped = rewrap(job, &bytes, len)
-            .map_err(|error| explain_open_failure(&name, error, &bytes, job.old))?;
-        let found = check(job, &name, &bytes, &rewrapped)?;
+        job.change.check_rewrapped(&name, job.old, &rewrapped)?;
+        if !rewrapped.changed {
+            return Ok(unchanged_outcome(job, &name, &rewrapped));
+        }
         let body = bytes.get(rewrapped.old_len..).unwrap_or_default();
         let failed = |error| Failure::at(&name, error);
         let mut text = ArmorWriter::new(replacement.open(len, modified)?);
@@ -164,7 +180,7 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
         let (out, written) = text.finish().map_err(failed)?;
         let finished = replacement.finish(out, job.warnings)?;
         let written = usize::try_from(written).unwrap_or(usize::MAX);
-        return Ok(describe_outcome(job, &name, &rewrapped, &found, written, Some(finished)));
+        return Ok(describe_outcome(job, &name, &rewrapped, written, Some(finished)));
     }
     if let Some(found) = finish_interrupted(job, path, file, report)? {
         job.summary.add(&found);
@@ -172,10 +188,17 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
         return Ok(json!({ "output": name, "finished_earlier": true, "opens": opens }).into());
     }
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
-    let rewrapped = rewrap(job, &prefix, len).map_err(|error| {
-        with_side_hint(path, explain_open_failure(&name, error, &prefix, job.old))
-    })?;
-    let found = check(job, &name, &prefix, &rewrapped)?;
+    let rewrapped = match rewrap(job, &prefix, len) {
+        Ok(rewrapped) => rewrapped,
+        Err(error) if side => {
+            return Err(with_side_hint(path, explain_open_failure(&name, error, &prefix, job.old)));
+        }
+        Err(error) => return made_earlier_or(job, &object, error),
+    };
+    job.change.check_rewrapped(&name, job.old, &rewrapped)?;
+    if !rewrapped.changed {
+        return Ok(unchanged_outcome(job, &name, &rewrapped));
+    }
     // A header is overwritten in place only if that is cheaper: in a batch, replacing a small
     // object costs less than two syncs.
     let small = len.and_then(|len| usize::try_from(len).ok()).is_some_and(|len| len < SMALL);
@@ -186,11 +209,11 @@ fn rewrap_input(job: &Job<'_>, task: &Task, report: &Report) -> Result<Outcome> 
         && !(small && replacement.is_batched());
     if in_place {
         replace_header(path, file, &rewrapped.header, job.sync)?;
-        return Ok(describe_outcome(job, &name, &rewrapped, &found, rewrapped.header.len(), None));
+        return Ok(describe_outcome(job, &name, &rewrapped, rewrapped.header.len(), None));
     }
     let (copied, finished) = copy(job, path, file, &replacement, &rewrapped)?;
     let written = usize::try_from(copied).unwrap_or(usize::MAX);
-    Ok(describe_outcome(job, &name, &rewrapped, &found, written, Some(finished)))
+    Ok(describe_outcome(job, &name, &rewrapped, written, Some(finished)))
 }
 
 /// Returns what a rewrap would change. Writes nothing; a side file is only read.
@@ -210,23 +233,31 @@ fn plan(job: &Job<'_>, object: Object) -> Result<Outcome> {
         }
     }
     let rewrapped = rewrap(job, &prefix, len).map_err(|error| failed(error, &prefix))?;
-    let after = check(job, &name, &prefix, &rewrapped)?;
-    let before = keystead::inspect(&prefix, None).map_err(|error| Failure::at(&name, error))?;
-    job.summary.add(&after);
-    Ok(record_summary::planned_outcome(&name, &before, &after))
+    job.change.check_rewrapped(&name, job.old, &rewrapped)?;
+    job.count(&rewrapped);
+    let was = keystead::inspect(&prefix, None).map_err(|error| Failure::at(&name, error))?;
+    Ok(record_summary::planned_outcome(&name, &was.records, rewrapped.who_opens()))
 }
 
-/// Fails where a change locks its maker out. Returns what the new header says.
-fn check(job: &Job<'_>, name: &str, prefix: &[u8], new: &Rewrapped) -> Result<Inspection> {
-    let inspect = |header| keystead::inspect(header, None).map_err(|e| Failure::at(name, e));
-    let after = inspect(&new.header)?;
-    let opens = || {
-        SealedHeader::parse(&new.header)
-            .is_ok_and(|header| header.unwrap(job.old, Context::unchecked()).is_ok())
-    };
-    let header = HeaderChange { before: &inspect(prefix)?, after: &after };
-    job.change.check_rewrapped(name, job.old, header, opens)?;
-    Ok(after)
+/// Returns what an earlier run did, where that is why the given keys do not open the object.
+fn made_earlier_or(job: &Job<'_>, object: &Object, error: Error) -> Result<Outcome> {
+    if matches!(error, Error::NoKey(_))
+        && let Some(outcome) = job.made_earlier(object)?
+    {
+        return Ok(outcome);
+    }
+    Err(explain_open_failure(&object.name, error, &object.prefix, job.old))
+}
+
+/// Describes an object in which there was nothing to change.
+fn unchanged_outcome(job: &Job<'_>, name: &str, rewrapped: &Rewrapped) -> Outcome {
+    job.count(rewrapped);
+    let value = json!({
+        "output": name, "proven": true, "generation": rewrapped.floor.generation,
+        "floor": rewrapped.floor.to_string(),
+        "opens": record_summary::to_json(rewrapped.who_opens()),
+    });
+    Outcome { existing: true, ..Outcome::from(value) }
 }
 
 /// Opens an object for a change. Returns whether a part of it can be overwritten: some cloud mounts
@@ -247,20 +278,18 @@ fn describe_outcome(
     job: &Job<'_>,
     name: &str,
     rewrapped: &Rewrapped,
-    found: &Inspection,
     written: usize,
     finished: Option<FinishedReplacement>,
 ) -> Outcome {
-    job.summary.add(found);
+    job.count(rewrapped);
     let mut value = json!({
         "output": name,
         "in_place": finished.is_none(),
         "bytes_written": written,
         "generation": rewrapped.floor.generation,
         "floor": rewrapped.floor.to_string(),
-        "unknown_ways_in": rewrapped.unknown_ways_in,
-        "origin_dropped": rewrapped.origin_dropped,
-        "opens": record_summary::to_json(found),
+        "removed": record_summary::to_json(&rewrapped.removed),
+        "opens": record_summary::to_json(rewrapped.who_opens()),
     });
     if let Some(finished) = &finished {
         finished.describe(&mut value);
@@ -271,8 +300,9 @@ fn describe_outcome(
 /// Rewraps through the library. A header that grows in a large object gets spare room, so that it
 /// grows only once.
 fn rewrap(job: &Job<'_>, prefix: &[u8], len: Option<u64>) -> keystead::Result<Rewrapped> {
+    let found = keystead::inspect(prefix, None)?;
     let changes = || {
-        let changes = job.change.to_library();
+        let changes = job.change.to_library(&found, job.is_alone);
         let changes = if job.vouch { changes.vouch() } else { changes };
         if job.unlinkable { changes.unlinkable() } else { changes }
     };
@@ -292,7 +322,7 @@ fn finish_interrupted(
     path: &Path,
     file: &File,
     report: &Report,
-) -> Result<Option<Inspection>> {
+) -> Result<Option<Vec<RecordInspection>>> {
     if !sidefile::exists(path) {
         return Ok(None);
     }
@@ -308,11 +338,11 @@ fn finish_interrupted(
     let Some(OpenedBy { key_id, .. }) = opened else { return Ok(None) };
     let prefix = prefix(file).map_err(|error| Failure::io(path, error))?;
     let found = keystead::inspect(&prefix, None).ok();
-    let found = found.filter(|found| job.change.is_made(found));
-    if found.is_some() {
-        report.hint(&format!("{}: the interrupted rewrap to {key_id} is finished", shown(path)));
+    if found.filter(|found| job.change.is_made(found)).is_none() {
+        return Ok(None);
     }
-    Ok(found)
+    report.hint(&format!("{}: the interrupted rewrap to {key_id} is finished", shown(path)));
+    Ok(Some(job.made_records(&prefix)))
 }
 
 fn with_side_hint(path: &Path, failure: Failure) -> Failure {
