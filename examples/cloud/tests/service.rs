@@ -21,8 +21,12 @@ struct Running {
 }
 
 impl Running {
-    /// S3 over a folder, and the service before it.
     async fn start() -> Self {
+        Self::start_with(Keys::from(MasterKey::generate().unwrap())).await
+    }
+
+    /// S3 over a folder, and the service before it.
+    async fn start_with(keys: Keys) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bucket")).unwrap();
         let mut s3 =
@@ -49,7 +53,6 @@ impl Running {
             .with_secret_access_key("secret")
             .build()
             .unwrap();
-        let keys = Keys::from(MasterKey::generate().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/objects", listener.local_addr().unwrap());
         let router = keystead_cloud::router(Arc::new(store), keys);
@@ -136,12 +139,66 @@ async fn ranges_are_those_of_the_plaintext() {
         assert_eq!(status, StatusCode::PARTIAL_CONTENT);
         assert_eq!(place, format!("bytes 1-{}/{len}", text.len()));
         assert!(text.len() >= 4 * MIB && text == plain[1..=text.len()]);
-        let (status, ..) = running.range("o", &format!("bytes={len}-")).await;
-        assert_eq!(status, StatusCode::RANGE_NOT_SATISFIABLE);
+        for range in [&format!("bytes={len}-"), "bytes=-0", "bytes=5-2", "bytes=x"] {
+            let (status, ..) = running.range("o", range).await;
+            assert_eq!(status, StatusCode::RANGE_NOT_SATISFIABLE, "{range}");
+        }
     }
-    // The object is replaced while its header is kept.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_of_other_kinds_are_answered_as_http_has_it() {
+    let running = Running::start().await;
     assert_eq!(running.put("o", b"meet at noon".to_vec()).await, StatusCode::CREATED);
+    let (status, place, text) = running.range("o", "bytes=-100").await; // a suffix may be too long
+    assert_eq!((status, &*text), (StatusCode::PARTIAL_CONTENT, &b"meet at noon"[..]));
+    assert_eq!(place, "bytes 0-11/12");
+    let (status, place, text) = running.range("o", "bytes=5-6, 0-3").await; // one of several
+    assert_eq!((status, &*text), (StatusCode::PARTIAL_CONTENT, &b"at"[..]));
+    assert_eq!(place, "bytes 5-6/12");
+    let (status, place, text) = running.range("o", "lines=1-2").await; // a unit that nobody knows
+    assert_eq!((status, &*text), (StatusCode::OK, &b"meet at noon"[..]));
+    assert_eq!(place, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_was_replaced_is_opened_again() {
+    let running = Running::start().await;
+    for body in [plaintext(100_000), b"meet at noon".to_vec(), plaintext(50_000)] {
+        assert_eq!(running.put("o", body.clone()).await, StatusCode::CREATED);
+        for range in ["bytes=8-11", "bytes=-5"] {
+            let (status, place, text) = running.range("o", range).await;
+            assert_eq!(status, StatusCode::PARTIAL_CONTENT);
+            assert!(place.ends_with(&format!("/{}", body.len())), "{place}");
+            assert!(text == body[8..12] || text == body[body.len() - 5..]);
+        }
+    }
+    assert_eq!(running.put("o", b"noon".to_vec()).await, StatusCode::CREATED);
+    assert_eq!(running.range("o", "bytes=0-3").await.2, b"noon");
+    assert_eq!(running.put("o", b"meet at noon".to_vec()).await, StatusCode::CREATED);
+    assert_eq!(running.range("o", "bytes=8-11").await.2, b"noon", "beyond the one that was kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_longer_than_the_first_request_are_fetched() {
+    let pairs = (0..4).map(|_| MasterKey::generate_pair().unwrap());
+    let keys = [MasterKey::generate().unwrap()].into_iter().chain(pairs).collect();
+    let running = Running::start_with(keys).await;
+    assert_eq!(running.put("o", b"meet at noon".to_vec()).await, StatusCode::CREATED);
+    assert!(fs::metadata(running.stored("o")).unwrap().len() > 5_000);
     assert_eq!(running.range("o", "bytes=8-11").await.2, b"noon");
+    assert_eq!(running.get("o").await.bytes().await.unwrap(), &b"meet at noon"[..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_name_can_be_stored() {
+    let running = Running::start().await;
+    for (number, name) in ["a%20b", "%D0%B6.txt", "100%25", "a/%7E/%23"].into_iter().enumerate() {
+        let body = vec![u8::try_from(number).unwrap(); 100];
+        assert_eq!(running.put(name, body.clone()).await, StatusCode::CREATED, "{name}");
+        assert_eq!(running.get(name).await.bytes().await.unwrap(), body, "{name}");
+        assert_eq!(running.range(name, "bytes=0-1").await.2, body[..2], "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
