@@ -70,11 +70,14 @@
 //! * `ring` (default): AES-256-GCM, HKDF and SHA-2 by `ring`.
 //! * `soft`: the same in pure Rust, for targets that `ring` does not support. With both, `ring` is
 //!   used.
-//! * `async`: `AsyncEncryptor` and `AsyncDecryptor`, over the traits of futures-io.
+//! * `async`: `AsyncEncryptor` and `AsyncDecryptor`, over the traits of futures-io; with axum and S3
+//!   [below](#in-a-cloud-service).
 //! * `tracing`: events for logs: what was opened and wrapped, by which key ids, and how it ended;
 //!   never secrets, and nothing of a context.
 //! * `hazmat`: exports data keys and takes randomness from the caller, for vectors and research.
 
+// The tests of examples/cloud run its lines: keystead itself has no axum.
+#![cfg_attr(not(doctest), doc = "", doc = include_str!("cloud.md"))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -230,6 +230,14 @@ fn no_file_is_over_600_lines() {
     assert!(*longest <= MAX_LINES);
 }
 
+/// README.md and the manual say so.
+#[test]
+fn the_cloud_service_has_at_most_150_lines() {
+    let lines = read("examples/cloud/src/lib.rs").lines().count();
+    println!("{lines} lines");
+    assert!(lines <= 150);
+}
+
 #[test]
 fn no_unwrap_outside_tests() {
     let mut found = Vec::new();

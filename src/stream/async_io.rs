@@ -25,7 +25,8 @@ use crate::keys::{Keys, Recipients};
 /// last chunk verified; an error repeats.
 ///
 /// It holds one chunk, 16,400 bytes, whatever the length. Dropping a read in the middle loses
-/// nothing. For tokio's traits, `tokio_util::compat` converts both sides.
+/// nothing. For tokio's traits, `tokio_util::compat` converts both sides;
+/// [with axum and S3](crate#in-a-cloud-service) it is the body of a response.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
@@ -143,7 +144,8 @@ impl<R: AsyncRead + Unpin> Stream for AsyncDecryptor<R> {
 /// does not make a whole object of a cut one.
 ///
 /// It holds one chunk, 16,400 bytes, and as a `Sink` one item more. For tokio's traits,
-/// `tokio_util::compat` converts both sides.
+/// `tokio_util::compat` converts both sides; [with axum and S3](crate#in-a-cloud-service) the body
+/// of a request is sent into it.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {

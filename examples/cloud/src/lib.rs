@@ -1,6 +1,7 @@
 //! Objects in S3 that S3 cannot read: PUT encrypts while the body comes in, GET decrypts while it
 //! goes out, and `Range` fetches the chunks that it needs. Memory is constant, whatever the length.
 //! An older version that S3 puts back is not noticed here: that takes floors, kept elsewhere.
+#![cfg_attr(doctest, doc = include_str!("../../../src/cloud.md"))]
 
 use std::{io::Error as IoError, ops::Range, sync::Arc};
 
