@@ -7,6 +7,9 @@ use std::io;
 /// What went wrong. [`kind`](Error::kind) says whose fault it is, [`hint`](Error::hint) what to do
 /// next.
 ///
+/// Out of `Read`, `Write` and their async forms it comes inside an `io::Error`:
+/// [`from_io`](Error::from_io) takes it out.
+///
 /// No message holds a secret, or a value of an object's context: names only, for what was expected
 /// and what is there may belong to two tenants.
 #[derive(Debug, thiserror::Error)]
@@ -261,8 +264,8 @@ impl From<io::Error> for Error {
     }
 }
 
-/// An error of ours travels through `io::Read` and `io::Write` whole: `into_inner` and `downcast`
-/// give it back.
+/// An error of ours travels through `io::Read` and `io::Write` whole: [`Error::from_io`], `into_inner`
+/// and `downcast` give it back.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
@@ -274,7 +277,20 @@ impl From<Error> for io::Error {
 
 impl Error {
     /// Returns the keystead error inside an `io::Error` that a reader or writer of ours returned;
-    /// other errors become [`Error::Io`].
+    /// other errors become [`Error::Io`]. In a function that returns [`Result`], `?` does the same.
+    ///
+    /// ```
+    /// # fn main() -> keystead::Result<()> {
+    /// use keystead::{Context, Decryptor, Error, Keys, MasterKey};
+    /// # use std::io::Read;
+    /// # let keys = Keys::from(MasterKey::generate()?);
+    /// # let object = keystead::encrypt(&keys.recipients(), &[7; 100_000], &Context::new())?;
+    /// let cut = &object[..50_000];
+    /// let mut reader = Decryptor::new(cut, &keys, &Context::new())?;
+    /// let error = reader.read_to_end(&mut Vec::new()).unwrap_err();          // an io::Error
+    /// assert!(matches!(Error::from_io(error), Error::Auth));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn from_io(error: io::Error) -> Self {
         error.downcast::<Self>().unwrap_or_else(Self::Io)

@@ -59,6 +59,20 @@
 //! public key, the provider included, can make a whole valid object. [`Expected::require_holder`]
 //! refuses such objects.
 //!
+//! ## Errors
+//!
+//! Every function of keystead returns [`Error`], whose [`kind`](Error::kind) says whose fault it is.
+//! What is read or written through `io::Read`, `io::Write` or their async forms returns an
+//! `io::Error`, and has ours inside: [`Error::from_io`] takes it out, and so does `?` in a function
+//! that returns [`Result`].
+//!
+//! ## Threads
+//!
+//! Every type is `Send + Sync`; readers and writers are where what is below them is. [`Keys`],
+//! [`Recipients`], [`EncryptOptions`], [`Context`], [`OpenedHeader`] and [`RangeOpener`] work by
+//! reference and are meant to be shared: make each once, keep it in an `Arc` or a `static`, and let
+//! every request use it.
+//!
 //! ## Mistakes that do not compile
 //!
 //! Writing after `finish`, cloning a secret, opening without naming a context, a body key without a

@@ -16,6 +16,63 @@ use keystead::{
     PlaintextBuffer, RangeReader, ReadAt, Threads, WriteAt,
 };
 
+/// The manual says that every type is `Send + Sync`; without it, this does not compile.
+const _: () = {
+    use keystead::*;
+
+    const fn shared<T: Send + Sync>() {}
+
+    shared::<Keys>();
+    shared::<Recipients>();
+    shared::<Recipient>();
+    shared::<MasterKey>();
+    shared::<PublicKey>();
+    shared::<KeyFile>();
+    shared::<PassphraseCosts>();
+    shared::<SealedHeader>();
+    shared::<OpenedHeader>();
+    shared::<OpenedBy>();
+    shared::<EncryptOptions>();
+    shared::<Changes<'static>>();
+    shared::<Rewrapped>();
+    shared::<Inspection>();
+    shared::<RecordInspection>();
+    shared::<Context>();
+    shared::<Metadata>();
+    shared::<Location>();
+    shared::<Expected<'static>>();
+    shared::<Floor>();
+    shared::<Layout>();
+    shared::<KeyId>();
+    shared::<ObjectId>();
+    shared::<Provenance>();
+    shared::<RecordKind>();
+    shared::<Threads>();
+    shared::<Error>();
+    shared::<ErrorKind>();
+    shared::<Detail>();
+    shared::<WaysIn>();
+    shared::<RangeOpener>();
+    shared::<RangeReader<Vec<u8>>>();
+    shared::<Encryptor<Vec<u8>>>();
+    shared::<Decryptor<Vec<u8>>>();
+    shared::<PushEncryptor>();
+    shared::<PushDecryptor>();
+    shared::<Progress<'static>>();
+    shared::<ArmorWriter<Vec<u8>>>();
+    shared::<ObjectBuffer<'static>>();
+    shared::<PlaintextBuffer>();
+    shared::<ObjectInfo>();
+    shared::<Opened>();
+    shared::<Encrypted>();
+    shared::<Reencrypted<Vec<u8>>>();
+    #[cfg(feature = "async")]
+    {
+        shared::<AsyncEncryptor<Vec<u8>>>();
+        shared::<AsyncDecryptor<Vec<u8>>>();
+    }
+};
+
 const CHUNK: usize = 16_384;
 const SEALED_CHUNK: usize = CHUNK + 16;
 const BATCH: usize = 64 * CHUNK;

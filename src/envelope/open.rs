@@ -146,7 +146,8 @@ pub struct OpenedBy {
 
 /// A header that verified under the data key of one of its records. Only [`SealedHeader::unwrap`]
 /// makes it. It opens its body as often as needed, so it can be kept: the object's next reader then
-/// needs no key. A clone shares the one data key, which is wiped with the last of them.
+/// needs no key. A clone shares the one data key, which is wiped with the last of them. It is
+/// `Send + Sync`: threads share it.
 ///
 /// ```compile_fail
 /// // There is no opened header without verifying one.

@@ -12,12 +12,11 @@ use crate::error::{Detail, Error, Result};
 use crate::threads::Threads;
 
 /// Public, authenticated name=value pairs that belong to an object, as AAD does to a message:
-/// visible to the provider,
-/// not changeable by it, and demanded again when the object is opened.
+/// visible to the provider, not changeable by it, and demanded again when the object is opened.
 ///
 /// At most 64 pairs and 16,384 bytes, names of 1 to 255 bytes (SPEC R11, R12). Names that begin
-/// with
-/// `keystead.` are reserved (R13). Limits are checked when the object is made.
+/// with `keystead.` are reserved (R13). Limits are checked when the object is made. It is
+/// `Send + Sync`.
 ///
 /// ```
 /// use keystead::Context;

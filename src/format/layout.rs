@@ -84,6 +84,27 @@ impl Chunks {
 /// assert_eq!(Layout::of_object(4_096, 104_264)?.plaintext_len(), 100_000);
 /// # Ok(()) }
 /// ```
+///
+/// A store is asked for whole chunks in any case. So to read ahead, or to keep what was read, round
+/// the range of the plaintext to chunks: its start down to a multiple of [`Layout::CHUNK`], its end
+/// up to one, or to the end of the plaintext. The same bytes are fetched, nothing that was verified
+/// is thrown away, and windows side by side never fetch a chunk twice:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use keystead::Layout;
+/// # let layout = Layout::of_plaintext(4_096, 100_000)?;
+/// let chunk = u64::try_from(Layout::CHUNK)?;                 // 16,384 bytes
+/// let asked = 50_000_u64..50_010;
+/// let end = asked.end.next_multiple_of(chunk).min(layout.plaintext_len());
+/// let window = asked.start / chunk * chunk..end;
+/// assert_eq!(window, 49_152..65_536);
+/// assert_eq!(layout.sealed(window), layout.sealed(asked));
+/// # Ok(()) }
+/// ```
+///
+/// Only a window that reaches the end of the plaintext needs a verified end:
+/// [`RangeOpener::confirm_end`](crate::RangeOpener::confirm_end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     header: u64,

@@ -254,7 +254,7 @@ impl std::fmt::Debug for Recipient {
 /// One value makes the objects of one *run*: a public key costs one key encapsulation for all of
 /// them, a passphrase one Argon2id, and that they were made together is visible
 /// ([`EncryptOptions::unlinkable`](crate::EncryptOptions::unlinkable) avoids both). Keep one for
-/// many objects; clones belong to the same run, and threads share it.
+/// many objects; clones belong to the same run. It is `Send + Sync`: threads share it.
 ///
 /// ```
 /// # fn main() -> keystead::Result<()> {

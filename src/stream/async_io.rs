@@ -26,7 +26,9 @@ use crate::keys::{Keys, Recipients};
 ///
 /// It holds one chunk, 16,400 bytes, whatever the length. Dropping a read in the middle loses
 /// nothing. For tokio's traits, `tokio_util::compat` converts both sides;
-/// [with axum and S3](crate#in-a-cloud-service) it is the body of a response.
+/// [with axum and S3](crate#in-a-cloud-service) it is the body of a response. As `AsyncRead` it
+/// returns an `io::Error` that may have ours inside: [`Error::from_io`] takes it out; as a `Stream`
+/// it returns ours.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
@@ -145,7 +147,8 @@ impl<R: AsyncRead + Unpin> Stream for AsyncDecryptor<R> {
 ///
 /// It holds one chunk, 16,400 bytes, and as a `Sink` one item more. For tokio's traits,
 /// `tokio_util::compat` converts both sides; [with axum and S3](crate#in-a-cloud-service) the body
-/// of a request is sent into it.
+/// of a request is sent into it. As `AsyncWrite` it returns an `io::Error` that may have ours inside:
+/// [`Error::from_io`] takes it out; as a `Sink` it returns ours.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {

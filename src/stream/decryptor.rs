@@ -18,7 +18,8 @@ use crate::threads::Threads;
 /// A reader of the plaintext. It gives each chunk after it verified, and reports the end only after
 /// the last chunk verified; an error repeats.
 ///
-/// It holds one chunk, 16,400 bytes, whatever the length.
+/// It holds one chunk, 16,400 bytes, whatever the length. Reading returns an `io::Error` that may
+/// have ours inside: [`Error::from_io`] takes it out.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -15,7 +15,8 @@ use crate::threads::Threads;
 /// A writer that encrypts what is written to it. [`finish`](Self::finish) ends the object; without
 /// it, it does not decrypt.
 ///
-/// It holds one chunk, 16,400 bytes, whatever the length.
+/// It holds one chunk, 16,400 bytes, whatever the length. Writing returns an `io::Error` that may
+/// have ours inside: [`Error::from_io`] takes it out.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

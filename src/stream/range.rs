@@ -17,6 +17,9 @@ use crate::threads::Threads;
 /// A reader that seeks. It verifies each chunk that it touches. Where the end is it knows from the
 /// length that the object states, or from the last chunk, which it then verifies first.
 ///
+/// It holds one chunk, 16,400 bytes. As `Read` and `Seek` it returns an `io::Error` that may have ours
+/// inside: [`Error::from_io`] takes it out.
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use keystead::{Context, Keys, MasterKey, RangeReader};

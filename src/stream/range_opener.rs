@@ -12,7 +12,7 @@ use crate::format::layout::{BODY_PREFIX, Layout, SEALED_CHUNK, locate};
 use crate::primitives::secret::wipe;
 
 /// Opens ranges of one object, whose ciphertext the caller fetches from wherever it is. It works by
-/// reference, so that one serves many requests and threads.
+/// reference and is `Send + Sync`, so that one serves many requests and threads.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,11 +44,16 @@ pub struct RangeOpener {
 
 impl OpenedHeader {
     /// Verifies the 56 bytes between the header and the first chunk, the caller's floor and the
-    /// length of the object, and returns what opens ranges of it. Nothing is read; the floor that
-    /// was expected when the header was unwrapped is checked too.
+    /// length of the object in bytes, and returns what opens ranges of it. Nothing is read.
+    ///
+    /// A floor expected when the header was unwrapped is checked here, for it names the commitment
+    /// that is in these bytes; then `None` is enough. `floor` is for a header that was kept: since
+    /// it was unwrapped, the caller may have seen a newer one of the object, whose floor this one
+    /// must reach as well.
     ///
     /// # Errors
-    /// `Auth`, `Rollback` and `Limit` by SPEC R32, R35 and R38.
+    /// `Auth` where prefix or length are not those of the object, `Rollback` where the header is
+    /// older than one of the floors, `Limit` above 4 PiB (SPEC R32, R35, R38).
     pub fn opener(
         &self,
         prefix: &[u8; BODY_PREFIX],
@@ -93,7 +98,8 @@ impl RangeOpener {
     /// [`Layout::last_chunk`] names (SPEC R33).
     ///
     /// # Errors
-    /// `Usage` for another number of bytes; `Auth` where the chunk does not verify.
+    /// `Usage` for another number of bytes, as in [`open`](Self::open); `Auth` where the chunk does
+    /// not verify.
     pub fn confirm_end(&self, last_chunk: &[u8]) -> Result<()> {
         let index = self.layout.last_index();
         check_len(last_chunk.len(), self.layout.last_chunk())?;
@@ -110,6 +116,11 @@ impl RangeOpener {
     /// `Auth` where a chunk does not verify. `Usage` where `sealed` or `out` has another length,
     /// the range goes beyond the end, or it reaches an end that is not verified: that takes
     /// [`confirm_end`](Self::confirm_end).
+    ///
+    /// Another length of `sealed` may be the store's fault and not yours: one that returned fewer
+    /// bytes than it was asked for, because it broke off, or because a shorter object is there by
+    /// now. So compare the number of bytes with what was asked for before you call this, and fetch
+    /// again where some are missing, or open the object anew; if they stay missing, it was cut.
     pub fn open(&self, range: Range<u64>, sealed: &[u8], out: &mut [u8]) -> Result<()> {
         self.check(&range, sealed, out)?;
         let opened = self.open_checked(&range, sealed, out);
