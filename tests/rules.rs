@@ -304,6 +304,13 @@ fn reserved_kinds_are_kept_and_an_origin_falls() {
         keystead::inspect(&object, None).unwrap().records.iter().map(|r| r.kind).collect();
     assert_eq!(kinds, ["symmetric", "unknown", "unknown", "unknown", "unknown"]);
 
+    // An origin is no reason to write, but stays in no list that is to hold only those given.
+    let own = keys.recipients();
+    let same = keystead::rewrap(&object, &keys, &none, &Changes::add(&own)).unwrap();
+    assert_eq!((same.changed, same.who_opens().len()), (false, 5));
+    let alone = keystead::rewrap(&object, &keys, &none, &Changes::set(&own)).unwrap();
+    assert_eq!((alone.changed, alone.who_opens().len(), alone.header[COUNT]), (true, 1, 1));
+
     let new = ring();
     let set = keystead::rewrap(&object, &keys, &none, &Changes::set(&new.recipients())).unwrap();
     assert_eq!((set.who_opens().len(), set.removed.len(), set.header[COUNT]), (1, 5, 1));

@@ -13,6 +13,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -173,8 +174,39 @@ class Test:
             self.check(screen.echo(), f"{keys!r} at a prompt leaves the terminal without echo")
         self.check(not (self.folder / "two").exists() and not self.left(), "Ctrl-C at a prompt leaves something")
 
+        self.late_prompts()
+
         done = self.run("encrypt -p -o two text", stdin=subprocess.DEVNULL, start_new_session=True)
         self.check(done.returncode == 2 and b"hint: --passphrase-fd" in done.stderr, f"without a terminal: {done.stderr!r}")
+
+    def late_prompts(self):
+        """A passphrase is asked for if an object needs it, once for all objects and threads of a run."""
+        done = subprocess.run([self.keystead, "keygen", "-q", "-o", "late", "--passphrase-command", "echo late"], cwd=self.folder, capture_output=True)
+        (self.folder / "late.tree").mkdir()
+        for number in range(50):
+            (self.folder / "late.tree" / f"{number}").write_bytes(b"text")
+        self.run("encrypt -q -r -k late.pub -o late.ks late.tree")
+        self.run("encrypt -q -k key.pub -k late.pub -o both.ks text")
+        screen = self.screen("verify -k late -k key both.ks")
+        self.check(done.returncode == 0 and screen.end() == 0 and "Passphrase" not in screen.text, f"it asks: {screen.text!r}")
+        for answer, code in (("late\n", 0), ("wrong\n", 4), ("\x03", 130), ("\x04", 130)):
+            screen = self.screen("decrypt -q -r --threads 4 -k key -k late -o late.back late.ks")
+            self.check(screen.see("Passphrase of the key file late: "), f"it does not ask: {screen.text!r}")
+            self.wait_for_no_echo(screen)
+            screen.type(answer)
+            self.check(screen.end() == code, f"{answer!r}: {screen.process.returncode} {screen.text!r}")
+            self.check(screen.text.count("Passphrase") == 1, f"{answer!r}: it asks again: {screen.text!r}")
+            self.check(screen.echo(), f"{answer!r} leaves the terminal without echo")
+            back = self.folder / "late.back"
+            files = len(list(back.iterdir())) if back.exists() else 0
+            self.check(files == (50 if code == 0 else 0), f"{answer!r}: {files} outputs")
+            self.check(not self.left(), f"{answer!r} leaves something")
+            shutil.rmtree(back, ignore_errors=True)
+        screen = self.screen("verify -k key -k late late.ks/1.ks")
+        screen.see("Passphrase")
+        self.wait_for_no_echo(screen)
+        screen.process.send_signal(signal.SIGTERM)
+        self.check(screen.end() == 130 and screen.echo(), f"a signal at a late prompt: {screen.text!r}")
 
     def questions(self):
         """A terminal is asked before keys are removed from all objects of a directory, and before objects are deleted."""

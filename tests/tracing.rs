@@ -139,6 +139,10 @@ fn a_run_under_a_passphrase_derives_one_key() {
     assert_eq!((runs, kinds[0]), (0, Some(ErrorKind::NoKey)));
     let (runs, kinds) = tried(&mine, &strange);
     assert_eq!((runs, kinds), (20, vec![None; 20]));
+    // A salt that one of two passphrases opens is none in vain.
+    let both = keys("q").and(keys("p"));
+    let (runs, kinds) = tried(&both, &strange);
+    assert_eq!((runs, kinds), (40, vec![None; 20]));
     let (runs, kinds) = tried(&keys("q").with_passphrase_runs(18), &strange);
     assert_eq!((runs, kinds[17], kinds[18]), (18, Some(ErrorKind::NoKey), Some(ErrorKind::Limit)));
 }

@@ -154,6 +154,9 @@ fn written_by_a_former_holder(object: &mut [u8], dice: &mut Dice) {
     forge_key_id(object, victim, theirs.as_bytes());
 }
 
+/// Where the records begin, with a stated length and no context.
+const RECORDS: usize = 9 + 25 + 10;
+
 /// Writes another key id into a record, and a header tag that fits, as one can who has the data key.
 fn forge_key_id(object: &mut [u8], position: usize, id: &[u8; 16]) {
     let everyone: Keys =
@@ -164,9 +167,7 @@ fn forge_key_id(object: &mut [u8], position: usize, id: &[u8; 16]) {
     let len = sealed.len();
     let inspected = keystead::inspect(object, None).unwrap();
     let before: usize = inspected.records[..position].iter().map(|record| record.len).sum();
-    let all: usize = inspected.records.iter().map(|record| record.len).sum();
-    let records = inspected.header_used - 32 - all;
-    let at = records + before + 3;
+    let at = RECORDS + before + 3;
     let old: [u8; 16] = object[at..at + 16].try_into().unwrap();
     object[at..at + 16].copy_from_slice(id);
     // Not every such list is a header: an id is there once.
@@ -294,6 +295,71 @@ fn what_is_there_already_changes_nothing() {
     let set = rewrap(&mut object, &mine, &Changes::set(&labelled)).unwrap();
     assert_eq!((set.who_opens()[0].evidence, set.who_opens().len()), (Evidence::MadeNow, 1));
     assert_eq!(set.removed.len(), 3);
+}
+
+/// A record that has a key's id and does not open with it is made anew where that can be known.
+#[test]
+fn a_forged_record_does_not_stand_for_its_key() {
+    let [me, other, bob, stranger] = [&PEOPLE[0], &PEOPLE[2], &PEOPLE[1], &PEOPLE[3]];
+    for (victim, secret_given) in [(other, true), (bob, true), (bob, false)] {
+        let written =
+            if victim.recipient.kind() == bob.recipient.kind() { stranger } else { &PEOPLE[4] };
+        let both = Recipients::from(me.recipient.clone()).and(written.recipient.clone());
+        let mut object = keystead::encrypt(&both, b"x", &Context::new()).unwrap();
+        forge_key_id(&mut object, 1, victim.recipient.id().as_bytes());
+        assert!(!opens(&object, victim));
+        let mine = match secret_given {
+            true => me.keys.clone().and(victim.keys.clone()),
+            false => me.keys.clone(),
+        };
+        let wanted = Recipients::from(victim.recipient.clone());
+        let added = rewrap(&mut object, &mine, &Changes::add(&wanted).vouch()).unwrap();
+        // With a public key alone, nobody can know: it is claimed.
+        assert_eq!(opens(&object, victim), secret_given);
+        let evidence = if secret_given { Evidence::MadeNow } else { Evidence::Claimed };
+        assert_eq!(added.who_opens()[1].evidence, evidence);
+        assert_eq!(added.who_opens().len(), 2);
+        rewrap(
+            &mut object,
+            &me.keys,
+            &Changes::set(&both.clone().and(victim.recipient.clone())).vouch(),
+        )
+        .unwrap();
+        assert!(opens(&object, victim) && opens(&object, written));
+    }
+}
+
+/// A holder's record counts wherever it is in the list, so that nobody can make an owner vouch by
+/// putting another before it.
+#[test]
+fn the_order_of_records_demands_no_vouching() {
+    let [me, pair] = [&PEOPLE[0], &PEOPLE[1]];
+    let recipients = Recipients::from(pair.recipient.clone()).and(me.recipient.clone());
+    let mut object = keystead::encrypt(&recipients, b"x", &Context::new()).unwrap();
+    let (mine, other) = (pair.keys.clone().and(me.keys.clone()), &PEOPLE[2]);
+    let more = Recipients::from(other.recipient.clone());
+    let alone = rewrap(&mut object.clone(), &pair.keys, &Changes::add(&more));
+    assert_eq!(kind(alone), ErrorKind::Usage);
+    rewrap(&mut object, &mine, &Changes::add(&more)).unwrap();
+    assert!(opens(&object, other));
+}
+
+/// A removal that could overlook an anonymous record is refused.
+#[test]
+fn a_removal_tries_every_anonymous_record_or_none() {
+    let me = &PEOPLE[0];
+    let crowd: Vec<_> = (0..60).map(|_| MasterKey::generate().unwrap()).collect();
+    let hidden = crowd[..18].iter().map(|key| Recipient::from(key).anonymous());
+    let mut recipients: Recipients = hidden.collect();
+    recipients.push(me.recipient.clone());
+    recipients.push(&crowd[0]);
+    let mut object = keystead::encrypt(&recipients, b"x", &Context::new()).unwrap();
+    let mine = crowd.iter().fold(me.keys.clone(), |all, key| all.and(key));
+    let refused = rewrap(&mut object, &mine, &Changes::new().remove(crowd[1].id()));
+    assert_eq!(kind(refused), ErrorKind::Limit);
+    let fewer = me.keys.clone().and(&crowd[1]);
+    let removed = rewrap(&mut object, &fewer, &Changes::new().remove(crowd[1].id())).unwrap();
+    assert_eq!(removed.removed[0].evidence, Evidence::OpenedHere);
 }
 
 /// R47: what anyone could have made does not become what a holder made by encrypting it again.

@@ -64,7 +64,7 @@ pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
 pub(crate) fn with_terminal<T>(prompt: impl FnOnce() -> T) -> Result<T> {
     listen()?;
     *locked(&TERMINAL) = Terminal::save();
-    let answer = prompt();
+    let answer = progress::without_bar(prompt);
     *locked(&TERMINAL) = None;
     Ok(answer)
 }

@@ -85,7 +85,7 @@ impl From<Error> for Failure {
 
 /// Items of the library that its hints name, and the options that do the same; and hints that fit no
 /// option, or only some verbs, in words that fit all.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     // No option allows more passes or lanes.
     (
         "if you trust who made it, allow more work: `Keys::with_passphrase_ceiling`",
@@ -97,6 +97,10 @@ const OPTIONS: [(&str, &str); 6] = [
     ),
     ("`Keys::with_passphrase_ceiling`", "--passphrase-memory MIB"),
     ("`Keys::with_passphrase_runs`", "--passphrase-runs N"),
+    (
+        "`reencrypt` vouches for what it holds, `Changes::vouch` for its header alone",
+        "`keystead reencrypt --vouch` vouches for what it holds, --vouch here for its header alone",
+    ),
     ("`Changes::vouch`", "--vouch"),
     ("`EncryptOptions::vouch`", "--vouch"),
 ];

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, IoSliceMut, Read};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
+use keystead::{Error, ErrorKind};
+
 use crate::conflicts;
 use crate::failure::{Failure, Result};
 use crate::platform::{self, FileId};
@@ -110,6 +112,40 @@ pub(crate) struct OpenInput {
     pub(crate) mode: u32,
     /// When a regular file was last written.
     pub(crate) modified: Option<SystemTime>,
+}
+
+impl OpenInput {
+    /// Returns what tells later whether another program wrote to it since it was opened.
+    pub(crate) const fn state(&self) -> FileState {
+        FileState { len: self.len, modified: self.modified }
+    }
+}
+
+/// What the system said of a file before it was read; nothing of what is no regular file.
+#[derive(Clone, Copy)]
+pub(crate) struct FileState {
+    len: Option<u64>,
+    modified: Option<SystemTime>,
+}
+
+impl FileState {
+    /// Fails where the file was written to since: what was read may be a mixture of old and new
+    /// bytes. The change time is left out, because new permissions, names and links set it as well;
+    /// the inode is left out, because an open file keeps it.
+    pub(crate) fn check(self, name: &str, reader: &Reader) -> Result<()> {
+        let (Reader::Regular(file), Some(len)) = (reader, self.len) else { return Ok(()) };
+        let now = file.metadata().map_err(|error| Failure::at(name, Error::from_io(error)))?;
+        if now.len() == len && platform::modified(&now) == self.modified {
+            return Ok(());
+        }
+        Err(changed(name))
+    }
+}
+
+/// Returns the failure for an input that another program wrote to while it was read.
+pub(crate) fn changed(name: &str) -> Failure {
+    let what = format!("{name}: the file changed while it was read");
+    Failure::new(ErrorKind::Io, what).hint("run the command again when nothing writes to it")
 }
 
 /// A source of bytes.

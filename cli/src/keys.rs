@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use keystead::{Error, ErrorKind, KeyFile, Keys, Recipient, Recipients};
+use keystead::{Error, ErrorKind, KeyFile, KeyId, Keys, PublicKey, Recipient, Recipients};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::args::OpenKeys;
@@ -15,6 +15,7 @@ use crate::conflicts::{self, Role};
 use crate::failure::{Failure, Result};
 use crate::input::{Input, read_full};
 use crate::object;
+use crate::opening_keys::{LockedKey, OpeningKeys};
 use crate::other_key;
 use crate::paper;
 use crate::passphrase::{NOT_ASKED, Passphrases};
@@ -38,21 +39,47 @@ pub(crate) struct KeyArgs<'a> {
 }
 
 /// Loaded keys, for encrypting and for opening. A public key opens nothing.
+#[derive(Clone)]
 pub(crate) struct LoadedKeys {
     pub(crate) recipients: Recipients,
     pub(crate) keys: Keys,
 }
 
-/// Loads the keys that open, for verbs that read.
-pub(crate) fn load_to_open(
-    args: &OpenKeys,
-    obstacle: Option<Failure>,
-) -> Result<(Keys, Passphrases)> {
-    load_to_change(args, obstacle).map(|(named, passphrases)| (named.keys, passphrases))
+/// Loads the keys that open, for verbs that read. A passphrase waits until an object needs it; those
+/// of a descriptor belong to the keys in their order, so they are all used at once. An obstacle is
+/// reported instead of that.
+pub(crate) fn load_to_open(args: &OpenKeys, obstacle: Option<Failure>) -> Result<OpeningKeys> {
+    if args.source.passphrase_fd.is_some() {
+        let (named, passphrases) = load_to_change(args, obstacle)?;
+        passphrases.check_used()?;
+        return Ok(OpeningKeys::from(named));
+    }
+    let passphrases = Passphrases::new(&args.source)?
+        .with_memory_limit(args.passphrase_memory)
+        .with_runs(args.runs.passphrase_runs);
+    let mut locked = Vec::new();
+    let file = load_each(&args.keys, |path| {
+        let bytes = read_file(path)?;
+        let unlocked = parse_unlocked(path, &bytes)?;
+        Ok(unlocked.unwrap_or_else(|| {
+            locked.push(LockedKey::in_file(path.to_owned(), bytes));
+            KeyFile::default()
+        }))
+    })?;
+    if args.passphrase {
+        locked.push(LockedKey::of_option());
+    }
+    let keys = passphrases.limit(Keys::new()).and(file.keys());
+    if locked.is_empty() {
+        check_can_open(&keys, &file, &passphrases)?;
+    }
+    passphrases.check_needed(!locked.is_empty())?;
+    let at_hand = LoadedKeys { recipients: file.recipients(), keys };
+    Ok(OpeningKeys::new(at_hand, locked, passphrases))
 }
 
-/// Loads the keys that open, for verbs that need their labels, or make records for some of them. An
-/// obstacle is reported instead of asking for a passphrase.
+/// Loads the keys that open, for verbs that make records for some of them, all at once. An obstacle
+/// is reported instead of asking for a passphrase.
 pub(crate) fn load_to_change(
     args: &OpenKeys,
     obstacle: Option<Failure>,
@@ -69,20 +96,24 @@ pub(crate) fn load_to_change(
         recipients.push(&passphrase);
         keys = keys.and(passphrase);
     }
-    if let (true, Some(public)) = (keys.is_empty(), file.public_keys().next()) {
+    check_can_open(&keys, &file, &passphrases)?;
+    Ok((LoadedKeys { recipients, keys }, passphrases))
+}
+
+/// Fails where there is no key to open with.
+fn check_can_open(keys: &Keys, file: &KeyFile, passphrases: &Passphrases) -> Result<()> {
+    if !keys.is_empty() {
+        return Ok(());
+    }
+    if let Some(public) = file.public_keys().next() {
         let what = "only public keys are given, and they open nothing";
         return Err(Failure::new(ErrorKind::NoKey, what)
             .hint(format!("give the file of the secret key of {}", public.id())));
     }
-    if keys.is_empty() {
-        return Err(Failure::usage("no key is given to open with").hint(
-            match passphrases.are_given() {
-                true => NOT_ASKED,
-                false => "-k FILE names a key file, -p asks for a passphrase",
-            },
-        ));
-    }
-    Ok((LoadedKeys { recipients, keys }, passphrases))
+    Err(Failure::usage("no key is given to open with").hint(match passphrases.are_given() {
+        true => NOT_ASKED,
+        false => "-k FILE names a key file, -p asks for a passphrase",
+    }))
 }
 
 /// Loads the keys of a new object.
@@ -114,6 +145,14 @@ pub(crate) fn load_to_encrypt(
 
 /// Loads key files and public keys.
 pub(crate) fn load_files(names: &[OsString], passphrases: &Passphrases) -> Result<KeyFile> {
+    load_each(names, |path| load_file(path, passphrases))
+}
+
+/// Loads key files, each with `load`, and public keys.
+fn load_each(
+    names: &[OsString],
+    mut load: impl FnMut(&Path) -> Result<KeyFile>,
+) -> Result<KeyFile> {
     let mut keys = KeyFile::default();
     for name in names {
         let several = |failure: Failure| match is_list(name) {
@@ -127,7 +166,7 @@ pub(crate) fn load_files(names: &[OsString], passphrases: &Passphrases) -> Resul
                 if let Some((half, id)) = public_half(Path::new(name)) {
                     conflicts::check_source(&half, &id)?;
                 }
-                keys = keys.and(load_file(Path::new(name), passphrases).map_err(several)?);
+                keys = keys.and(load(Path::new(name)).map_err(several)?);
             }
         }
     }
@@ -168,6 +207,19 @@ pub(crate) fn load_file(path: &Path, passphrases: &Passphrases) -> Result<KeyFil
     parse_file(path, &read_file(path)?, passphrases)
 }
 
+/// Parses the bytes of a key file. Returns nothing for one under a passphrase.
+fn parse_unlocked(path: &Path, bytes: &[u8]) -> Result<Option<KeyFile>> {
+    let mut locked = false;
+    let keys = KeyFile::open(bytes, || {
+        locked = true;
+        Err(Error::Cancelled)
+    });
+    match keys {
+        Err(_) if locked => Ok(None),
+        keys => keys.map(Some).map_err(|error| not_opened(path, bytes, error)),
+    }
+}
+
 /// Parses the bytes of a key file.
 pub(crate) fn parse_file(path: &Path, bytes: &[u8], passphrases: &Passphrases) -> Result<KeyFile> {
     let mut asked = None;
@@ -182,14 +234,18 @@ pub(crate) fn parse_file(path: &Path, bytes: &[u8], passphrases: &Passphrases) -
     if let Some(failure) = asked {
         return Err(failure);
     }
-    keys.map_err(|error| match error {
+    keys.map_err(|error| not_opened(path, bytes, error))
+}
+
+fn not_opened(path: &Path, bytes: &[u8], error: Error) -> Failure {
+    match error {
         Error::NoKey(_) => {
             Failure::new(error.kind(), format!("{}: wrong passphrase", display_name(path)))
                 .hint("nothing was changed; try again")
         }
         Error::KeyFile(_) | Error::Format(_) => not_a_key_file(path, bytes, error),
         error => Failure::at(&display_name(path), error),
-    })
+    }
 }
 
 /// Reads a file of public keys. Fails if it holds a secret key, which someone might share by
@@ -275,11 +331,26 @@ fn read_stdin() -> Result<Zeroizing<Vec<u8>>> {
 /// Returns the name and the identity of the public half next to a secret key. No output may replace
 /// it.
 fn public_half(path: &Path) -> Option<(String, FileId)> {
+    let half = half_path(path);
+    let found = half.metadata().ok().filter(Metadata::is_file)?;
+    Some((shown(&half), platform::file_id(&half, &found).ok()?))
+}
+
+/// Returns the ids of the keys in the public half next to a secret key.
+pub(crate) fn ids_beside(path: &Path) -> Option<Vec<KeyId>> {
+    let half = half_path(path);
+    half.metadata().ok().filter(|found| found.is_file() && path != Path::new(STDIN))?;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_READ).ok()?;
+    File::open(half).ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    let keys = KeyFile::parse(&bytes).ok()?;
+    Some(keys.public_keys().map(PublicKey::id).collect())
+}
+
+fn half_path(path: &Path) -> PathBuf {
     let mut half = path.as_os_str().to_owned();
     half.push(".pub");
-    let half = Path::new(&half);
-    let found = half.metadata().ok().filter(Metadata::is_file)?;
-    Some((shown(half), platform::file_id(half, &found).ok()?))
+    PathBuf::from(half)
 }
 
 /// Returns whether a file of `len` bytes holds a secret key: as text, on paper, or under a

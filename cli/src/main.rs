@@ -16,6 +16,7 @@ mod input;
 mod keys;
 mod mangled;
 mod object;
+mod opening_keys;
 mod other_key;
 mod output;
 mod paper;

@@ -15,6 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::input::{Input, OpenInput, Reader, read_full};
 use crate::keys;
 use crate::mangled;
+use crate::opening_keys::OpeningKeys;
 use crate::platform::FileId;
 use crate::report::shown;
 use crate::sidefile;
@@ -153,7 +154,7 @@ impl Object {
     }
 
     /// Opens the plaintext, using the side header where needed.
-    pub(crate) fn plaintext(self, keys: &Keys, expected: Expected<'_>) -> Result<Plaintext> {
+    pub(crate) fn plaintext(self, keys: &OpeningKeys, expected: Expected<'_>) -> Result<Plaintext> {
         if self.is_seekable() {
             return self.range_reader(keys, expected).map(Plaintext::Seekable);
         }
@@ -161,34 +162,49 @@ impl Object {
             return Err(Failure::usage("an object is a file or a stream"));
         };
         let start = prefix.clone();
-        let opened = Decryptor::new(Cursor::new(prefix).chain(rest), keys, expected);
-        opened
-            .map(Plaintext::Stream)
-            .map_err(|error| explain_open_failure(&name, error, &start, keys))
+        let failed = |error| keys.explain(&name, error, &start);
+        let mut object = Cursor::new(prefix).chain(rest);
+        let sealed = SealedHeader::read_from(&mut object).map_err(failed)?;
+        let header = keys.try_open(&start, |keys| sealed.unwrap(keys, expected))?;
+        let opened = header.and_then(|header| Decryptor::from_header(&header, object));
+        opened.map(Plaintext::Stream).map_err(failed)
     }
 
     /// Opens the plaintext for reads at any offset. Only for objects that are
     /// [`is_seekable`](Self::is_seekable).
     pub(crate) fn range_reader(
         self,
-        keys: &Keys,
+        keys: &OpeningKeys,
         expected: Expected<'_>,
     ) -> Result<RangeReader<Box<dyn ReadSeek>>> {
         let Self { name, prefix, bytes, .. } = self;
         let opened = match bytes {
             Bytes::File(path, file) => {
-                let opened = sidefile::open_object(&path, &file, &prefix, |overlay| {
-                    let header = SealedHeader::parse(overlay.head())?.unwrap(keys, expected)?;
-                    RangeReader::from_header(&header, seekable(overlay))
-                });
+                let open = |keys: &Keys| {
+                    sidefile::open_object(&path, &file, &prefix, |overlay| {
+                        let header = SealedHeader::parse(overlay.head())?.unwrap(keys, expected)?;
+                        RangeReader::from_header(&header, seekable(overlay))
+                    })
+                };
+                let mut opened = keys.try_open(&prefix, open)?;
+                if opened.is_err() && keys.has_locked() && sidefile::exists(&path) {
+                    // The side header may name other keys.
+                    keys.ask_all()?;
+                    opened = keys.try_open(&prefix, open)?;
+                }
                 opened.map(|(opened, _)| opened)
             }
             Bytes::Memory(object) => {
-                RangeReader::new(seekable(Cursor::new(object)), keys, expected)
+                let header = keys.try_open(&prefix, |keys| {
+                    SealedHeader::parse(&object)?.unwrap(keys, expected)
+                })?;
+                header.and_then(|header| {
+                    RangeReader::from_header(&header, seekable(Cursor::new(object)))
+                })
             }
             Bytes::Stream(_) => Err(Error::Io(io::ErrorKind::NotSeekable.into())),
         };
-        opened.map_err(|error| explain_open_failure(&name, error, &prefix, keys))
+        opened.map_err(|error| keys.explain(&name, error, &prefix))
     }
 
     /// Returns its path and file; nothing for pipes and armor.

@@ -49,6 +49,19 @@ enum Origin {
     Lines(RefCell<VecDeque<Zeroizing<Vec<u8>>>>),
 }
 
+impl Default for Passphrases {
+    fn default() -> Self {
+        let ceiling = PassphraseCosts::CEILING;
+        Self {
+            origin: Origin::Terminal,
+            used: Cell::new(false),
+            ceiling,
+            runs: None,
+            obstacle: None,
+        }
+    }
+}
+
 impl Passphrases {
     /// Reads them from `--passphrase-fd`; a command or the terminal waits until one is asked for.
     pub(crate) fn new(source: &Source) -> Result<Self> {
@@ -57,13 +70,17 @@ impl Passphrases {
             (None, Some(command)) => Origin::Command(command.clone()),
             (None, None) => Origin::Terminal,
         };
-        let ceiling = PassphraseCosts::CEILING;
-        Ok(Self { origin, used: Cell::new(false), ceiling, runs: None, obstacle: None })
+        Ok(Self { origin, ..Self::default() })
     }
 
     /// Fails where a passphrase was given but never needed: it would protect nothing.
     pub(crate) fn check_used(&self) -> Result<()> {
-        if self.are_given() && !self.used.get() {
+        self.check_needed(self.used.get())
+    }
+
+    /// Fails where a passphrase was given but is not needed.
+    pub(crate) fn check_needed(&self, needed: bool) -> Result<()> {
+        if self.are_given() && !needed {
             let option = match self.origin {
                 Origin::Command(_) => COMMAND,
                 Origin::Lines(_) | Origin::Terminal => "--passphrase-fd",
@@ -106,7 +123,10 @@ impl Passphrases {
     /// Returns keys that spend no more than was allowed on a passphrase.
     pub(crate) fn limit(&self, keys: Keys) -> Keys {
         let keys = keys.with_passphrase_ceiling(self.ceiling);
-        self.runs.map_or_else(|| keys.clone(), |runs| keys.clone().with_passphrase_runs(runs))
+        match self.runs {
+            Some(runs) => keys.with_passphrase_runs(runs),
+            None => keys,
+        }
     }
 
     /// Asks for a passphrase that exists already.

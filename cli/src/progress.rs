@@ -42,6 +42,17 @@ pub(crate) fn hide() {
     HIDDEN.store(true, Ordering::Relaxed);
 }
 
+/// Draws nothing while a question is on the terminal.
+pub(crate) fn without_bar<T>(ask: impl FnOnce() -> T) -> T {
+    let was_hidden = HIDDEN.swap(true, Ordering::Relaxed);
+    if let Some(bar) = bar().take() {
+        bar.finish_and_clear();
+    }
+    let answer = ask();
+    HIDDEN.store(was_hidden, Ordering::Relaxed);
+    answer
+}
+
 /// Removes the bar for good.
 pub(crate) fn clear() {
     hide();

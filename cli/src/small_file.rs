@@ -10,7 +10,7 @@ use keystead::{
 
 use crate::failure::{Failure, Result};
 use crate::input::{Input, OpenInput, Reader, read_full};
-use crate::object::explain_open_failure;
+use crate::opening_keys::OpeningKeys;
 use crate::platform;
 use crate::sidefile;
 
@@ -85,12 +85,11 @@ impl Buffers {
         &mut self,
         input: &Input,
         opened: &mut OpenInput,
-        keys: &Keys,
+        keys: &OpeningKeys,
         expected: Expected<'_>,
     ) -> Result<Option<(WipedBytes, ObjectInfo)>> {
         let is_file = opened.len.is_some_and(|len| len > 0);
-        // A second attempt would derive the key a second time.
-        if !is_file || keys.iter().any(|key| key.kind() == RecordKind::Passphrase) {
+        if !is_file || has_passphrase(&keys.at_hand().keys) {
             return Ok(None);
         }
         let name = input.shown();
@@ -98,11 +97,23 @@ impl Buffers {
         let head = self.read(&mut opened.reader, opened.len).map_err(failed)?;
         let object = self.head(&head);
         if head.whole && !keystead::is_armored(object) {
-            match keystead::decrypt_with_info(keys, object, expected) {
-                Ok(opened) => return Ok(Some((WipedBytes(opened.plaintext), opened.info))),
-                Err(_) if input.path().is_some_and(sidefile::exists) => {}
+            let has_side = || input.path().is_some_and(sidefile::exists);
+            let decrypted = keys.try_open(object, |keys| {
+                if has_passphrase(keys) {
+                    return Ok(None);
+                }
+                match keystead::decrypt_with_info(keys, object, expected) {
+                    // A side header may name a key that needs no passphrase.
+                    Err(Error::NoKey(_)) if has_side() => Ok(None),
+                    decrypted => decrypted.map(Some),
+                }
+            })?;
+            match decrypted {
+                Ok(Some(opened)) => return Ok(Some((WipedBytes(opened.plaintext), opened.info))),
+                Ok(None) => {}
+                Err(_) if has_side() => {}
                 Err(error) => {
-                    let failure = explain_open_failure(&name, error, object, keys);
+                    let failure = keys.explain(&name, error, object);
                     // A rewrap in place may have changed the header and the time meanwhile.
                     let now = match &opened.reader {
                         Reader::Regular(file) => file.metadata().map_err(failed)?,
@@ -148,6 +159,11 @@ impl Buffers {
         let len = keystead::encrypt_into(recipients, text, context, options, &mut self.made)?;
         Ok(&self.made[..len])
     }
+}
+
+/// Returns whether a second attempt with these keys would derive a key a second time.
+fn has_passphrase(keys: &Keys) -> bool {
+    keys.iter().any(|key| key.kind() == RecordKind::Passphrase)
 }
 
 /// Rewinds a regular file.

@@ -167,6 +167,25 @@ fn a_rewrap_interrupted_anywhere_loses_nothing() {
     ok(dir, "verify -q -k third a.ks");
 }
 
+/// The side header opens with a key that the object's own header does not name, or names in vain.
+#[test]
+fn the_passphrase_of_a_key_that_a_side_header_needs_is_asked_for() {
+    let (dir, before, header) = half_rewrapped();
+    let dir = dir.path();
+    ok(dir, "key passphrase -q --passphrase-command \"echo x\" new");
+    let keys = "-k third -k new --passphrase-command \"echo asked >&2; echo x\"";
+    for part in [1, 100, 300, header.len() / 2, header.len() - 1] {
+        let torn = [&header[..part], &before[part..]].concat();
+        fs::write(dir.join("a.ks"), torn).unwrap();
+        fs::write(dir.join("a.ks.ks-rewrap"), &header).unwrap();
+        for verb in ["verify -q", "cat --range 0-0", "decrypt --force -o b"] {
+            let ran = run(dir, &format!("{verb} {keys} a.ks"));
+            assert_eq!((ran.code, &*ran.stderr), (Some(0), "asked\n"), "{verb} {part}");
+        }
+        assert_eq!(fs::read(dir.join("b")).unwrap(), vec![7; 40_000], "{part}");
+    }
+}
+
 /// SPEC R48: a side file is the provider's until a key has proved it.
 #[test]
 fn a_side_file_that_proves_nothing_changes_nothing() {

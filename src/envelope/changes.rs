@@ -133,6 +133,20 @@ impl Changes<'_> {
     fn recipients(&self) -> impl Iterator<Item = &Recipient> {
         self.new.into_iter().flat_map(Recipients::iter)
     }
+
+    /// Refuses to remove a key at hand from more anonymous records than are tried: one of them could
+    /// stay.
+    fn check_trials(&self, header: &Header<'_>, lock: &Lock<'_>) -> Result<()> {
+        let is_hidden = |removal: &Removal| match removal.what {
+            What::Key(id) => lock.has_key(id),
+            What::Passphrase | What::Position(_) => false,
+        };
+        if !self.remove.iter().any(is_hidden) || !lock.are_too_many(header) {
+            return Ok(());
+        }
+        let detail = Detail::new("too many anonymous records and keys to find those of a key");
+        Err(Error::limit(detail.hint("give only the keys that may fit, or remove by position")))
+    }
 }
 
 #[derive(Debug)]
@@ -196,6 +210,7 @@ pub(super) struct Plan<'a> {
     pub(super) removed: Vec<Old<'a>>,
     /// Recipients that get a new record, in order.
     pub(super) added: Vec<&'a Recipient>,
+    is_set: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -212,13 +227,14 @@ impl<'a> Plan<'a> {
             .enumerate()
             .map(|(position, (record, opener))| Old { position, record, opener })
             .collect();
+        changes.check_trials(header, lock)?;
         changes.new.map_or(Ok(()), check_passphrases)?;
         changes.remove.iter().try_for_each(|removal| removal.check(&old))?;
         let plan = match changes.set {
             true => Self::set(old, changes)?,
             false => Self::edit(old, changes, lock)?,
         };
-        plan.check(provenance, changes.vouch)?;
+        plan.check(changes.vouch, provenance)?;
         Ok(plan)
     }
 
@@ -235,12 +251,14 @@ impl<'a> Plan<'a> {
             let is_it = |recipient: &&Recipient| old.is_as_asked(recipient);
             added.iter().position(is_it).map(|place| added.remove(place)).is_some()
         });
-        Ok(Self { kept, removed, added })
+        Ok(Self { kept, removed, added, is_set: true })
     }
 
     fn edit(old: Vec<Old<'a>>, changes: &'a Changes<'_>, lock: &Lock<'_>) -> Result<Self> {
         let is_removed = |old: &Old<'_>| {
-            old.is_origin() || changes.remove.iter().any(|removal| removal.is_of(old))
+            old.is_origin()
+                || changes.remove.iter().any(|removal| removal.is_of(old))
+                || changes.recipients().any(|recipient| old.is_forged(recipient, lock))
         };
         let (removed, kept): (_, Vec<_>) = old.into_iter().partition(is_removed);
         let mut added = Vec::new();
@@ -253,16 +271,23 @@ impl<'a> Plan<'a> {
                 added.push(recipient);
             }
         }
-        Ok(Self { kept, removed, added })
+        Ok(Self { kept, removed, added, is_set: false })
     }
 
-    /// Returns whether a record is made or goes. That an origin goes is no reason to rewrap (R51).
+    /// Returns whether a record is made or goes. That an origin goes is no reason to rewrap (R51),
+    /// unless nobody but those given is to stay.
     pub(super) fn changes_records(&self) -> bool {
-        !self.added.is_empty() || !self.removed.iter().all(Old::is_origin)
+        !self.added.is_empty() || !self.removed.iter().all(|old| old.is_origin() && !self.is_set)
     }
 
-    /// Describes the records of the header that was made by this plan, or of the one that it leaves
-    /// as it was (R54).
+    /// Describes the records of a header that stays as it was (R54).
+    pub(super) fn who_opened(&self) -> Vec<RecordInspection> {
+        let mut all: Vec<_> = self.kept.iter().chain(&self.removed).collect();
+        all.sort_by_key(|old| old.position);
+        all.into_iter().map(Old::describe).collect()
+    }
+
+    /// Describes the records of the header that was made by this plan (R54).
     pub(super) fn who_opens(&self, new: &Header<'_>) -> Vec<RecordInspection> {
         let made = new.records().skip(self.kept.len()).zip(&self.added);
         let made = made.map(|(record, recipient)| {
@@ -271,15 +296,22 @@ impl<'a> Plan<'a> {
         self.kept.iter().map(Old::describe).chain(made).collect()
     }
 
-    /// Refuses what R46 forbids.
-    fn check(&self, provenance: Provenance, vouch: bool) -> Result<()> {
+    /// Refuses what R46 forbids. A record that only a holder can have made counts wherever it is in
+    /// the list.
+    fn check(&self, vouch: bool, opened: Provenance) -> Result<()> {
+        let is_held = |old: &Old<'_>| match (&old.record, old.opener) {
+            (Record::Known(record), Some(_)) => record.kind.provenance() == Provenance::Holder,
+            _ => false,
+        };
+        let all = || self.kept.iter().chain(&self.removed);
+        let provenance = if all().any(is_held) { Provenance::Holder } else { opened };
         let is_known = |old: &Old<'_>| matches!(old.record, Record::Known(_));
         if self.added.is_empty() && !self.kept.iter().any(is_known) {
             let what = "without the last key nobody could open the object";
             let hint = "add another key in the same rewrap: --add KEY";
             return Err(Error::usage(Detail::new(what).hint(hint)));
         }
-        let hint = "look at what it holds, then vouch for it: `Changes::vouch`";
+        let hint = "`reencrypt` vouches for what it holds, `Changes::vouch` for its header alone";
         check_vouched(self.added.iter().copied(), provenance, vouch, hint)
     }
 }
@@ -296,7 +328,7 @@ pub(crate) fn check_vouched<'r>(
     if vouch || provenance == Provenance::Holder || !recipients.any(would_vouch) {
         return Ok(());
     }
-    let what = "anyone can have made this object; a symmetric key or passphrase would vouch for it";
+    let what = "anyone with a public key could have made this object; a symmetric key or passphrase would make it look as if a holder had";
     Err(Error::usage(Detail::new(what).hint(hint)))
 }
 
@@ -337,8 +369,29 @@ impl Old<'_> {
         if record.kind == RecordKind::Passphrase {
             return self.is_passphrase(record, recipient, lock);
         }
-        let of_opener = || self.opener.is_some_and(|key| key.id() == recipient.id());
-        Ok(record.key_id == recipient.id() || is_anonymous(record) && of_opener())
+        if self.opener.is_some_and(|key| key.id() == recipient.id()) {
+            return Ok(true);
+        }
+        Ok(match is_anonymous(record) {
+            true => recipient.can_open() && lock.opens(recipient, record)?,
+            false => record.key_id == recipient.id(),
+        })
+    }
+
+    /// Returns whether this record has the id of a recipient whose key is at hand, and does not open
+    /// with it: it stands in the place of one that does.
+    fn is_forged(&self, recipient: &Recipient, lock: &Lock<'_>) -> bool {
+        let Record::Known(record) = &self.record else { return false };
+        if is_anonymous(record)
+            || record.kind == RecordKind::Passphrase
+            || record.kind != recipient.kind()
+            || record.key_id != recipient.id()
+            || self.opener.is_some()
+        {
+            return false;
+        }
+        let opens = || recipient.can_open() && lock.opens(recipient, record).unwrap_or(false);
+        (lock.holds(record) || recipient.can_open()) && !opens()
     }
 
     /// An object has room for one passphrase, so another one is refused.

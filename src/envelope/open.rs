@@ -407,11 +407,7 @@ impl<'a> Lock<'a> {
     /// Returns for each record the key at hand that opens it (R54). It tries no more than an opening
     /// does: what would cost more stays unopened.
     pub(super) fn openers(&self, header: &Header<'_>) -> Vec<Option<&'a MasterKey>> {
-        let known = header.records().filter_map(|record| match record {
-            Record::Known(known) => Some(known),
-            Record::Unknown { .. } => None,
-        });
-        let are_too_many = self.trials(known) > MAX_TRIALS;
+        let are_too_many = self.are_too_many(header);
         let opener = |record: Record<'_>| {
             let Record::Known(record) = record else { return None };
             if is_anonymous(&record) && are_too_many {
@@ -424,10 +420,30 @@ impl<'a> Lock<'a> {
         header.records().map(opener).collect()
     }
 
-    /// Returns whether the passphrase of a recipient opens this record.
+    /// Returns whether the secret of a recipient opens this record.
     pub(super) fn opens(&self, recipient: &Recipient, record: &Known<'_>) -> Result<bool> {
         let unwrapped = recipient.unwrap(&self.binding, record, &self.keys.limits());
         self.check_tag(unwrapped).map(|data_key| data_key.is_some())
+    }
+
+    /// Returns whether a key at hand has the id of this record: then it opens it, or nobody does by
+    /// that id.
+    pub(super) fn holds(&self, record: &Known<'_>) -> bool {
+        self.keys.holder(record.kind, record.key_id).is_some()
+    }
+
+    /// Returns whether one of the keys at hand has this id.
+    pub(super) fn has_key(&self, id: KeyId) -> bool {
+        self.keys.iter().any(|key| key.id() == id)
+    }
+
+    /// Returns whether anonymous records would take more trials than an opening makes.
+    pub(super) fn are_too_many(&self, header: &Header<'_>) -> bool {
+        let known = header.records().filter_map(|record| match record {
+            Record::Known(known) => Some(known),
+            Record::Unknown { .. } => None,
+        });
+        self.trials(known) > MAX_TRIALS
     }
 
     /// Returns how many pairs there are of an anonymous record and a key of its kind.

@@ -111,7 +111,7 @@ pub(crate) fn rewrap_with(
         && place.as_ref() == old.location
         && changes.header_len.is_none_or(|len| len == old_len);
     if is_same {
-        let opens = plan.who_opens(&old);
+        let opens = plan.who_opened();
         let header = old.bytes().to_vec();
         let removed = Vec::new();
         return Ok(Rewrapped {

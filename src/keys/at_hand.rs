@@ -1,6 +1,6 @@
 //! Keys: the master keys at hand for opening.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::master::{MasterKey, Material};
 use super::passphrase::{Limits, PassphraseCosts};
@@ -38,6 +38,8 @@ pub struct Keys {
     list: Arc<Vec<MasterKey>>,
     ceiling: PassphraseCosts,
     passphrase_runs: u32,
+    /// Held while a key is derived from a passphrase.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Keys {
@@ -64,10 +66,10 @@ impl Keys {
         self
     }
 
-    /// Sets how often Argon2id may run for a passphrase and then open nothing, in all objects that
-    /// these keys and their clones are tried on: whoever stores them can give each a salt of its
-    /// own. The default is 16; beyond is `Limit`. What one run encrypted has one salt, and costs one
-    /// run here.
+    /// Sets with how many salts passphrases may be tried and open nothing, in all objects that these
+    /// keys and their clones are tried on: whoever stores them can give each a salt of its own. The
+    /// default is 16; beyond is `Limit`. What one run encrypted has one salt, and costs one Argon2id
+    /// for each passphrase.
     #[must_use]
     pub const fn with_passphrase_runs(mut self, runs: u32) -> Self {
         self.passphrase_runs = runs;
@@ -117,21 +119,22 @@ impl Keys {
         key.unwrap(binding, record, &self.limits())
     }
 
-    /// Returns what passphrases may still cost.
-    pub(crate) fn limits(&self) -> Limits {
-        let in_vain = |key: &MasterKey| match key.material() {
-            Material::Passphrase(passphrase) => passphrase.in_vain(),
-            Material::Symmetric(_) | Material::Private(_) => 0,
+    /// Returns what passphrases may cost.
+    pub(crate) fn limits(&self) -> Limits<'_> {
+        let passphrase = |key| match MasterKey::material(key) {
+            Material::Passphrase(passphrase) => Some(&**passphrase),
+            Material::Symmetric(_) | Material::Private(_) => None,
         };
-        let used = self.iter().map(in_vain).sum();
-        Limits { ceiling: self.ceiling, left: self.passphrase_runs.saturating_sub(used) }
+        let at_hand = self.iter().filter_map(passphrase).collect();
+        let (ceiling, runs) = (self.ceiling, self.passphrase_runs);
+        Limits { ceiling, runs, at_hand, turn: &self.turn }
     }
 }
 
 impl Default for Keys {
     fn default() -> Self {
-        let ceiling = PassphraseCosts::CEILING;
-        Self { list: Arc::default(), ceiling, passphrase_runs: Limits::RUNS }
+        let (ceiling, passphrase_runs) = (PassphraseCosts::CEILING, Limits::RUNS);
+        Self { list: Arc::default(), ceiling, passphrase_runs, turn: Arc::default() }
     }
 }
 

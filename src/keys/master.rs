@@ -151,7 +151,7 @@ impl MasterKey {
         &self,
         binding: &Binding<'_>,
         record: &Known<'_>,
-        limits: &Limits,
+        limits: &Limits<'_>,
     ) -> Result<Secret<32>> {
         match &self.0 {
             Material::Symmetric(key) => binding.unwrap(&key.wrapping, record, &Parameters::NONE),

@@ -1,6 +1,5 @@
 //! Passphrases, by Argon2id (SPEC R29).
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use subtle::ConstantTimeEq;
@@ -75,8 +74,6 @@ impl PassphraseCosts {
 pub(crate) struct Passphrase {
     text: Zeroizing<Vec<u8>>,
     derived: Mutex<Vec<Derived>>,
-    /// Those of them that opened nothing.
-    in_vain: AtomicU32,
 }
 
 /// A key derived before: the next record with this salt and these costs takes no Argon2id.
@@ -101,12 +98,15 @@ impl Passphrase {
             return Err(Error::usage(Detail::new(what).hint(hint)));
         }
         let text = Zeroizing::new(passphrase.to_vec());
-        Ok(Self { text, derived: Mutex::default(), in_vain: AtomicU32::new(0) })
+        Ok(Self { text, derived: Mutex::default() })
     }
 
-    /// Returns how many keys were derived that opened nothing.
-    pub(crate) fn in_vain(&self) -> u32 {
-        self.in_vain.load(Ordering::Relaxed)
+    /// Returns salts and costs with which keys were derived, those first that opened something.
+    pub(crate) fn tried(&self) -> (Vec<Costs>, Vec<Costs>) {
+        let (opened, in_vain): (Vec<_>, Vec<_>) =
+            self.derived().iter().map(|known| (known.costs, known.opened)).partition(|(_, o)| *o);
+        let costs = |all: Vec<(Costs, bool)>| all.into_iter().map(|(costs, _)| costs).collect();
+        (costs(opened), costs(in_vain))
     }
 
     /// Returns whether the other is the same text. The time it takes says nothing of where they
@@ -135,37 +135,30 @@ impl Passphrase {
         Ok((costs, wrapping))
     }
 
-    /// Unwraps the bytes of the data key in a record. Costs above the limits are LIMIT before memory
-    /// is taken.
+    /// Unwraps the bytes of the data key in a record. What the limits do not allow is LIMIT before
+    /// memory is taken.
     pub(crate) fn unwrap(
         &self,
         binding: &Binding<'_>,
         record: &Known<'_>,
-        limits: &Limits,
+        limits: &Limits<'_>,
     ) -> Result<Secret<32>> {
         let parameters = Parameters::new(record.parameters);
         let unwrap = |wrapping: &Xaes| binding.unwrap(wrapping, record, &parameters);
         let costs = Costs::parse(record.parameters)?;
         limits.ceiling.check(&costs)?;
-        // Held while a key is derived: threads that meet one salt at once derive it once.
-        let mut derived = self.derived();
-        let known = derived.iter_mut().find(|known| known.costs == costs);
-        if let Some(known) = known {
-            let opened = unwrap(&known.wrapping);
-            if opened.is_ok() && !known.opened {
-                known.opened = true;
-                self.in_vain.fetch_sub(1, Ordering::Relaxed);
-            }
-            return opened;
+        // One derivation at a time: threads that meet one salt at once derive it once.
+        let _turn = limits.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.derived().iter_mut().find(|known| known.costs == costs) {
+            let unwrapped = unwrap(&known.wrapping);
+            known.opened |= unwrapped.is_ok();
+            return unwrapped;
         }
-        limits.check_runs()?;
+        limits.check_runs(self, &costs)?;
         let wrapping = Arc::new(self.derive(&costs)?);
         let unwrapped = unwrap(&wrapping);
         let opened = unwrapped.is_ok();
-        if !opened {
-            self.in_vain.fetch_add(1, Ordering::Relaxed);
-        }
-        keep(&mut derived, Derived { costs, wrapping, opened });
+        keep(&mut self.derived(), Derived { costs, wrapping, opened });
         unwrapped
     }
 
@@ -190,24 +183,36 @@ fn keep(derived: &mut Vec<Derived>, new: Derived) {
 }
 
 /// The most that opening with passphrases may cost.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct Limits<'a> {
     /// Of one derivation.
     pub(crate) ceiling: PassphraseCosts,
-    /// Derivations that may still open nothing.
-    pub(crate) left: u32,
+    /// Salts that may open nothing under any passphrase.
+    pub(crate) runs: u32,
+    /// The passphrases at hand.
+    pub(crate) at_hand: Vec<&'a Passphrase>,
+    /// Held while a key is derived.
+    pub(crate) turn: &'a Mutex<()>,
 }
 
-impl Limits {
+impl Limits<'_> {
     /// R29.
     pub(crate) const RUNS: u32 = 16;
 
-    fn check_runs(&self) -> Result<()> {
-        if self.left > 0 {
+    /// Refuses a new salt where so many opened nothing.
+    fn check_runs(&self, passphrase: &Passphrase, new: &Costs) -> Result<()> {
+        let all = self.at_hand.iter().copied().chain([passphrase]);
+        let (opened, in_vain): (Vec<_>, Vec<_>) = all.map(Passphrase::tried).unzip();
+        let is_open = |costs: &Costs| opened.iter().flatten().any(|one| one == costs);
+        let mut counted: Vec<Costs> = Vec::new();
+        for costs in in_vain.into_iter().flatten() {
+            if costs != *new && !counted.contains(&costs) && !is_open(&costs) {
+                counted.push(costs);
+            }
+        }
+        if u32::try_from(counted.len()).is_ok_and(|count| count < self.runs) {
             return Ok(());
         }
-        let what =
-            "too many objects that the passphrase does not open, each with a salt of its own";
+        let what = "too many objects that no passphrase opens, each with a salt of its own";
         let detail = Detail::new(what);
         Err(Error::limit(
             detail.hint("if they are yours, allow more: `Keys::with_passphrase_runs`"),

@@ -150,15 +150,23 @@ impl Recipient {
         record.kind != RecordKind::Passphrase || Costs::parse(record.parameters).is_ok_and(is_same)
     }
 
-    /// Unwraps the bytes of the data key in a passphrase record.
+    /// Returns whether it has the secret that opens its records.
+    pub(crate) const fn can_open(&self) -> bool {
+        !matches!(self.to, To::Public(..))
+    }
+
+    /// Unwraps the bytes of the data key in a record; a public key unwraps none.
     pub(crate) fn unwrap(
         &self,
         binding: &Binding<'_>,
         record: &Known<'_>,
-        limits: &Limits,
+        limits: &Limits<'_>,
     ) -> Result<Secret<32>> {
-        let To::Passphrase(passphrase, _) = &self.to else { return Err(Error::Auth) };
-        passphrase.unwrap(binding, record, limits)
+        match &self.to {
+            To::Symmetric(key) => binding.unwrap(&key.wrapping, record, &Parameters::NONE),
+            To::Passphrase(passphrase, _) => passphrase.unwrap(binding, record, limits),
+            To::Public(..) => Err(Error::Auth),
+        }
     }
 
     /// Appends a record that wraps `data_key`.

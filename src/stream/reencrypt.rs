@@ -64,7 +64,7 @@ pub fn reencrypt<'e, W: Write + Send>(
 ) -> Result<Reencrypted<W>> {
     let mut reader = Decryptor::new(object, keys, expected)?;
     let old = reader.info().clone();
-    let hint = "look at what it holds, then vouch for it: `EncryptOptions::vouch`";
+    let hint = "check what it holds, then repeat this with `EncryptOptions::vouch`";
     check_vouched(recipients.iter(), old.opened_by.provenance, options.vouch, hint)?;
     let mut options = options.clone().metadata(old.metadata.clone());
     options.plaintext_len = options.plaintext_len.or(old.plaintext_len);

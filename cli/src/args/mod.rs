@@ -252,7 +252,7 @@ pub(crate) struct Encrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which outputs get, and the right length are done. An object that is up to 60 whole seconds later was rewrapped or reencrypted since, one second for each. If times were lost, --check content decrypts each object and compares the output, byte for byte; outputs that are the same are done, and get the time of their object again. With --force, only outputs that differ are replaced.\n\nZeros in the plaintext become holes in the file: blocks of 64 KiB, or of 4 KiB with --sparse always. --sparse auto makes none on FUSE file systems, some of which accept writes only in order; stdout gets none.\n\nA new output directory appears whole, or after every 20,000 files or GiB; a run that is stopped earlier leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …"
+    after_help = "Examples:\n  keystead decrypt -k home.key report.pdf.ks         writes report.pdf\n  keystead decrypt -k home.key -c year=2026 -o - report.pdf.ks | less\n  keystead decrypt -r -k home.key photos.ks          photos.ks/… becomes photos/…\n\nWith -r, a second run completes one that was stopped: outputs that have the time of their object, which outputs get, and the right length are done. An object that is up to 60 whole seconds later was rewrapped or reencrypted since, one second for each. If times were lost, --check content decrypts each object and compares the output, byte for byte; outputs that are the same are done, and get the time of their object again. With --force, only outputs that differ are replaced.\n\nZeros in the plaintext become holes in the file: blocks of 64 KiB, or of 4 KiB with --sparse always. --sparse auto makes none on FUSE file systems, some of which accept writes only in order; stdout gets none.\n\nA new output directory appears whole, or after every 20,000 files or GiB; a run that is stopped earlier leaves nothing. Files whose names do not end in .ks are skipped and named.\n\nPermissions, owners and links are not kept: outputs are private. tar keeps them: tar c photos | keystead encrypt …\n\nA passphrase is asked for when an object needs it, once in a run: keys that need none are tried first."
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]
@@ -274,7 +274,7 @@ pub(crate) struct Decrypt {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  keystead cat -k home.key notes.txt.ks\n  keystead cat -k home.key --range 0-99 disk.img.ks   the first 100 bytes\n  keystead cat -k home.key --range -512 disk.img.ks   the last 512 bytes"
+    after_help = "Examples:\n  keystead cat -k home.key notes.txt.ks\n  keystead cat -k home.key --range 0-99 disk.img.ks   the first 100 bytes\n  keystead cat -k home.key --range -512 disk.img.ks   the last 512 bytes\n\nA passphrase is asked for if the object needs it: keys that need none are tried first."
 )]
 pub(crate) struct Cat {
     #[command(flatten)]
@@ -305,6 +305,9 @@ pub(crate) struct Inspect {
 }
 
 #[derive(Args)]
+#[command(
+    after_help = "A passphrase is asked for when an object needs it, once in a run: keys that need none are tried first."
+)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) keys: OpenKeys,

@@ -42,9 +42,8 @@ pub(crate) fn run(args: &Cat, threads: Threads, report: &Report) -> Result<u8> {
     let expectations = Expectations::of(&args.expectations, 1, false)?;
     let inputs = Input::list(args.input.as_slice())?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (keys, passphrases) =
-        keys::load_to_open(&args.keys, obstacle::find(&inputs, false).map(add_directory_hint))?;
-    passphrases.check_used()?;
+    let obstacle = obstacle::find(&inputs, false).map(add_directory_hint);
+    let keys = keys::load_to_open(&args.keys, obstacle)?;
     let Some(input) = inputs.first() else { return Err(Failure::usage("no input")) };
     let object = Object::open(input).map_err(add_directory_hint)?;
     let options = OutputOptions {

@@ -271,9 +271,9 @@ impl Change {
             return Ok(());
         }
         Err(Failure::usage(format!(
-            "{name}: anyone can have made this object; a symmetric key or passphrase would vouch for it"
+            "{name}: anyone with a public key could have made this object; a symmetric key or passphrase would make it look as if a holder had"
         ))
-        .hint("look at what it holds, then vouch for it: --vouch"))
+        .hint("check what it holds, then repeat this with --vouch"))
     }
 
     /// Fails where a record to remove does not exist (R46).

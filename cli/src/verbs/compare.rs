@@ -5,8 +5,7 @@ use std::fs::File;
 use std::time::SystemTime;
 
 use keystead::{
-    Context, Error, ErrorKind, Expected, Inspection, Keys, Recipient, Recipients, RecordKind,
-    Threads,
+    Context, Error, ErrorKind, Expected, Inspection, Recipient, Recipients, RecordKind, Threads,
 };
 use serde_json::json;
 
@@ -14,8 +13,10 @@ use super::batch::Outcome;
 use super::existing::opens_with;
 use crate::args::{Check, OutputArgs};
 use crate::failure::{Failure, Result};
-use crate::input::{Input, Reader, read_full};
+use crate::input::{FileState, Input, Reader, read_full};
+use crate::keys::LoadedKeys;
 use crate::object::{Object, Plaintext, explain_parse_failure};
+use crate::opening_keys::OpeningKeys;
 use crate::progress;
 use crate::report::shown;
 use crate::small_file::Buffers;
@@ -93,6 +94,7 @@ pub(super) struct Source<'a> {
     pub(super) reader: &'a mut Reader,
     pub(super) len: Option<u64>,
     pub(super) modified: Option<SystemTime>,
+    pub(super) state: FileState,
     /// The keys that would open the object, and its context.
     pub(super) recipients: &'a Recipients,
     pub(super) context: &'a Context,
@@ -108,7 +110,7 @@ struct NamedReader<'a> {
 pub(super) struct Comparison<'a> {
     pub(super) output_path: &'a OutputPath,
     pub(super) status: &'a Status,
-    pub(super) keys: &'a Keys,
+    pub(super) keys: &'a OpeningKeys,
     pub(super) threads: Threads,
     pub(super) buffers: &'a mut Buffers,
 }
@@ -124,6 +126,7 @@ impl Comparison<'_> {
         let age = times::compare_object(times.0, times.1);
         if rules.check == Check::Content {
             let (found, file) = self.compare_object_content(&mut source)?;
+            source.state.check(source.name, source.reader)?;
             let verdict = self.verdict_by_content(age, times, found);
             // Without proof the time stays: a later run must not take it for proof.
             if let (Ok(Basis::Content), Some(file)) = (&verdict.agrees, file) {
@@ -221,7 +224,7 @@ impl Comparison<'_> {
             &found,
             len,
             source.recipients,
-            opened.is_none().then_some(self.keys),
+            opened.is_none().then(|| self.keys.at_hand()).as_deref(),
             source.context,
         );
         if !differences.is_empty() {
@@ -375,7 +378,7 @@ fn find_differences(
     found: &Inspection,
     len: Option<u64>,
     recipients: &Recipients,
-    refuted: Option<&Keys>,
+    refuted: Option<&LoadedKeys>,
     context: &Context,
 ) -> Vec<String> {
     let mut differences = Vec::new();
@@ -385,8 +388,8 @@ fn find_differences(
         differences.push(format!("its context is {has}, not {wanted}"));
     }
     let is_refuted = |key: &Recipient| {
-        refuted.is_some_and(|keys| {
-            keys.iter().any(|have| have.kind() == key.kind() && have.id() == key.id())
+        refuted.is_some_and(|refuted| {
+            refuted.keys.iter().any(|have| have.kind() == key.kind() && have.id() == key.id())
         })
     };
     for key in recipients.iter().filter(|key| !opens_with(found, key) || is_refuted(key)) {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use keystead::{Error, ErrorKind, Expected, Keys, Threads};
+use keystead::{Error, ErrorKind, Expected, Threads};
 use serde_json::Value;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
@@ -20,6 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys;
 use crate::object::Object;
+use crate::opening_keys::OpeningKeys;
 use crate::output::{Output, OutputOptions, Target};
 use crate::platform::PRIVATE;
 use crate::report::{Report, shown};
@@ -35,7 +36,7 @@ const INCOMPLETE: &str =
 struct Job<'a> {
     args: &'a Decrypt,
     outputs: &'a Outputs<'a>,
-    keys: &'a Keys,
+    keys: &'a OpeningKeys,
     expected: Expected<'a>,
     /// Threads for one file.
     threads: Threads,
@@ -50,8 +51,7 @@ pub(crate) fn run(args: &Decrypt, threads: Threads, report: &Report) -> Result<u
     let planned =
         Planned { outputs: &outputs, force: args.writing.force, objects: true, text: true, report };
     let obstacle = planned.find_obstacle(&inputs, args.writing.recursive);
-    let (keys, passphrases) = keys::load_to_open(&args.keys, obstacle)?;
-    passphrases.check_used()?;
+    let keys = keys::load_to_open(&args.keys, obstacle)?;
     if args.writing.force || args.writing.recursive {
         conflicts::register_inputs(&inputs);
     }

@@ -11,20 +11,21 @@ use keystead::{
 use serde_json::json;
 
 use super::batch::{Batch, Destination, Outcome, Task, TreeOptions};
-use super::compare::{CompareRules, Comparison, Source};
+use super::compare::{self, CompareRules, Comparison};
 use super::deletion::Deletion;
 use super::existing::{self, KeyChanges};
 use super::obstacle::Planned;
 use super::outputs::Outputs;
 use super::{
-    Names, add_changed_hint, check_stdout, encrypt_reader, header_options, make_records,
-    parse_context, threads_per_file,
+    Names, check_stdout, encrypt_reader, header_options, make_records, parse_context, read_failure,
+    threads_per_file,
 };
 use crate::args::Encrypt;
 use crate::conflicts;
 use crate::failure::{Failure, Result};
-use crate::input::{Input, OpenInput, Reader};
+use crate::input::{FileState, Input, OpenInput, Reader};
 use crate::keys::{self, KeyArgs, LoadedKeys};
+use crate::opening_keys::OpeningKeys;
 use crate::output::{Output, OutputOptions, Target};
 use crate::passphrase::Passphrases;
 use crate::positional::PositionalReader;
@@ -40,7 +41,9 @@ struct Job<'a> {
     args: &'a Encrypt,
     outputs: &'a Outputs<'a>,
     /// The keys of the new objects.
-    new: &'a LoadedKeys,
+    new: &'a Recipients,
+    /// Those of them that can open.
+    keys: &'a OpeningKeys,
     context: &'a Context,
     /// Threads for one file.
     threads: Threads,
@@ -53,6 +56,14 @@ struct Recipe<'a> {
     recipients: &'a Recipients,
     context: &'a Context,
     options: &'a EncryptOptions,
+}
+
+/// An input that is read in order.
+struct Source<'a> {
+    /// What was read of it already.
+    head: &'a [u8],
+    rest: Reader,
+    state: FileState,
 }
 
 pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u8> {
@@ -80,7 +91,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
     let wanted =
         KeyArgs { keys: &args.keys, recipients: &args.recipients, passphrase: args.passphrase };
     let LoadedKeys { recipients, keys } = keys::load_to_encrypt(&wanted, &passphrases)?;
-    let new = LoadedKeys { recipients: make_records(recipients, &args.records), keys };
+    let new = make_records(recipients, &args.records);
     passphrases.check_used()?;
     deletion.confirm(&args.deletion, report)?;
     if args.writing.force || args.writing.recursive {
@@ -91,6 +102,7 @@ pub(crate) fn run(args: &Encrypt, threads: Threads, report: &Report) -> Result<u
         args,
         outputs: &outputs,
         new: &new,
+        keys: &OpeningKeys::from(keys),
         context: &context,
         threads: threads_per_file(&inputs, args.writing.recursive, threads),
         report,
@@ -115,7 +127,7 @@ fn with_ks(path: &Path) -> Result<PathBuf> {
 }
 
 fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Outcome> {
-    let Job { args, outputs, new, context, threads, report } = *job;
+    let Job { args, outputs, new: recipients, keys, context, threads, report } = *job;
     let input = &task.input;
     let explicit = match &task.output_path {
         Some(output_path) => Some(output_path.path.clone()),
@@ -124,7 +136,9 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
     let target = Target::of(explicit.as_deref(), input, with_ks)?;
     check_stdout(target == Target::Stdout, report)?;
     let (name, output) = (input.shown(), target.shown());
-    let OpenInput { mut reader, len, id, mode, modified } = input.open()?;
+    let opened = input.open()?;
+    let state = opened.state();
+    let OpenInput { mut reader, len, id, mode, modified } = opened;
     if args.armor && len.is_some_and(|len| len > MAX_ARMORED) {
         return Err(Failure::at(&name, armor_too_long()));
     }
@@ -134,23 +148,24 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         if let Some(found) = existing::find_output(output_path, id.as_ref())? {
             let rules = CompareRules::of(&args.writing);
             if rules.compare() {
-                let source = Source {
+                let source = compare::Source {
                     name: &name,
                     reader: &mut reader,
                     len,
                     modified,
-                    recipients: &new.recipients,
+                    state,
+                    recipients,
                     context,
                 };
                 let mut comparison =
-                    Comparison { output_path, status: &found, keys: &new.keys, threads, buffers };
+                    Comparison { output_path, status: &found, keys, threads, buffers };
                 let verdict = comparison.compare_object(&rules, source)?;
                 if let Some(outcome) = rules.apply(&output, verdict)? {
                     return Ok(outcome);
                 }
             }
             force = true;
-            key_changes = existing::compare_keys(output_path, &new.recipients);
+            key_changes = existing::compare_keys(output_path, recipients);
         }
         Output::create_in_tree(
             output_path,
@@ -168,7 +183,6 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         Output::open(&target, options)?
     };
 
-    let recipients = &new.recipients;
     let names = Names { input: &name, output: &output };
     let head = buffers.read(&mut reader, len);
     let head = head.map_err(|error| Failure::at(&name, Error::from_io(error)))?;
@@ -180,18 +194,20 @@ fn encrypt_input(job: &Job<'_>, task: &Task, buffers: &mut Buffers) -> Result<Ou
         made = encrypt_file(file, len, recipe, &mut out, names)?;
     }
     let (plaintext, floor) = if let Some(floor) = made {
+        state.check(&name, &reader)?;
         (stated.unwrap_or(0), Some(floor))
     } else if head.whole && !args.armor && !report.json {
+        state.check(&name, &reader)?;
         let object = buffers.encrypt(&head, recipients, context, &options)?;
         out.write_all(object).map_err(|error| Failure::at(&output, Error::from_io(error)))?;
         (stated.unwrap_or(0), None)
     } else {
-        let reader = buffers.head(&head).chain(reader);
+        let source = Source { head: buffers.head(&head), rest: reader, state };
         let (plaintext, floor);
         (out, plaintext, floor) = if args.armor {
-            encrypt_armored(reader, recipe, out, names)?
+            encrypt_armored(source, recipe, out, names)?
         } else {
-            encrypt_stream(reader, recipe, out, names)?
+            encrypt_stream(source, recipe, out, names)?
         };
         (plaintext, Some(floor))
     };
@@ -230,27 +246,27 @@ fn encrypt_file(
     match keystead::encrypt_at(&PositionalReader(file), len, recipients, context, options, &to) {
         Ok(made) => Ok(Some(made.floor)),
         Err(error) if to.has_failed() => Err(Failure::at(output, error)),
-        Err(error @ Error::Io(_)) => Err(add_changed_hint(Failure::at(input, error))),
+        Err(error @ Error::Io(_)) => Err(read_failure(input, error)),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Encrypts a stream to armor. Returns the output, the length of the plaintext and the floor.
 fn encrypt_armored(
-    reader: impl Read + Send,
+    source: Source<'_>,
     recipe: Recipe<'_>,
     out: Output,
     names: Names<'_>,
 ) -> Result<(Output, u64, Floor)> {
     let out = BoundedWriter { out: ArmorWriter::new(out), left: MAX_ARMORED };
-    let (out, plaintext, floor) = encrypt_stream(reader, recipe, out, names)?;
+    let (out, plaintext, floor) = encrypt_stream(source, recipe, out, names)?;
     let (out, _) = out.out.finish().map_err(|error| Failure::at(names.output, error))?;
     Ok((out, plaintext, floor))
 }
 
 /// Encrypts a stream in order. Returns the output, the length of the plaintext and the floor.
 fn encrypt_stream<W: Write + Send>(
-    reader: impl Read + Send,
+    source: Source<'_>,
     recipe: Recipe<'_>,
     out: W,
     names: Names<'_>,
@@ -263,10 +279,13 @@ fn encrypt_stream<W: Write + Send>(
         Error::Io(_) => written(error),
         _ => Failure::from(error),
     })?;
-    let plaintext = encrypt_reader(reader, &mut sealed, names)?;
+    let Source { head, mut rest, state } = source;
+    let plaintext = encrypt_reader(head.chain(&mut rest), &mut sealed, names)?;
+    // Before the last chunk, so that a reader of the output does not take it for an object.
+    state.check(input, &rest)?;
     let made = sealed.finish().map_err(|error| match &error {
         Error::Io(io) if io.raw_os_error().is_some() => written(error),
-        _ => add_changed_hint(Failure::at(input, error)),
+        _ => read_failure(input, error),
     })?;
     Ok((made.out, plaintext, made.floor))
 }

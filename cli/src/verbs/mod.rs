@@ -39,7 +39,7 @@ use serde_json::{Value, json};
 use crate::args::{Cli, Config, Key, Records, Sparse, Verb};
 use crate::demo;
 use crate::failure::{Failure, Result};
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::object::Plaintext;
 use crate::output::Output;
 use crate::permissions;
@@ -221,7 +221,7 @@ fn encrypt_reader<W: Write + Send>(
         Error::Io(io) if io.raw_os_error().is_some() && !failed.load(Ordering::Relaxed) => {
             Failure::at(output, error)
         }
-        _ => add_changed_hint(Failure::at(input, error)),
+        _ => read_failure(input, error),
     })
 }
 
@@ -253,15 +253,13 @@ impl<R: Read> Read for WatchedReader<'_, R> {
     }
 }
 
-/// Adds the hint that the input changed: its length differs from the stated one.
-fn add_changed_hint(failure: Failure) -> Failure {
-    match failure.class {
-        // The stated length is that of the file when it was opened.
-        ErrorKind::Io | ErrorKind::Usage => {
-            let failure = Failure { class: ErrorKind::Io, ..failure };
-            failure.or_hint("the input changed while it was read; run it again")
-        }
-        _ => failure,
+/// Returns the failure of reading an input. Without a number of the system, its length differs from
+/// that of the file when it was opened.
+fn read_failure(name: &str, error: Error) -> Failure {
+    match &error {
+        Error::Io(io) if io.raw_os_error().is_some() => Failure::at(name, error),
+        Error::Io(_) | Error::Usage(_) => input::changed(name),
+        _ => Failure::at(name, error),
     }
 }
 

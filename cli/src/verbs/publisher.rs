@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use keystead::ErrorKind;
 use serde_json::{Value, json};
 
 use super::batch::Outcome;
@@ -170,7 +171,11 @@ impl<'a> Publisher<'a> {
     fn report_event(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Finished(name, Ok(outcome)) => self.report_outcome(&name, outcome),
-            Event::Finished(_, Err(failure)) if failure.silent => Err(failure),
+            Event::Finished(_, Err(failure))
+                if failure.silent || failure.class == ErrorKind::Cancelled =>
+            {
+                Err(failure)
+            }
             Event::Finished(name, Err(failure)) => self.report_failure(&name, &failure),
             Event::Skipped(path, why) => self.report_skipped(&shown(&path), why),
             Event::Deleted(path) => self.report_deleted(&shown(&path)),

@@ -10,8 +10,9 @@ use super::{info_to_json, obstacle, threads_per_file};
 use crate::args::Verify;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
-use crate::keys::{self, LoadedKeys};
+use crate::keys;
 use crate::object::Object;
+use crate::opening_keys::OpeningKeys;
 use crate::progress;
 use crate::report::Report;
 
@@ -19,9 +20,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let inputs = Input::list(&args.inputs)?;
     let expectations = Expectations::of(&args.expectations, inputs.len(), args.recursive)?;
     keys::check_apart(args.keys.names(), args.keys.source.passphrase_fd, &inputs)?;
-    let (named, passphrases) =
-        keys::load_to_change(&args.keys, obstacle::find(&inputs, args.recursive))?;
-    passphrases.check_used()?;
+    let keys = keys::load_to_open(&args.keys, obstacle::find(&inputs, args.recursive))?;
     let each = threads_per_file(&inputs, args.recursive, threads);
     let expected = expectations.expected().threads(each);
     let tree_options = TreeOptions {
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
     let floor = OnceLock::new();
     let batch = Batch { verb: "verify", threads, tree_options, report };
     let code = batch.run(&inputs, |task| {
-        let outcome = verify_object(&task.input, &named, expected)?;
+        let outcome = verify_object(&task.input, &keys, expected)?;
         if single {
             let _ = floor.set(outcome.value["floor"].as_str().unwrap_or_default().to_owned());
         }
@@ -50,12 +49,12 @@ pub(crate) fn run(args: &Verify, threads: Threads, report: &Report) -> Result<u8
 /// Reads a whole object. Reports which key opened it and who can have made it.
 pub(super) fn verify_object(
     input: &Input,
-    named: &LoadedKeys,
+    keys: &OpeningKeys,
     expected: Expected<'_>,
 ) -> Result<Outcome> {
     let object = Object::open(input)?;
     let name = object.name.clone();
-    let mut reader = object.plaintext(&named.keys, expected)?;
+    let mut reader = object.plaintext(keys, expected)?;
     let read = reader.copy_to(|text| {
         progress::add_bytes(text.len());
         Ok(())
@@ -69,8 +68,8 @@ pub(super) fn verify_object(
         Provenance::Holder => "made by someone who held it",
         Provenance::Anyone => "anyone with its public half can have made it",
     };
-    let mut recipients = named.recipients.iter();
-    let mine = recipients.find(|key| key.kind() == by.kind && key.id() == by.key_id);
+    let named = keys.at_hand();
+    let mine = named.recipients.iter().find(|key| key.kind() == by.kind && key.id() == by.key_id);
     let label = mine.map(Recipient::label).filter(|label| !label.is_empty());
     let labelled = label.map(|label| format!(", “{label}”")).unwrap_or_default();
     let key = match by.kind {

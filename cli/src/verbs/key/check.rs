@@ -11,6 +11,7 @@ use crate::demo::format_count;
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 use crate::keys::{self, LoadedKeys};
+use crate::opening_keys::OpeningKeys;
 use crate::paper;
 use crate::passphrase::Passphrases;
 use crate::report::{Report, shown};
@@ -27,7 +28,9 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
         .with_memory_limit(args.passphrase_memory)
         .with_obstacle(obstacle::find(&inputs, args.recursive));
     let file = read_backup(&args.file, &passphrases)?;
-    let named = LoadedKeys { recipients: file.recipients(), keys: file.keys() };
+    let recipients = file.recipients();
+    let ids: Vec<_> = recipients.iter().map(|key| key.id().to_string()).collect();
+    let keys = OpeningKeys::from(LoadedKeys { recipients, keys: file.keys() });
     let each = threads_per_file(&inputs, args.recursive, threads);
     let expected = expectations.expected().threads(each);
     let tree_options = TreeOptions {
@@ -38,10 +41,9 @@ pub(crate) fn run(args: &KeyCheck, threads: Threads, report: &Report) -> Result<
     };
     let batch = Batch { verb: "key check", threads, tree_options, report };
     let tally = batch.run_and_tally(&inputs, |task, _| {
-        verify::verify_object(&task.input, &named, expected).map_err(without_passphrase)
+        verify::verify_object(&task.input, &keys, expected).map_err(without_passphrase)
     })?;
     let (code, objects) = (tally.code, tally.files);
-    let ids: Vec<_> = named.recipients.iter().map(|key| key.id().to_string()).collect();
     let name = shown(&args.file);
     if code == 0 {
         let opened = match objects {
